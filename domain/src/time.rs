@@ -1,0 +1,22 @@
+//! Instants and local dates. Việt Nam is at UTC+7 without daylight saving since 1975, so a fixed offset is civil time.
+
+use chrono::{DateTime, FixedOffset, NaiveDate, SubsecRound, Utc};
+
+/// A point in time, to the microsecond: PostgreSQL keeps no more, and the ledger's leaf stores microseconds.
+pub type Instant = DateTime<Utc>;
+
+/// Civil time of Việt Nam.
+pub const VIETNAM: FixedOffset = match FixedOffset::east_opt(7 * 3600) {
+    Some(offset) => offset,
+    None => panic!("seven hours are a valid offset"),
+};
+
+/// The instant cut to whole microseconds.
+pub fn truncate(instant: Instant) -> Instant {
+    instant.trunc_subsecs(6)
+}
+
+/// The civil date in Việt Nam: receipts between 00:00 and 07:00 fall on the previous day in UTC.
+pub fn local_date(instant: Instant) -> NaiveDate {
+    instant.with_timezone(&VIETNAM).date_naive()
+}
