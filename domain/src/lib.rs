@@ -5,10 +5,25 @@
 //!
 //! | module | what it owns |
 //! | --- | --- |
-//! | [`time`] | instants, the local date (UTC+7), months |
+//! | [`dossier`], [`procedure`], [`agency`] | the aggregates: command, event, state, rejection, decide, evolve |
+//! | [`code_book`] | numbers of the day, as a stream per agency and date |
+//! | [`access`] | who may do what: function, scope, relation |
 //! | [`calendar`] | days off and make-up days as data, each with the decision behind it |
 //! | [`working_time`] | the due instant as a pure function of receipt, term, calendar and office hours |
+//! | [`codes`], [`identity`], [`time`] | values: codes people read, derived ids, instants and local dates |
+//! | [`private`] | values about a person, which reach the log sealed or not at all |
+//! | [`decider`], [`recorded`] | the shape of an aggregate; an event with its envelope |
 
+pub mod access;
+pub mod agency;
 pub mod calendar;
+pub mod code_book;
+pub mod codes;
+pub mod decider;
+pub mod dossier;
+pub mod identity;
+pub mod private;
+pub mod procedure;
+pub mod recorded;
 pub mod time;
 pub mod working_time;

@@ -1,0 +1,124 @@
+//! One rule, one function. Sources: docs/legal/rules.md
+
+use super::{Appointment, Clock, Dossier, Filed, Holder, Phase, Receive, Received, Rejection};
+use crate::procedure::ProcedureTerm;
+use crate::time::Instant;
+use crate::working_time::{self, Term};
+
+pub(super) fn filed(dossier: &Dossier) -> Result<&Filed, Rejection> {
+    match dossier {
+        Dossier::Filed(filed) => Ok(filed),
+        Dossier::Absent => Err(Rejection::NotFiled),
+    }
+}
+
+pub(super) fn absent(dossier: &Dossier) -> Result<(), Rejection> {
+    match dossier {
+        Dossier::Absent => Ok(()),
+        Dossier::Filed(_) => Err(Rejection::AlreadyFiled),
+    }
+}
+
+/// business times of live actions ascend. An imported stream keeps the times of its source and marks what is odd.
+pub(super) fn time_goes_on(filed: &Filed, at: Instant) -> Result<(), Rejection> {
+    if at < filed.last_at && !filed.imported {
+        return Err(Rejection::BeforePrevious { previous: filed.last_at });
+    }
+    Ok(())
+}
+
+fn wrong_stage<T>(filed: &Filed, command: &'static str) -> Result<T, Rejection> {
+    Err(Rejection::WrongStage { command, stage: filed.stage() })
+}
+
+/// checking, refusing and receiving belong to the time before receipt.
+pub(super) fn before_receipt(filed: &Filed, command: &'static str) -> Result<(), Rejection> {
+    match filed.phase {
+        Phase::Submitted | Phase::AwaitingIntakeSupplement => Ok(()),
+        _ => wrong_stage(filed, command),
+    }
+}
+
+/// guidance is given in one go; a second request waits for the answer to the first.
+pub(super) fn not_waiting_already(filed: &Filed) -> Result<(), Rejection> {
+    match filed.phase {
+        Phase::AwaitingIntakeSupplement => Err(Rejection::SupplementPending),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn intake_waits(filed: &Filed) -> Result<(), Rejection> {
+    match filed.phase {
+        Phase::AwaitingIntakeSupplement => Ok(()),
+        _ => wrong_stage(filed, "SUPPLY_INTAKE_SUPPLEMENT"),
+    }
+}
+
+/// no processing before receipt, while the clock stands still, or after the end.
+pub(super) fn running<'a>(filed: &'a Filed, command: &'static str) -> Result<&'a Clock, Rejection> {
+    match &filed.phase {
+        Phase::InProgress { clock, .. } => Ok(clock),
+        _ => wrong_stage(filed, command),
+    }
+}
+
+pub(super) fn paused(filed: &Filed) -> Result<(&Clock, Instant), Rejection> {
+    match &filed.phase {
+        Phase::Paused { clock, since } => Ok((clock, *since)),
+        _ => wrong_stage(filed, "RECEIVE_SUPPLEMENT"),
+    }
+}
+
+/// the result is returned after processing ended (9 before 10).
+pub(super) fn finished(filed: &Filed) -> Result<(), Rejection> {
+    match filed.phase {
+        Phase::Finished { .. } => Ok(()),
+        _ => wrong_stage(filed, "RETURN_RESULT"),
+    }
+}
+
+/// an applicant may withdraw as long as processing has not ended, also while the clock stands still.
+pub(super) fn not_ended(filed: &Filed, command: &'static str) -> Result<(), Rejection> {
+    match filed.phase {
+        Phase::Submitted | Phase::AwaitingIntakeSupplement | Phase::InProgress { .. } | Phase::Paused { .. } => Ok(()),
+        _ => wrong_stage(filed, command),
+    }
+}
+
+pub(super) fn to_somebody_else(filed: &Filed, to: &Holder) -> Result<(), Rejection> {
+    if filed.holder.as_ref() == Some(to) {
+        return Err(Rejection::AlreadyThere);
+    }
+    Ok(())
+}
+
+/// the due instant is a pure function of receipt, term, calendar and office hours; only where the procedure
+/// leaves it to the officer is it entered by hand. An import keeps what its source says.
+pub(super) fn receipt(at: Instant, receive: &Receive) -> Result<Received, Rejection> {
+    let term = match (&receive.procedure.term, &receive.appointment) {
+        (_, Appointment::At(due_at)) if receive.imported => Term::Given(*due_at),
+        (_, Appointment::None) if receive.imported => Term::Open,
+        (ProcedureTerm::Fixed(term), Appointment::ByProcedure) => term.clone(),
+        (ProcedureTerm::Fixed(_), Appointment::At(_) | Appointment::None) => return Err(Rejection::AppointmentFixed),
+        (ProcedureTerm::SetAtReceipt, Appointment::ByProcedure) => return Err(Rejection::AppointmentMissing),
+        (ProcedureTerm::SetAtReceipt, Appointment::At(due_at)) if *due_at < at => {
+            return Err(Rejection::AppointmentBeforeReceipt);
+        }
+        (ProcedureTerm::SetAtReceipt, Appointment::At(due_at)) => Term::Given(*due_at),
+        (ProcedureTerm::SetAtReceipt, Appointment::None) => Term::Open,
+    };
+    let policy = receive.procedure.due_policy.clone();
+    let law = &receive.rules;
+    let due_at = match term {
+        Term::Given(due_at) => Some(due_at),
+        _ => working_time::due_at(at, &term, &law.calendar, &law.office_hours, &policy)?,
+    };
+    Ok(Received {
+        term,
+        due_at,
+        calendar: law.calendar.version().clone(),
+        office_hours: law.office_hours.clone(),
+        due_policy: policy,
+        holder: receive.holder.clone(),
+    })
+}
