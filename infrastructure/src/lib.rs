@@ -1,1 +1,25 @@
+//! Everything that touches a disk, a clock or a network, below the read models.
+//!
+//! | module | what it owns |
+//! | --- | --- |
+//! | [`event_store`] | the log: reading it, and appending through the lane |
+//! | [`lane`] | the one writer: group commit, positions, expected versions, duplicates |
+//! | [`execute`] | the command path: load, authorise, decide, seal, append |
+//! | [`keys`], [`seal`] | keys outside the log; sealed values |
+//! | [`leaf`] | the bytes of an event that the ledger will hash |
+//! | [`db`], [`location`] | two SQL dialects behind one text; where the databases are |
+//! | [`clock`], [`entropy`], [`environment`] | the only places that ask for the time, for randomness, for the environment |
+//!
+//! It must not know GraphQL or the rows of a read model.
 
+pub mod clock;
+pub mod db;
+pub mod entropy;
+pub mod environment;
+pub mod event_store;
+pub mod execute;
+pub mod keys;
+pub mod lane;
+pub mod leaf;
+pub mod location;
+pub mod seal;
