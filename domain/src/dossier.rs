@@ -39,15 +39,15 @@ impl Decider for Dossier {
     type Rejection = Rejection;
 
     fn decide(&self, at: Instant, command: &Command) -> Result<Vec<Event>, Rejection> {
-        match command {
-            Command::Submit(submit) => self.submit(submit),
-            Command::Register(register) => self.register(at, register),
-            other => {
-                let filed = rules::filed(self)?;
-                rules::time_goes_on(filed, at)?;
-                filed.decide(at, other)
-            }
+        if let Command::Submit(submit) = command {
+            return self.submit(submit);
         }
+        if let Command::Register(register) = command {
+            return self.register(at, register);
+        }
+        let filed = rules::filed(self)?;
+        rules::time_goes_on(filed, at)?;
+        filed.decide(at, command)
     }
 
     fn evolve(self, at: Instant, event: &Event) -> Self {

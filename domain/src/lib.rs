@@ -14,6 +14,9 @@
 //! | [`private`] | values about a person, which reach the log sealed or not at all |
 //! | [`decider`], [`recorded`] | the shape of an aggregate; an event with its envelope |
 
+// A new event or command must break every fold and every decision.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod access;
 pub mod agency;
 pub mod calendar;

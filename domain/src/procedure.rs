@@ -248,13 +248,11 @@ impl Decider for Procedure {
                 };
                 Self::Defined { code: drafted.code.clone(), draft, versions }
             }
-            Event::Published(_) => match self {
-                Self::Defined { code, draft: Some(draft), mut versions } => {
-                    versions.push(draft.definition);
-                    Self::Defined { code, draft: None, versions }
-                }
-                other => other,
-            },
+            Event::Published(_) => {
+                let Self::Defined { code, draft: Some(draft), mut versions } = self else { return self };
+                versions.push(draft.definition);
+                Self::Defined { code, draft: None, versions }
+            }
         }
     }
 }

@@ -1,0 +1,336 @@
+//! The event log: append-only, one global order. What is written stays as it was written, byte for byte.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::decider::DecodeError;
+use domain::identity::{AppendId, EventId};
+use domain::recorded::{Event, Metadata, Position, Recorded, Version};
+use domain::time::Instant;
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+pub use crate::lane::{APPEND_EVENTS_MAX, Append, Appended, EVENT_BYTES_MAX, Expected, NewEvent};
+
+use crate::clock::Clock;
+use crate::db::{Contents, Database, DbError, Trouble, trouble};
+use crate::lane::{self, Outcome, Waiting};
+use crate::location::DbUrl;
+use crate::on_db;
+
+/// How often the log is asked whether another process has appended. Within this process nothing is polled.
+const OTHER_PROCESSES_EVERY: Duration = Duration::from_millis(100);
+/// The longest stream name.
+const STREAM_BYTES_MAX: usize = 200;
+
+/// A failure of the log: not a refusal, but something that could not be done.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("stream {stream} is at version {actual}, expected {expected}")]
+    Conflict { stream: String, expected: Version, actual: Version },
+    #[error("the {type_name} event at position {position} cannot be read")]
+    Undecodable {
+        position: Position,
+        type_name: String,
+        #[source]
+        source: Arc<DecodeError>,
+    },
+    #[error("the metadata of the event at position {position} cannot be read")]
+    UndecodableMetadata {
+        position: Position,
+        #[source]
+        source: Arc<serde_json::Error>,
+    },
+    #[error("an append is too large: {what}")]
+    TooLarge { what: &'static str },
+    #[error("the event cannot be written")]
+    Unencodable(#[source] Arc<serde_json::Error>),
+    #[error("the disk of the event log is full")]
+    DiskFull(#[source] Arc<sqlx::Error>),
+    #[error("the event log is read-only")]
+    ReadOnly(#[source] Arc<sqlx::Error>),
+    #[error("the event log is unavailable")]
+    Unavailable(#[source] Arc<sqlx::Error>),
+    #[error("the event log has been closed")]
+    Closed,
+    #[error("this log is sealed with the keys of another key store ({log}, not {keys}); give its --keys")]
+    OtherKeys { log: Uuid, keys: Uuid },
+}
+
+impl From<Arc<sqlx::Error>> for StoreError {
+    fn from(error: Arc<sqlx::Error>) -> Self {
+        match trouble(&error) {
+            Trouble::DiskFull => Self::DiskFull(error),
+            Trouble::ReadOnly => Self::ReadOnly(error),
+            Trouble::Passing | Trouble::Lasting => Self::Unavailable(error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::from(Arc::new(error))
+    }
+}
+
+/// The log of one installation. Clones share the lane.
+#[derive(Clone)]
+pub struct EventStore {
+    database: Database,
+    lane: mpsc::Sender<Waiting>,
+    head: watch::Receiver<Position>,
+}
+
+/// An event as the log holds it, not yet decoded.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct StoredRow {
+    pub position: i64,
+    pub stream: String,
+    pub version: i64,
+    pub event_id: Uuid,
+    #[sqlx(rename = "type")]
+    pub type_name: String,
+    pub data: String,
+    pub metadata: String,
+    /// Microseconds since the epoch, business time.
+    pub occurred_at: i64,
+    /// Microseconds since the epoch, server time.
+    pub recorded_at: i64,
+}
+
+/// Some events in order.
+#[derive(Debug)]
+pub struct Page {
+    pub rows: Vec<StoredRow>,
+    /// Where to go on reading.
+    pub next: Position,
+    /// Nothing more was there when this page was read.
+    pub at_end: bool,
+}
+
+const READ_ALL: &str = "
+    SELECT position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at
+    FROM event WHERE position > $1 ORDER BY position LIMIT $2";
+const READ_STREAM: &str = "
+    SELECT position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at
+    FROM event WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3";
+const FIND_EVENT: &str = "SELECT stream, version FROM event WHERE event_id = $1";
+const HEAD: &str = "SELECT position FROM log_head WHERE id = 1";
+const KEYS_ID: &str = "SELECT keys_id FROM log_keys WHERE id = 1";
+const SET_KEYS_ID: &str = "INSERT INTO log_keys (id, keys_id) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
+
+/// Every statement here that both dialects share; a test prepares each on both.
+pub const SQL: &[&str] = &[READ_ALL, READ_STREAM, FIND_EVENT, HEAD, KEYS_ID, SET_KEYS_ID];
+
+/// Streams are folded in pages of this many events.
+const STREAM_PAGE: i64 = 1_000;
+
+impl EventStore {
+    /// Opens the log, creating it if it is not there.
+    pub async fn open(url: &DbUrl, clock: Clock) -> Result<Self, DbError> {
+        let database = Database::open(url, Contents::Log).await?;
+        let failed = |source| DbError::Open { url: url.clone(), source };
+        let at: i64 = on_db!(&database.readers, pool => sqlx::query_scalar(HEAD).fetch_one(pool).await)
+            .map_err(failed)?;
+        let (head_sender, head) = watch::channel(Position(at));
+        tokio::spawn(watch_other_processes(database.clone(), head_sender.clone()));
+        let (lane, _) = lane::start(database.clone(), clock, head_sender);
+        Ok(Self { database, lane, head })
+    }
+
+    /// Binds the log to the key store that seals it, once and for ever.
+    pub async fn bind_keys(&self, keys: Uuid) -> Result<(), StoreError> {
+        on_db!(&self.database.writer, pool => sqlx::query(SET_KEYS_ID).bind(keys).execute(pool).await.map(|_| ()))?;
+        let log: Uuid = on_db!(&self.database.writer, pool => sqlx::query_scalar(KEYS_ID).fetch_one(pool).await)?;
+        if log != keys {
+            return Err(StoreError::OtherKeys { log, keys });
+        }
+        Ok(())
+    }
+
+    /// Appends, all or nothing. The same append again gets the first answer, whatever it expects, and writes nothing.
+    pub async fn append(&self, append: Append) -> Result<Appended, StoreError> {
+        validate(&append)?;
+        let (id, stream, expected, count) =
+            (append.id, append.stream.clone(), append.expected, append.events.len());
+        let (answer, answered) = oneshot::channel();
+        self.lane.send(Waiting { append, answer }).await.map_err(|_| StoreError::Closed)?;
+        match answered.await.map_err(|_| StoreError::Closed)?? {
+            Outcome::Appended(appended) => Ok(appended),
+            Outcome::Repeated => {
+                let rows = self.find_append(id, count).await?;
+                rows.last().map(StoredRow::appended).ok_or(StoreError::Closed)
+            }
+            Outcome::Conflict { actual } => {
+                let expected = match expected {
+                    Expected::Exactly(version) => version,
+                    Expected::Any => Version(0),
+                };
+                Err(StoreError::Conflict { stream, expected, actual })
+            }
+        }
+    }
+
+    /// The events of an append that is in the log already, at most `count_max`; none if it is not.
+    pub async fn find_append(&self, id: AppendId, count_max: usize) -> Result<Vec<StoredRow>, StoreError> {
+        let first = id.event(0).0;
+        let found: Option<(String, i64)> = on_db!(&self.database.readers, pool => {
+            sqlx::query_as(FIND_EVENT).bind(first).fetch_optional(pool).await
+        })?;
+        let Some((stream, version)) = found else { return Ok(Vec::new()) };
+        let limit = i64::try_from(count_max).unwrap_or(i64::MAX);
+        let mut rows = self.read_stream_page(&stream, Version(version - 1), limit).await?;
+        let own = (0..).zip(&rows).take_while(|(n, row)| row.event_id == id.event(*n).0).count();
+        rows.truncate(own);
+        Ok(rows)
+    }
+
+    /// Events of a stream after a version, oldest first.
+    pub async fn read_stream(&self, stream: &str, after: Version) -> Result<Vec<StoredRow>, StoreError> {
+        let mut rows = Vec::new();
+        let mut after = after;
+        loop {
+            let page = self.read_stream_page(stream, after, STREAM_PAGE).await?;
+            let full = page.len() as i64 == STREAM_PAGE;
+            rows.extend(page);
+            match rows.last() {
+                Some(last) if full => after = Version(last.version),
+                Some(_) | None => return Ok(rows),
+            }
+        }
+    }
+
+    async fn read_stream_page(
+        &self,
+        stream: &str,
+        after: Version,
+        limit: i64,
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        Ok(on_db!(&self.database.readers, pool => {
+            sqlx::query_as(READ_STREAM).bind(stream).bind(after.0).bind(limit).fetch_all(pool).await
+        })?)
+    }
+
+    /// Events of all streams after a position, in the one global order.
+    pub async fn read_all(&self, after: Position, limit: u32) -> Result<Page, StoreError> {
+        let rows: Vec<StoredRow> = on_db!(&self.database.readers, pool => {
+            sqlx::query_as(READ_ALL).bind(after.0).bind(i64::from(limit)).fetch_all(pool).await
+        })?;
+        let next = rows.last().map_or(after, |row| Position(row.position));
+        let at_end = rows.len() < limit as usize;
+        Ok(Page { rows, next, at_end })
+    }
+
+    /// The end of the log, asked of the database.
+    pub async fn head(&self) -> Result<Position, StoreError> {
+        let position: i64 =
+            on_db!(&self.database.readers, pool => sqlx::query_scalar(HEAD).fetch_one(pool).await)?;
+        Ok(Position(position))
+    }
+
+    /// The end of the log as far as this process knows; changes wake a reader without polling.
+    pub fn watch_head(&self) -> watch::Receiver<Position> {
+        self.head.clone()
+    }
+
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+}
+
+/// Refuses what would hurt everybody in the lane.
+fn validate(append: &Append) -> Result<(), StoreError> {
+    if append.stream.is_empty() || STREAM_BYTES_MAX < append.stream.len() {
+        return Err(StoreError::TooLarge { what: "the stream name" });
+    }
+    if append.events.is_empty() || APPEND_EVENTS_MAX < append.events.len() {
+        return Err(StoreError::TooLarge { what: "the number of events" });
+    }
+    if append.events.iter().any(|event| EVENT_BYTES_MAX < event.data.len() + append.metadata.len()) {
+        return Err(StoreError::TooLarge { what: "an event" });
+    }
+    Ok(())
+}
+
+/// Appends of other processes become known within [`OTHER_PROCESSES_EVERY`]. Ends when nobody listens any more.
+async fn watch_other_processes(database: Database, head: watch::Sender<Position>) {
+    let mut every = tokio::time::interval(OTHER_PROCESSES_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = head.closed() => return,
+            _ = every.tick() => {}
+        }
+        let at: sqlx::Result<i64> =
+            on_db!(&database.readers, pool => sqlx::query_scalar(HEAD).fetch_one(pool).await);
+        match at {
+            Ok(at) => {
+                head.send_if_modified(|known| {
+                    let moved = known.0 < at;
+                    known.0 = known.0.max(at);
+                    moved
+                });
+            }
+            Err(sqlx::Error::PoolClosed) => return,
+            Err(error) => tracing::warn!(%error, "the end of the log could not be asked"),
+        }
+    }
+}
+
+impl StoredRow {
+    /// Where this event stands, seen as the last one of an append.
+    pub fn appended(&self) -> Appended {
+        Appended {
+            stream: self.stream.clone(),
+            position: Position(self.position),
+            version: Version(self.version),
+            recorded_at: instant(self.recorded_at),
+        }
+    }
+
+    pub fn decode_metadata(&self) -> Result<Metadata, StoreError> {
+        serde_json::from_str(&self.metadata).map_err(|source| StoreError::UndecodableMetadata {
+            position: Position(self.position),
+            source: Arc::new(source),
+        })
+    }
+
+    /// The content, decoded as an event of one aggregate.
+    pub fn decode_as<E: domain::decider::StoredEvent>(&self) -> Result<E, StoreError> {
+        E::decode(&self.type_name, &self.data).map_err(|source| self.undecodable(source))
+    }
+
+    /// The whole event, decoded.
+    pub fn decode(self) -> Result<Recorded, StoreError> {
+        let event = Event::decode(&self.type_name, &self.data).map_err(|source| self.undecodable(source))?;
+        let metadata = self.decode_metadata()?;
+        Ok(Recorded {
+            position: Position(self.position),
+            stream: self.stream,
+            version: Version(self.version),
+            event_id: EventId(self.event_id),
+            event,
+            metadata,
+            occurred_at: instant(self.occurred_at),
+            recorded_at: instant(self.recorded_at),
+        })
+    }
+
+    fn undecodable(&self, source: DecodeError) -> StoreError {
+        StoreError::Undecodable {
+            position: Position(self.position),
+            type_name: self.type_name.clone(),
+            source: Arc::new(source),
+        }
+    }
+}
+
+/// Microseconds since the epoch.
+pub fn micros(instant: Instant) -> i64 {
+    instant.timestamp_micros()
+}
+
+/// The instant of stored microseconds. Beyond chrono's range (year 262143) lies no dossier.
+pub fn instant(micros: i64) -> Instant {
+    Instant::from_timestamp_micros(micros).unwrap_or(Instant::MAX_UTC)
+}

@@ -14,6 +14,7 @@ use crate::working_time::{DuePolicy, OfficeHours, Term};
 
 events! {
     /// Facts about a dossier.
+    #[expect(clippy::large_enum_variant, reason = "events are few and short-lived; a box would be one more allocation")]
     pub enum Event {
         "dossier.submitted.v1" => Submitted,
         "dossier.intake_supplement_requested.v1" => IntakeSupplementRequested,

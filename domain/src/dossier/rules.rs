@@ -33,55 +33,57 @@ fn wrong_stage<T>(filed: &Filed, command: &'static str) -> Result<T, Rejection> 
 
 /// checking, refusing and receiving belong to the time before receipt.
 pub(super) fn before_receipt(filed: &Filed, command: &'static str) -> Result<(), Rejection> {
-    match filed.phase {
-        Phase::Submitted | Phase::AwaitingIntakeSupplement => Ok(()),
-        _ => wrong_stage(filed, command),
+    if matches!(filed.phase, Phase::Submitted | Phase::AwaitingIntakeSupplement) {
+        return Ok(());
     }
+    wrong_stage(filed, command)
 }
 
 /// guidance is given in one go; a second request waits for the answer to the first.
 pub(super) fn not_waiting_already(filed: &Filed) -> Result<(), Rejection> {
-    match filed.phase {
-        Phase::AwaitingIntakeSupplement => Err(Rejection::SupplementPending),
-        _ => Ok(()),
+    if matches!(filed.phase, Phase::AwaitingIntakeSupplement) {
+        return Err(Rejection::SupplementPending);
     }
+    Ok(())
 }
 
 pub(super) fn intake_waits(filed: &Filed) -> Result<(), Rejection> {
-    match filed.phase {
-        Phase::AwaitingIntakeSupplement => Ok(()),
-        _ => wrong_stage(filed, "SUPPLY_INTAKE_SUPPLEMENT"),
+    if matches!(filed.phase, Phase::AwaitingIntakeSupplement) {
+        return Ok(());
     }
+    wrong_stage(filed, "SUPPLY_INTAKE_SUPPLEMENT")
 }
 
 /// no processing before receipt, while the clock stands still, or after the end.
 pub(super) fn running<'a>(filed: &'a Filed, command: &'static str) -> Result<&'a Clock, Rejection> {
-    match &filed.phase {
-        Phase::InProgress { clock, .. } => Ok(clock),
-        _ => wrong_stage(filed, command),
+    if let Phase::InProgress { clock, .. } = &filed.phase {
+        return Ok(clock);
     }
+    wrong_stage(filed, command)
 }
 
 pub(super) fn paused(filed: &Filed) -> Result<(&Clock, Instant), Rejection> {
-    match &filed.phase {
-        Phase::Paused { clock, since } => Ok((clock, *since)),
-        _ => wrong_stage(filed, "RECEIVE_SUPPLEMENT"),
+    if let Phase::Paused { clock, since } = &filed.phase {
+        return Ok((clock, *since));
     }
+    wrong_stage(filed, "RECEIVE_SUPPLEMENT")
 }
 
 /// the result is returned after processing ended (9 before 10).
 pub(super) fn finished(filed: &Filed) -> Result<(), Rejection> {
-    match filed.phase {
-        Phase::Finished { .. } => Ok(()),
-        _ => wrong_stage(filed, "RETURN_RESULT"),
+    if matches!(filed.phase, Phase::Finished { .. }) {
+        return Ok(());
     }
+    wrong_stage(filed, "RETURN_RESULT")
 }
 
 /// an applicant may withdraw as long as processing has not ended, also while the clock stands still.
 pub(super) fn not_ended(filed: &Filed, command: &'static str) -> Result<(), Rejection> {
     match filed.phase {
         Phase::Submitted | Phase::AwaitingIntakeSupplement | Phase::InProgress { .. } | Phase::Paused { .. } => Ok(()),
-        _ => wrong_stage(filed, command),
+        Phase::Refused | Phase::Finished { .. } | Phase::Returned { .. } | Phase::Withdrawn { .. } => {
+            wrong_stage(filed, command)
+        }
     }
 }
 
@@ -109,10 +111,7 @@ pub(super) fn receipt(at: Instant, receive: &Receive) -> Result<Received, Reject
     };
     let policy = receive.procedure.due_policy.clone();
     let law = &receive.rules;
-    let due_at = match term {
-        Term::Given(due_at) => Some(due_at),
-        _ => working_time::due_at(at, &term, &law.calendar, &law.office_hours, &policy)?,
-    };
+    let due_at = working_time::due_at(at, &term, &law.calendar, &law.office_hours, &policy)?;
     Ok(Received {
         term,
         due_at,
