@@ -10,7 +10,7 @@
 //! | [`access`] | who may do what: function, scope, relation |
 //! | [`calendar`] | days off and make-up days as data, each with the decision behind it |
 //! | [`working_time`] | the due instant as a pure function of receipt, term, calendar and office hours |
-//! | [`codes`], [`identity`], [`time`] | values: codes people read, derived ids, instants and local dates |
+//! | [`codes`], [`identity`], [`time`], [`text`] | values: codes people read, derived ids, local dates, text as people search for it |
 //! | [`private`] | values about a person, which reach the log sealed or not at all |
 //! | [`decider`], [`recorded`] | the shape of an aggregate; an event with its envelope |
 
@@ -28,5 +28,6 @@ pub mod identity;
 pub mod private;
 pub mod procedure;
 pub mod recorded;
+pub mod text;
 pub mod time;
 pub mod working_time;

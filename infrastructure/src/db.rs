@@ -178,7 +178,11 @@ impl Database {
     async fn open_postgres(url: &DbUrl, text: &str, contents: Contents) -> Result<Self, DbError> {
         let failed = |source| DbError::Open { url: url.clone(), source };
         let options: PgConnectOptions = text.parse().map_err(failed)?;
-        let options = options.options([("search_path", contents.schema())]).application_name("motcua");
+        // Read models are rebuilt from the log, so they need not wait for the disk.
+        let commit = if contents == Contents::Read { "off" } else { "on" };
+        let options = options
+            .options([("search_path", contents.schema()), ("synchronous_commit", commit)])
+            .application_name("motcua");
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -159,7 +159,7 @@ impl EventStore {
             Outcome::Appended(appended) => Ok(appended),
             Outcome::Repeated => {
                 let rows = self.find_append(id, count).await?;
-                rows.last().map(StoredRow::appended).ok_or(StoreError::Closed)
+                rows.last().map(StoredRow::repeated).ok_or(StoreError::Closed)
             }
             Outcome::Conflict { actual } => {
                 let expected = match expected {
@@ -278,13 +278,14 @@ async fn watch_other_processes(database: Database, head: watch::Sender<Position>
 }
 
 impl StoredRow {
-    /// Where this event stands, seen as the last one of an append.
-    pub fn appended(&self) -> Appended {
+    /// The answer to a repeated append whose last event this is.
+    pub fn repeated(&self) -> Appended {
         Appended {
             stream: self.stream.clone(),
             position: Position(self.position),
             version: Version(self.version),
             recorded_at: instant(self.recorded_at),
+            repeated: true,
         }
     }
 

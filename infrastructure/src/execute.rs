@@ -59,8 +59,8 @@ pub struct Done {
     pub stream: String,
     pub version: Version,
     pub position: Position,
-    /// The log had it already.
-    pub repeated: bool,
+    /// Events were written now, rather than by an earlier try or not at all because nothing changes.
+    pub written: bool,
 }
 
 /// Why a state does not allow something: the person may not, or the act may not.
@@ -215,7 +215,7 @@ impl Executor {
             };
             if events.is_empty() {
                 let (version, position) = (folded.version, folded.position);
-                return Ok(Done { stream: stream.to_owned(), version, position, repeated: true });
+                return Ok(Done { stream: stream.to_owned(), version, position, written: false });
             }
             let append_id = request.command.append();
             match self.append(stream, &folded, append_id, at, events, request).await {
@@ -252,14 +252,18 @@ impl Executor {
         };
         let id = append.id;
         let appended = self.store.append(append).await?;
-        // On a repeat the first allocation counts, with its entry time, also if that was yesterday.
-        let stored = self.store.find_append(id, 1).await?;
-        let row = stored.first().ok_or(StoreError::Closed)?;
-        let code_book::Event::Allocated(allocated) = row.decode_as()?;
-        let date = local_date(allocated.entered_at);
+        let entered_at = if appended.repeated { self.entered_at(id).await? } else { at };
+        let date = local_date(entered_at);
         let number = u64::try_from(appended.version.0).unwrap_or(0);
         let code = DossierCode::new(agency, date, number).ok_or(ExecuteError::CodesExhausted { date })?;
-        Ok((code, allocated.entered_at))
+        Ok((code, entered_at))
+    }
+
+    /// On a repeat the first allocation counts, with its entry time, also if that was yesterday.
+    async fn entered_at(&self, id: AppendId) -> Result<Instant, StoreError> {
+        let stored = self.store.find_append(id, 1).await?;
+        let code_book::Event::Allocated(allocated) = stored.first().ok_or(StoreError::Closed)?.decode_as()?;
+        Ok(allocated.entered_at)
     }
 
     fn cached<D: Cached>(&self, stream: &str) -> Arc<Folded<D>> {
@@ -304,7 +308,7 @@ impl Executor {
     }
 
     /// The answer of an earlier try of the same request.
-    async fn done_before<R: std::error::Error + 'static>(
+    pub async fn done_before<R: std::error::Error + 'static>(
         &self,
         request: &Request,
         stream: &str,
@@ -314,12 +318,12 @@ impl Executor {
         if last.stream != stream || last.decode_metadata()?.mac != request.mac {
             return Err(ExecuteError::KeyReused);
         }
-        let appended = last.appended();
+        let appended = last.repeated();
         Ok(Some(Done {
             stream: appended.stream,
             version: appended.version,
             position: appended.position,
-            repeated: true,
+            written: false,
         }))
     }
 
@@ -356,7 +360,7 @@ impl Executor {
             stream: appended.stream,
             version: appended.version,
             position: appended.position,
-            repeated: false,
+            written: true,
         })
     }
 

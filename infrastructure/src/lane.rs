@@ -72,6 +72,8 @@ pub struct Appended {
     pub version: Version,
     /// Server time of the append.
     pub recorded_at: Instant,
+    /// The log had it already, from an earlier try.
+    pub repeated: bool,
 }
 
 /// The lane's answer to one request.
@@ -265,6 +267,7 @@ fn assign<'a>(
                 position: Position(position),
                 version: Version(version),
                 recorded_at: crate::event_store::instant(recorded_at),
+                repeated: false,
             })
         };
         outcomes.push(outcome);

@@ -1,1 +1,43 @@
+//! Read models: what is asked of the log often enough to keep a table for it.
+//!
+//! | module | what it owns |
+//! | --- | --- |
+//! | [`read_model`] | the shape of a read model: a table and a pure fold |
+//! | [`table`] | bulk load and bulk upsert of any table, in both dialects |
+//! | [`runner`] | pages of events in, rows and checkpoint out, in one transaction |
+//! | [`read_side`] | opening, waiting for a position, rebuilding |
+//! | [`dossier_summary`], [`deadline_board`], [`public_status`], [`procedure_catalogue`], [`agency_directory`] | one read model each: row, fold, SQL, queries |
+//! | [`agency_progress`] | figures per agency and month, from the counters and the board |
+//!
+//! It must not know how commands are decided. Every table here may be dropped at any moment and comes back by replay.
 
+// A new event must break every fold.
+#![warn(clippy::wildcard_enum_match_arm)]
+
+pub mod agency_directory;
+pub mod agency_progress;
+pub mod deadline_board;
+pub mod dossier_summary;
+pub mod procedure_catalogue;
+pub mod public_status;
+pub mod read_model;
+pub mod read_side;
+pub mod runner;
+pub mod table;
+
+pub use read_model::Model;
+pub use read_side::ReadSide;
+
+/// Every statement that both dialects share; a test prepares each on both.
+pub fn shared_sql() -> Vec<&'static str> {
+    [
+        agency_directory::SQL,
+        agency_progress::SQL,
+        deadline_board::SQL,
+        dossier_summary::SQL,
+        procedure_catalogue::SQL,
+        public_status::SQL,
+        runner::SQL,
+    ]
+    .concat()
+}
