@@ -1,1 +1,24 @@
+//! GraphQL over HTTP, the command line, and where everything is put together.
+//!
+//! | module | what it owns |
+//! | --- | --- |
+//! | [`service`] | what can be done and asked, with authorisation: GraphQL, command line and import all go through it |
+//! | [`input`] | what clients send, before it is parsed |
+//! | [`problem`], [`messages`] | refusals as data with stable codes; sentences for people |
+//! | [`development_token`] | a principal named by a token, for development only |
+//! | [`graphql`] | the schema |
+//! | [`http`] | the router: GraphQL, GraphiQL from vendored assets, health |
+//! | [`import`] | parsers of real input |
+//! | [`cli`] | the command line |
+//!
+//! It must not know SQL.
 
+pub mod cli;
+pub mod development_token;
+pub mod graphql;
+pub mod http;
+pub mod import;
+pub mod input;
+pub mod messages;
+pub mod problem;
+pub mod service;

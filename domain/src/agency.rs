@@ -84,8 +84,12 @@ impl Decider for Agency {
             {
                 Err(Rejection::NameEmpty)
             }
-            (Self::Absent, Command::Establish(particulars)) => Ok(vec![Event::Established(particulars.clone())]),
-            (Self::Established(known), Command::Establish(particulars)) if known == particulars => Ok(Vec::new()),
+            (Self::Absent, Command::Establish(particulars)) => {
+                Ok(vec![Event::Established(particulars.clone())])
+            }
+            (Self::Established(known), Command::Establish(particulars)) if known == particulars => {
+                Ok(Vec::new())
+            }
             (Self::Established(_), Command::Establish(_)) => Err(Rejection::AlreadyEstablished),
             (Self::Absent, Command::Rename { .. }) => Err(Rejection::NotEstablished),
             (Self::Established(known), Command::Rename { name }) if known.name == *name => Ok(Vec::new()),

@@ -89,7 +89,9 @@ impl DossierCode {
 
     /// The code with this number of the day, from 1; `None` above [`Self::NUMBERS_PER_DAY`].
     pub fn new(agency: &AgencyCode, date: NaiveDate, number: u64) -> Option<Self> {
-        (1..=Self::NUMBERS_PER_DAY).contains(&number).then(|| Self(format!("{agency}-{}-{number:04}", yymmdd(date))))
+        (1..=Self::NUMBERS_PER_DAY)
+            .contains(&number)
+            .then(|| Self(format!("{agency}-{}-{number:04}", yymmdd(date))))
     }
 
     /// Stands in while a command is decided before its number is known.
@@ -112,7 +114,8 @@ mod tests {
         for good in ["000.00.16.H42", "001.02.03.G09"] {
             assert_eq!(AgencyCode::parse(good).unwrap().as_str(), good);
         }
-        for bad in ["", "000.00.16.h42", "000.00.16.H4", "000-00.16.H42", "000.00.16.H42 ", "００0.00.16.H42"] {
+        for bad in ["", "000.00.16.h42", "000.00.16.H4", "000-00.16.H42", "000.00.16.H42 ", "００0.00.16.H42"]
+        {
             assert!(AgencyCode::parse(bad).is_err(), "{bad}");
         }
         assert!(DossierCode::parse("000.00.16.H42-190805-0001").is_ok());

@@ -92,7 +92,9 @@ impl Filed {
             Command::RequestIntakeSupplement { request } => {
                 rules::before_receipt(self, "REQUEST_INTAKE_SUPPLEMENT")?;
                 rules::not_waiting_already(self)?;
-                Ok(vec![Event::IntakeSupplementRequested(IntakeSupplementRequested { request: request.clone() })])
+                Ok(vec![Event::IntakeSupplementRequested(IntakeSupplementRequested {
+                    request: request.clone(),
+                })])
             }
             Command::SupplyIntakeSupplement { supply } => {
                 rules::intake_waits(self)?;
@@ -121,9 +123,7 @@ impl Filed {
                 let (clock, since) = rules::paused(self)?;
                 let due_at = clock
                     .due_at
-                    .map(|due_at| {
-                        working_time::resume_due(due_at, since, at, &law.calendar, &law.office_hours)
-                    })
+                    .map(|due_at| working_time::resume_due(due_at, since, at, &law.calendar))
                     .transpose()?;
                 Ok(vec![Event::SupplementReceived(SupplementReceived {
                     supply: supply.clone(),

@@ -66,7 +66,9 @@ impl Serialize for Private {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Sealed(token) => token.serialize(serializer),
-            Self::Open(_) => Err(serde::ser::Error::custom("a private value must be sealed before it is written")),
+            Self::Open(_) => {
+                Err(serde::ser::Error::custom("a private value must be sealed before it is written"))
+            }
         }
     }
 }

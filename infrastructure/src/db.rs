@@ -91,7 +91,9 @@ pub enum DbError {
         #[source]
         source: MigrateError,
     },
-    #[error("this program is linked to SQLite {found}, which has the WAL-reset corruption bug; 3.51.3 or later is needed")]
+    #[error(
+        "this program is linked to SQLite {found}, which has the WAL-reset corruption bug; 3.51.3 or later is needed"
+    )]
     UnsafeSqlite { found: String },
 }
 

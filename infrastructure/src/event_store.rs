@@ -141,7 +141,8 @@ impl EventStore {
     /// Binds the log to the key store that seals it, once and for ever.
     pub async fn bind_keys(&self, keys: Uuid) -> Result<(), StoreError> {
         on_db!(&self.database.writer, pool => sqlx::query(SET_KEYS_ID).bind(keys).execute(pool).await.map(|_| ()))?;
-        let log: Uuid = on_db!(&self.database.writer, pool => sqlx::query_scalar(KEYS_ID).fetch_one(pool).await)?;
+        let log: Uuid =
+            on_db!(&self.database.writer, pool => sqlx::query_scalar(KEYS_ID).fetch_one(pool).await)?;
         if log != keys {
             return Err(StoreError::OtherKeys { log, keys });
         }

@@ -82,7 +82,9 @@ pub(crate) enum Outcome {
     Appended(Appended),
     /// These events are in the log already, from an earlier try of the same append.
     Repeated,
-    Conflict { actual: Version },
+    Conflict {
+        actual: Version,
+    },
 }
 
 pub(crate) struct Waiting {
@@ -309,7 +311,9 @@ async fn look_up(tx: &mut Tx, appends: &[&Append]) -> sqlx::Result<Known> {
     let ids: Vec<Uuid> = appends.iter().map(|append| append.id.event(0).0).collect();
     let found: Vec<(Option<String>, Option<Uuid>, Option<i64>)> = match tx {
         Tx::Sqlite(tx) => look_up_sqlite(tx, &streams, &ids).await?,
-        Tx::Postgres(tx) => sqlx::query_as(LOOK_UP_POSTGRES).bind(&streams).bind(&ids).fetch_all(&mut **tx).await?,
+        Tx::Postgres(tx) => {
+            sqlx::query_as(LOOK_UP_POSTGRES).bind(&streams).bind(&ids).fetch_all(&mut **tx).await?
+        }
     };
     let mut known = Known::default();
     for row in found {

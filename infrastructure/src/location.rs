@@ -42,7 +42,9 @@ pub enum InvalidLocation {
     Scheme,
     #[error("a store URL of the form sqlite:PATH needs a path")]
     NoPath,
-    #[error("no place for the keys of a PostgreSQL store: neither HOME nor XDG_DATA_HOME is set, so give --keys")]
+    #[error(
+        "no place for the keys of a PostgreSQL store: neither HOME nor XDG_DATA_HOME is set, so give --keys"
+    )]
     NoDataHome,
 }
 
@@ -84,7 +86,11 @@ impl Location {
     /// `sqlite:motcua.db` keeps `motcua-read.db`, `motcua-keys.db` and `motcua-master.key` beside it. A PostgreSQL
     /// store keeps log and read models in two schemas of one database, and its keys in a file of this user unless
     /// `keys` says where.
-    pub fn from_urls(store: &str, keys: Option<&str>, master_key: Option<&Path>) -> Result<Self, InvalidLocation> {
+    pub fn from_urls(
+        store: &str,
+        keys: Option<&str>,
+        master_key: Option<&Path>,
+    ) -> Result<Self, InvalidLocation> {
         let log = DbUrl::parse(store)?;
         let keys = keys.map(DbUrl::parse).transpose()?;
         let (read, keys, beside) = match &log {

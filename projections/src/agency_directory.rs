@@ -59,7 +59,13 @@ impl ReadModel for AgencyDirectory {
 
     fn to_cells(&self) -> Vec<Cell> {
         let row = self.clone();
-        vec![row.agency_id.into(), row.code.into(), row.name.into(), row.parent_id.into(), row.search_text.into()]
+        vec![
+            row.agency_id.into(),
+            row.code.into(),
+            row.name.into(),
+            row.parent_id.into(),
+            row.search_text.into(),
+        ]
     }
 
     fn from_cells(cells: &mut Cells) -> Result<Self, WrongCell> {

@@ -420,6 +420,13 @@ macro_rules! filtered {
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM dossier_summary WHERE dossier_id = $1");
 const BY_CODE: &str = concat!("SELECT ", columns!(), " FROM dossier_summary WHERE code = $1");
+// An array would be dialect-specific; a short list is repeated to fill the places.
+const BY_IDS_CHUNK: usize = 10;
+const BY_IDS: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM dossier_summary WHERE dossier_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+);
 const PAGE: &str = concat!(
     "SELECT ",
     columns!(),
@@ -435,7 +442,7 @@ const IMPORTED: &str = "
            CAST(COALESCE(SUM(anomalies), 0) AS BIGINT) AS anomalies
     FROM dossier_summary WHERE import_source = $1";
 
-pub(crate) const SQL: &[&str] = &[BY_ID, BY_CODE, PAGE, COUNT, IMPORTED];
+pub(crate) const SQL: &[&str] = &[BY_ID, BY_CODE, BY_IDS, PAGE, COUNT, IMPORTED];
 
 /// What to list. Every part is optional.
 #[derive(Clone, Debug, Default)]
@@ -475,6 +482,22 @@ pub async fn by_id(database: &Database, id: Uuid) -> sqlx::Result<Option<Dossier
 
 pub async fn by_code(database: &Database, code: &str) -> sqlx::Result<Option<DossierSummary>> {
     on_db!(&database.readers, pool => sqlx::query_as(BY_CODE).bind(code).fetch_optional(pool).await)
+}
+
+/// Dossiers by their ids, in no particular order; a page's worth.
+pub async fn by_ids(database: &Database, ids: &[Uuid]) -> sqlx::Result<Vec<DossierSummary>> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(BY_IDS_CHUNK) {
+        let found: Vec<DossierSummary> = on_db!(&database.readers, pool => {
+            let mut query = sqlx::query_as(BY_IDS);
+            for id in chunk.iter().chain(std::iter::repeat(&chunk[0])).take(BY_IDS_CHUNK) {
+                query = query.bind(id);
+            }
+            query.fetch_all(pool).await
+        })?;
+        rows.extend(found);
+    }
+    Ok(rows)
 }
 
 /// Dossiers after a cursor, newest first.

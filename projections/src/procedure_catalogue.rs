@@ -30,8 +30,12 @@ impl ProcedureCatalogue {
         self.name.clone_from(&definition.name);
         self.field.clone_from(&definition.field);
         self.term = serde_json::to_string(&definition.term)?;
-        self.search_text =
-            fold(&format!("{} {} {}", self.code, definition.name, definition.field.as_deref().unwrap_or_default()));
+        self.search_text = fold(&format!(
+            "{} {} {}",
+            self.code,
+            definition.name,
+            definition.field.as_deref().unwrap_or_default()
+        ));
         Ok(())
     }
 }

@@ -82,7 +82,10 @@ impl ReadSide {
             loop {
                 // A failure costs a pause, never an event: the next runner starts at the checkpoints.
                 if let Err(error) = read_side.follow_until_failure().await {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the read models stopped; starting again");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the read models stopped; starting again"
+                    );
                 }
                 tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
             }
@@ -122,7 +125,11 @@ impl ReadSide {
         self.run(models, report).await
     }
 
-    async fn run(&self, models: &[Model], report: impl FnMut(Position) -> bool) -> Result<Position, RunError> {
+    async fn run(
+        &self,
+        models: &[Model],
+        report: impl FnMut(Position) -> bool,
+    ) -> Result<Position, RunError> {
         let mut runner = Runner::new(self.database.clone(), self.store.clone(), models).await?;
         let step = runner.run_to_end(PAGE_REBUILD, report).await?;
         self.note(models, &step);

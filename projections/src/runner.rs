@@ -20,7 +20,8 @@ const CACHED_PARTITIONS_MAX: usize = 50_000;
 
 // Locks the checkpoint by writing it; the same text in both dialects.
 const LOCK: &str = "UPDATE checkpoint SET position = position WHERE name = $1 RETURNING position, version";
-const CREATE: &str = "INSERT INTO checkpoint (name, version, position) VALUES ($1, $2, 0) ON CONFLICT (name) DO NOTHING";
+const CREATE: &str =
+    "INSERT INTO checkpoint (name, version, position) VALUES ($1, $2, 0) ON CONFLICT (name) DO NOTHING";
 const MOVE: &str = "UPDATE checkpoint SET position = $2, version = $3 WHERE name = $1";
 const CHECKPOINTS: &str = "SELECT name, position FROM checkpoint";
 const PARK: &str = "INSERT INTO parked (name, stream, position, reason) VALUES ($1, $2, $3, $4)
@@ -55,11 +56,18 @@ pub struct Parked {
 }
 
 /// An event as the runner sees it.
-#[expect(clippy::large_enum_variant, reason = "nearly all are readable; a box would be one more allocation each")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are readable; a box would be one more allocation each"
+)]
 pub(crate) enum Seen {
     Readable(Recorded),
     /// Does not decode: its stream is parked.
-    Poison { stream: String, position: Position, reason: String },
+    Poison {
+        stream: String,
+        position: Position,
+        reason: String,
+    },
 }
 
 /// A decoded page. It ends before the first event that a newer program wrote.
@@ -72,7 +80,12 @@ pub(crate) struct Decoded {
 }
 
 pub(crate) fn decode(page: Page) -> Decoded {
-    let mut decoded = Decoded { events: Vec::with_capacity(page.rows.len()), next: page.next, at_end: page.at_end, newer: None };
+    let mut decoded = Decoded {
+        events: Vec::with_capacity(page.rows.len()),
+        next: page.next,
+        at_end: page.at_end,
+        newer: None,
+    };
     for row in page.rows {
         let StoredRow { position, ref stream, .. } = row;
         let (position, stream) = (Position(position), stream.clone());
@@ -252,7 +265,11 @@ pub(crate) struct Step {
 }
 
 impl Runner {
-    pub(crate) async fn new(database: Database, store: EventStore, models: &[Model]) -> Result<Self, RunError> {
+    pub(crate) async fn new(
+        database: Database,
+        store: EventStore,
+        models: &[Model],
+    ) -> Result<Self, RunError> {
         let mut models = models.to_vec();
         models.sort();
         let folders = models.into_iter().map(|model| (model, AnyFolder::new(model))).collect();
@@ -291,7 +308,11 @@ impl Runner {
     }
 
     fn at(&self) -> Position {
-        self.folders.iter().map(|(_, folder)| on_folder!(folder, folder => folder.at)).min().unwrap_or_default()
+        self.folders
+            .iter()
+            .map(|(_, folder)| on_folder!(folder, folder => folder.at))
+            .min()
+            .unwrap_or_default()
     }
 
     /// Reads the page after the checkpoints. On its own, so that a rebuild can read ahead.
@@ -350,9 +371,10 @@ impl Runner {
             let next = decoded.next;
             let last = decoded.at_end || decoded.newer.is_some();
             let store = self.store.clone();
-            let ahead = tokio::spawn(async move {
-                if last { None } else { Some(Self::read(&store, next, limit).await) }
-            });
+            let ahead =
+                tokio::spawn(
+                    async move { if last { None } else { Some(Self::read(&store, next, limit).await) } },
+                );
             let step = self.apply(decoded).await?;
             let go_on = report(step.at);
             let ahead = ahead.await.ok().flatten();

@@ -140,7 +140,9 @@ impl Serialize for Cell {
             Self::Null => serializer.serialize_none(),
             Self::Int(value) => serializer.serialize_i64(*value),
             Self::Text(value) => serializer.serialize_str(value),
-            Self::Uuid(value) => serializer.serialize_str(value.simple().encode_lower(&mut Uuid::encode_buffer())),
+            Self::Uuid(value) => {
+                serializer.serialize_str(value.simple().encode_lower(&mut Uuid::encode_buffer()))
+            }
         }
     }
 }

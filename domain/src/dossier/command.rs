@@ -19,26 +19,48 @@ pub enum Command {
     /// File it at the counter or by post, and receive it in the same act.
     Register(Register),
     /// Ask for more before receipt: there is no clock to stop.
-    RequestIntakeSupplement { request: SupplementRequest },
+    RequestIntakeSupplement {
+        request: SupplementRequest,
+    },
     /// Bring what was asked for before receipt.
-    SupplyIntakeSupplement { supply: Answer },
+    SupplyIntakeSupplement {
+        supply: Answer,
+    },
     /// Refuse it at intake, with a reason.
-    Refuse { reason: Private },
+    Refuse {
+        reason: Private,
+    },
     /// Receive it: the clock starts, and the appointment is given.
     Receive(Receive),
     /// Hand it to another unit, officer or agency. The clock does not restart.
-    Forward { to: Holder, note: Option<Private> },
+    Forward {
+        to: Holder,
+        note: Option<Private>,
+    },
     CompleteStep(CompleteStep),
     /// Ask for more after receipt: the clock stops.
-    RequestSupplement { request: SupplementRequest },
+    RequestSupplement {
+        request: SupplementRequest,
+    },
     /// Bring what was asked for after receipt: the clock runs again.
-    ReceiveSupplement { supply: Answer, rules: WorkingTime },
+    ReceiveSupplement {
+        supply: Answer,
+        rules: WorkingTime,
+    },
     /// The end of processing: on time or late is measured here.
-    FinishProcessing { outcome: Outcome, note: Option<Private> },
+    FinishProcessing {
+        outcome: Outcome,
+        note: Option<Private>,
+    },
     /// Hand out the result.
-    ReturnResult { method: ReturnMethod, note: Option<Private> },
+    ReturnResult {
+        method: ReturnMethod,
+        note: Option<Private>,
+    },
     /// The applicant takes it back: national state 7, not a refusal.
-    Withdraw { reason: Option<Private> },
+    Withdraw {
+        reason: Option<Private>,
+    },
 }
 
 impl Command {

@@ -80,7 +80,10 @@ pub(super) fn finished(filed: &Filed) -> Result<(), Rejection> {
 /// an applicant may withdraw as long as processing has not ended, also while the clock stands still.
 pub(super) fn not_ended(filed: &Filed, command: &'static str) -> Result<(), Rejection> {
     match filed.phase {
-        Phase::Submitted | Phase::AwaitingIntakeSupplement | Phase::InProgress { .. } | Phase::Paused { .. } => Ok(()),
+        Phase::Submitted
+        | Phase::AwaitingIntakeSupplement
+        | Phase::InProgress { .. }
+        | Phase::Paused { .. } => Ok(()),
         Phase::Refused | Phase::Finished { .. } | Phase::Returned { .. } | Phase::Withdrawn { .. } => {
             wrong_stage(filed, command)
         }
@@ -101,7 +104,9 @@ pub(super) fn receipt(at: Instant, receive: &Receive) -> Result<Received, Reject
         (_, Appointment::At(due_at)) if receive.imported => Term::Given(*due_at),
         (_, Appointment::None) if receive.imported => Term::Open,
         (ProcedureTerm::Fixed(term), Appointment::ByProcedure) => term.clone(),
-        (ProcedureTerm::Fixed(_), Appointment::At(_) | Appointment::None) => return Err(Rejection::AppointmentFixed),
+        (ProcedureTerm::Fixed(_), Appointment::At(_) | Appointment::None) => {
+            return Err(Rejection::AppointmentFixed);
+        }
         (ProcedureTerm::SetAtReceipt, Appointment::ByProcedure) => return Err(Rejection::AppointmentMissing),
         (ProcedureTerm::SetAtReceipt, Appointment::At(due_at)) if *due_at < at => {
             return Err(Rejection::AppointmentBeforeReceipt);
@@ -111,7 +116,16 @@ pub(super) fn receipt(at: Instant, receive: &Receive) -> Result<Received, Reject
     };
     let policy = receive.procedure.due_policy.clone();
     let law = &receive.rules;
-    let due_at = working_time::due_at(at, &term, &law.calendar, &law.office_hours, &policy)?;
+    let due_at = match term {
+        // The source may say that it was due before it was received; that is not for an import to correct.
+        Term::Given(due_at) if receive.imported => Some(due_at),
+        Term::WorkingDays(_)
+        | Term::HalfDays(_)
+        | Term::WorkingHours(_)
+        | Term::CalendarDays(_)
+        | Term::Given(_)
+        | Term::Open => working_time::due_at(at, &term, &law.calendar, &law.office_hours, &policy)?,
+    };
     Ok(Received {
         term,
         due_at,

@@ -1,0 +1,89 @@
+//! `dev:<group>:<name>@<agency code>`: a token that says by itself who one is and what one may do. It proves nothing,
+//! so the server takes it only when it is started for development. Real authentication replaces it.
+
+use domain::access::{ActingAs, Function, Principal, Scope};
+use domain::codes::AgencyCode;
+use domain::identity::{AgencyId, NAMESPACE, PrincipalId};
+use uuid::Uuid;
+
+/// Groups and what they may do.
+const GROUPS: &[(&str, &[Function], bool)] = &[
+    ("citizen", &[Function::File], false),
+    (
+        "intake",
+        &[Function::File, Function::Intake, Function::ReadDossiers, Function::ReadPersonalData],
+        false,
+    ),
+    ("officer", &[Function::Process, Function::ReadDossiers, Function::ReadPersonalData], false),
+    ("leader", &[Function::Process, Function::Assign, Function::Approve, Function::ReadDossiers], false),
+    ("auditor", &[Function::ReadDossiers], true),
+    (
+        "admin",
+        &[
+            Function::File,
+            Function::Intake,
+            Function::Process,
+            Function::Assign,
+            Function::Approve,
+            Function::ReadDossiers,
+            Function::ReadPersonalData,
+            Function::Administer,
+        ],
+        true,
+    ),
+];
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidToken {
+    #[error("a development token has the form dev:<group>:<name>@<agency code>")]
+    Shape,
+    #[error("there is no such group; groups are citizen, intake, officer, leader, auditor, admin")]
+    Group,
+    #[error("the agency code is not valid")]
+    Agency,
+}
+
+/// The principal that a token names.
+pub fn parse(token: &str) -> Result<Principal, InvalidToken> {
+    let rest = token.strip_prefix("dev:").ok_or(InvalidToken::Shape)?;
+    let (group, rest) = rest.split_once(':').ok_or(InvalidToken::Shape)?;
+    let (name, agency) = rest.rsplit_once('@').ok_or(InvalidToken::Shape)?;
+    if name.is_empty() {
+        return Err(InvalidToken::Shape);
+    }
+    let (_, functions, province) =
+        GROUPS.iter().find(|(known, _, _)| *known == group).ok_or(InvalidToken::Group)?;
+    let agency = AgencyId::of(&AgencyCode::parse(agency).map_err(|_| InvalidToken::Agency)?);
+    Ok(Principal {
+        id: principal_id(name),
+        acting_as: ActingAs { agency, unit: None, position_title: Some(group.to_owned()) },
+        functions: functions.to_vec(),
+        scope: if *province { Scope::Province } else { Scope::Agency(agency) },
+    })
+}
+
+/// The id of the person that a token names.
+pub fn principal_id(name: &str) -> PrincipalId {
+    PrincipalId(Uuid::new_v5(&NAMESPACE, format!("development principal:{name}").as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_names_a_principal_and_what_it_acts_as() {
+        let officer = parse("dev:officer:lan@000.00.16.H42").unwrap();
+        assert!(officer.has(Function::Process) && !officer.has(Function::Approve));
+        assert_eq!(officer.scope, Scope::Agency(officer.acting_as.agency));
+        assert_eq!(officer.id, parse("dev:leader:lan@000.00.16.H42").unwrap().id);
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        assert_eq!(parse("Bearer x"), Err(InvalidToken::Shape));
+        assert_eq!(parse("dev:officer:@000.00.16.H42"), Err(InvalidToken::Shape));
+        assert_eq!(parse("dev:king:lan@000.00.16.H42"), Err(InvalidToken::Group));
+        assert_eq!(parse("dev:officer:lan@nowhere"), Err(InvalidToken::Agency));
+    }
+}

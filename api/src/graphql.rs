@@ -1,0 +1,121 @@
+//! The schema. Resolvers translate and delegate: what may be done is decided in `service`.
+
+pub mod mutation;
+pub mod objects;
+pub mod payload;
+pub mod query;
+pub mod scalars;
+
+use std::sync::Arc;
+
+use async_graphql::{EmptySubscription, ErrorExtensions, Schema};
+use infrastructure::entropy::Entropy;
+use tokio::sync::OnceCell;
+
+pub use mutation::Mutation;
+pub use query::Query;
+pub use scalars::PositionText;
+
+use crate::messages::{self, Language};
+use crate::problem::{Failure, Problem, ServiceError};
+use crate::service::{Caller, Names, Service};
+
+pub type Api = Schema<Query, Mutation, EmptySubscription>;
+
+const DEPTH_MAX: usize = 12;
+const COMPLEXITY_MAX: usize = 4_000;
+/// The most rows of a page.
+const PAGE_MAX: i32 = 100;
+const PAGE_DEFAULT: i32 = 20;
+
+/// The schema over a running system.
+pub fn schema(service: Service) -> Api {
+    Schema::build(Query, Mutation, EmptySubscription)
+        .limit_depth(DEPTH_MAX)
+        .limit_complexity(COMPLEXITY_MAX)
+        .data(service)
+        .finish()
+}
+
+/// The schema as text, with a line end.
+pub fn sdl() -> String {
+    let options =
+        async_graphql::SDLExportOptions::new().sorted_fields().sorted_enum_items().sorted_arguments();
+    let sdl = Schema::build(Query, Mutation, EmptySubscription).finish().sdl_with_options(options);
+    format!("{}\n", sdl.trim_end())
+}
+
+/// What a request brings along besides its document.
+pub struct RequestContext {
+    pub caller: Option<Caller>,
+    pub language: Language,
+    names: OnceCell<Arc<Names>>,
+}
+
+impl RequestContext {
+    pub fn new(caller: Option<Caller>, language: Language) -> Self {
+        Self { caller, language, names: OnceCell::new() }
+    }
+}
+
+/// Shorthands over the two kinds of context data.
+pub(crate) trait ContextExt {
+    fn service(&self) -> &Service;
+    fn request(&self) -> &RequestContext;
+    /// Who asks; nobody is an error.
+    fn caller(&self) -> async_graphql::Result<&Caller>;
+    /// Names of agencies and procedures, read at most once per request.
+    async fn names(&self) -> async_graphql::Result<Arc<Names>>;
+    /// The top-level error of a query.
+    fn error(&self, error: ServiceError) -> async_graphql::Error;
+}
+
+impl ContextExt for async_graphql::Context<'_> {
+    fn service(&self) -> &Service {
+        self.data_unchecked()
+    }
+
+    fn request(&self) -> &RequestContext {
+        self.data_unchecked()
+    }
+
+    fn caller(&self) -> async_graphql::Result<&Caller> {
+        self.request().caller.as_ref().ok_or_else(|| {
+            async_graphql::Error::new("Cần đăng nhập. / Authentication is required.")
+                .extend_with(|_, extensions| extensions.set("code", "UNAUTHENTICATED"))
+        })
+    }
+
+    async fn names(&self) -> async_graphql::Result<Arc<Names>> {
+        let load = || async { self.service().names().await.map(Arc::new) };
+        self.request().names.get_or_try_init(load).await.cloned().map_err(|error| self.error(error))
+    }
+
+    fn error(&self, error: ServiceError) -> async_graphql::Error {
+        match error {
+            ServiceError::Problem(problem) => of_problem(&problem, self.request().language),
+            ServiceError::Failure(failure) => of_failure(&failure),
+        }
+    }
+}
+
+fn of_problem(problem: &Problem, language: Language) -> async_graphql::Error {
+    let lag = if let Problem::Behind(behind) = problem { Some(behind.lag) } else { None };
+    async_graphql::Error::new(messages::of(problem, language)).extend_with(|_, extensions| {
+        extensions.set("code", problem.code());
+        if let Some(lag) = lag {
+            extensions.set("lag", lag);
+        }
+    })
+}
+
+/// The chain goes to the log under an incident id; the client gets the id.
+pub(crate) fn of_failure(failure: &Failure) -> async_graphql::Error {
+    let incident = Entropy::System.uuid().map(|id| id.simple().to_string()).unwrap_or_default();
+    tracing::error!(incident, error = failure as &dyn std::error::Error, "a request failed");
+    let message = format!("Hệ thống gặp sự cố {incident}. / An incident occurred: {incident}.");
+    async_graphql::Error::new(message).extend_with(|_, extensions| {
+        extensions.set("code", "INTERNAL");
+        extensions.set("incident", incident.as_str());
+    })
+}

@@ -1,0 +1,389 @@
+//! What clients see.
+
+use async_graphql::{ComplexObject, Context, Enum, Result, SimpleObject};
+use chrono::{DateTime, FixedOffset};
+use domain::dossier::Stage as DomainStage;
+use domain::identity::DossierId;
+use domain::time::{Instant, VIETNAM};
+use infrastructure::event_store::instant;
+use projections::dossier_summary::{self, DossierSummary};
+use projections::public_status::PublicStatus as PublicRow;
+use uuid::Uuid;
+
+use super::ContextExt;
+use crate::problem::{Failure, ServiceError};
+use crate::service::{HistoryEntry, Names};
+
+pub(super) fn local(at: Instant) -> DateTime<FixedOffset> {
+    at.with_timezone(&VIETNAM)
+}
+
+pub(super) fn local_micros(at: i64) -> DateTime<FixedOffset> {
+    local(instant(at))
+}
+
+/// Trạng thái nghiệp vụ của hồ sơ. In brackets the national code (TrangThaiHoSo).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum DossierStage {
+    /// Mới đăng ký (1).
+    Submitted,
+    /// Chờ bổ sung trước tiếp nhận (1).
+    AwaitingIntakeSupplement,
+    /// Không được tiếp nhận (3).
+    Refused,
+    /// Được tiếp nhận (2).
+    Received,
+    /// Đang xử lý (4).
+    InProgress,
+    /// Yêu cầu bổ sung giấy tờ (5); the clock stands still.
+    AwaitingSupplement,
+    /// Đã xử lý xong (9).
+    Finished,
+    /// Đã trả kết quả (10).
+    Returned,
+    /// Công dân yêu cầu rút hồ sơ (7).
+    Withdrawn,
+}
+
+macro_rules! stages {
+    ($($variant:ident => $vietnamese:literal,)+) => {
+        impl From<DomainStage> for DossierStage {
+            fn from(stage: DomainStage) -> Self {
+                match stage { $(DomainStage::$variant => Self::$variant,)+ }
+            }
+        }
+
+        impl From<DossierStage> for DomainStage {
+            fn from(stage: DossierStage) -> Self {
+                match stage { $(DossierStage::$variant => Self::$variant,)+ }
+            }
+        }
+
+        /// The national name of a stage (TrangThaiHoSo).
+        pub(crate) fn vietnamese(stage: DomainStage) -> &'static str {
+            match stage { $(DomainStage::$variant => $vietnamese,)+ }
+        }
+    };
+}
+
+stages! {
+    Submitted => "Mới đăng ký",
+    AwaitingIntakeSupplement => "Mới đăng ký",
+    Refused => "Không được tiếp nhận",
+    Received => "Được tiếp nhận",
+    InProgress => "Đang xử lý",
+    AwaitingSupplement => "Yêu cầu bổ sung giấy tờ",
+    Finished => "Đã xử lý xong",
+    Returned => "Đã trả kết quả",
+    Withdrawn => "Công dân yêu cầu rút hồ sơ",
+}
+
+/// A stage as a row holds it. Another text is corruption, and stops the answer.
+pub(super) fn stage_of(name: &str) -> Result<DomainStage, ServiceError> {
+    DomainStage::from_name(name).ok_or_else(|| ServiceError::Failure(Failure::Row(name.to_owned())))
+}
+
+/// Cơ quan.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Agency {
+    pub id: Uuid,
+    /// QCVN 102:2016/BTTTT.
+    pub code: String,
+    pub name: String,
+    /// The agency above it.
+    pub parent_id: Option<Uuid>,
+}
+
+impl Agency {
+    /// By id; an agency that the directory does not know yet has neither code nor name.
+    pub(super) fn named(names: &Names, id: Uuid) -> Self {
+        match names.agencies.get(&id) {
+            Some(row) => {
+                Self { id, code: row.code.clone(), name: row.name.clone(), parent_id: row.parent_id }
+            }
+            None => Self { id, code: String::new(), name: String::new(), parent_id: None },
+        }
+    }
+}
+
+/// Thủ tục hành chính.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Procedure {
+    pub id: Uuid,
+    /// MaTTHC.
+    pub code: String,
+    /// TenTTHC.
+    pub name: String,
+    /// Lĩnh vực.
+    pub field: Option<String>,
+    /// Version in force; null while there are drafts only.
+    pub version: Option<i64>,
+}
+
+impl Procedure {
+    pub(super) fn named(names: &Names, id: Uuid) -> Self {
+        match names.procedures.get(&id) {
+            Some(row) => Self {
+                id,
+                code: row.code.clone(),
+                name: row.name.clone(),
+                field: row.field.clone(),
+                version: row.version,
+            },
+            None => Self { id, code: String::new(), name: String::new(), field: None, version: None },
+        }
+    }
+}
+
+/// Who has a dossier in hand.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Holder {
+    pub agency: Agency,
+    pub unit: Option<String>,
+    /// The officer it is assigned to.
+    pub assignee: Option<Uuid>,
+}
+
+/// Hồ sơ.
+#[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
+pub struct Dossier {
+    pub id: Uuid,
+    /// MaHoSo.
+    pub code: String,
+    pub stage: DossierStage,
+    /// TrangThaiHoSo, 1 to 10.
+    pub national_code: u8,
+    /// KenhThucHien: ONLINE, COUNTER, POST, EMAIL or INTERNAL.
+    pub channel: String,
+    /// LoaiDoiTuong: CITIZEN, ENTERPRISE, STATE_AGENCY or OTHER_ORGANISATION.
+    pub applicant_kind: String,
+    /// The version of the procedure that the dossier keeps.
+    pub procedure_version: i64,
+    /// NgayNopHoSo.
+    pub submitted_at: DateTime<FixedOffset>,
+    /// NgayTiepNhan.
+    pub received_at: Option<DateTime<FixedOffset>>,
+    /// NgayHenTra as given at receipt.
+    pub due_at_original: Option<DateTime<FixedOffset>>,
+    /// NgayHenTra as moved by pauses.
+    pub due_at: Option<DateTime<FixedOffset>>,
+    /// Since when the clock stands still.
+    pub paused_since: Option<DateTime<FixedOffset>>,
+    /// NgayKetThucXuLy.
+    pub ended_at: Option<DateTime<FixedOffset>>,
+    /// GRANTED or DECLINED.
+    pub outcome: Option<String>,
+    /// NgayTra.
+    pub returned_at: Option<DateTime<FixedOffset>>,
+    /// NgayTuChoi.
+    pub refused_at: Option<DateTime<FixedOffset>>,
+    pub withdrawn_at: Option<DateTime<FixedOffset>>,
+    /// Tasks done.
+    pub activities: i64,
+    /// Oddities of the system it was taken over from.
+    pub anomalies: i64,
+    /// Pass it as `expectedVersion`.
+    pub version: i64,
+    #[graphql(skip)]
+    pub row: DossierSummary,
+}
+
+impl Dossier {
+    pub(super) fn new(row: DossierSummary) -> Result<Self, ServiceError> {
+        let stage = stage_of(&row.stage)?;
+        Ok(Self {
+            id: row.dossier_id,
+            code: row.code.clone(),
+            stage: stage.into(),
+            national_code: stage.national_code(),
+            channel: row.channel.clone(),
+            applicant_kind: row.applicant_kind.clone(),
+            procedure_version: row.procedure_version,
+            submitted_at: local_micros(row.submitted_at),
+            received_at: row.received_at.map(local_micros),
+            due_at_original: row.due_at_original.map(local_micros),
+            due_at: row.due_at.map(local_micros),
+            paused_since: row.paused_since.map(local_micros),
+            ended_at: row.ended_at.map(local_micros),
+            outcome: row.outcome.clone(),
+            returned_at: row.returned_at.map(local_micros),
+            refused_at: row.refused_at.map(local_micros),
+            withdrawn_at: row.withdrawn_at.map(local_micros),
+            activities: row.activities,
+            anomalies: row.anomalies,
+            version: row.stream_version,
+            row,
+        })
+    }
+}
+
+#[ComplexObject]
+impl Dossier {
+    async fn procedure(&self, ctx: &Context<'_>) -> Result<Procedure> {
+        Ok(Procedure::named(&*ctx.names().await?, self.row.procedure_id))
+    }
+
+    /// Nơi tiếp nhận.
+    async fn receiving_agency(&self, ctx: &Context<'_>) -> Result<Agency> {
+        Ok(Agency::named(&*ctx.names().await?, self.row.receiving_agency))
+    }
+
+    /// Cơ quan có thẩm quyền giải quyết.
+    async fn competent_agency(&self, ctx: &Context<'_>) -> Result<Agency> {
+        Ok(Agency::named(&*ctx.names().await?, self.row.competent_agency))
+    }
+
+    /// Nơi hỗ trợ.
+    async fn supporting_agency(&self, ctx: &Context<'_>) -> Result<Option<Agency>> {
+        let names = ctx.names().await?;
+        Ok(self.row.supporting_agency.map(|id| Agency::named(&names, id)))
+    }
+
+    async fn holder(&self, ctx: &Context<'_>) -> Result<Option<Holder>> {
+        let names = ctx.names().await?;
+        Ok(self.row.holder_agency.map(|id| Holder {
+            agency: Agency::named(&names, id),
+            unit: self.row.holder_unit.clone(),
+            assignee: self.row.assignee,
+        }))
+    }
+
+    /// ChuHoSo; masked unless the caller may read personal data.
+    async fn applicant_name(&self, ctx: &Context<'_>) -> Result<String> {
+        self.private(ctx, &self.row.applicant_name).await
+    }
+
+    /// TrichYeuHoSo; masked unless the caller may read personal data.
+    async fn subject(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        match &self.row.subject {
+            Some(subject) => self.private(ctx, subject).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// EARLY, ON_TIME or LATE, of a dossier whose processing has ended.
+    async fn timeliness(&self) -> Option<Timeliness> {
+        let ended_at = self.row.ended_at?;
+        Some(match dossier_summary::Timeliness::of(instant(ended_at), self.row.due_at.map(instant)) {
+            dossier_summary::Timeliness::Early => Timeliness::Early,
+            dossier_summary::Timeliness::OnTime => Timeliness::OnTime,
+            dossier_summary::Timeliness::Late => Timeliness::Late,
+        })
+    }
+
+    /// Everything that happened, oldest first.
+    #[graphql(complexity = "10 * child_complexity")]
+    async fn history(&self, ctx: &Context<'_>) -> Result<Vec<HistoryEvent>> {
+        let (caller, names) = (ctx.caller()?, ctx.names().await?);
+        let id = DossierId(self.row.dossier_id);
+        let entries = ctx.service().history(caller, id).await.map_err(|error| ctx.error(error))?;
+        Ok(entries.into_iter().map(|entry| HistoryEvent::new(&names, entry)).collect())
+    }
+}
+
+impl Dossier {
+    async fn private(&self, ctx: &Context<'_>, token: &str) -> Result<String> {
+        let caller = ctx.caller()?;
+        ctx.service().private_text(caller, &self.row, token).await.map_err(|error| ctx.error(error))
+    }
+}
+
+/// On time or late, of an ended dossier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum Timeliness {
+    /// Trước hạn: on an earlier day than the due day.
+    Early,
+    /// Đúng hạn.
+    OnTime,
+    /// Quá hạn.
+    Late,
+}
+
+/// One event of a dossier.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct HistoryEvent {
+    pub version: i64,
+    /// `dossier.received.v1`
+    pub event_type: String,
+    /// When it happened.
+    pub occurred_at: DateTime<FixedOffset>,
+    /// When the log took it.
+    pub recorded_at: DateTime<FixedOffset>,
+    /// Who did it.
+    pub actor: Uuid,
+    /// For which agency.
+    pub acting_for: Agency,
+    /// The state after it.
+    pub stage: Option<DossierStage>,
+    /// The due instant after it.
+    pub due_at: Option<DateTime<FixedOffset>>,
+}
+
+impl HistoryEvent {
+    fn new(names: &Names, entry: HistoryEntry) -> Self {
+        let HistoryEntry { recorded, stage, due_at } = entry;
+        Self {
+            version: recorded.version.0,
+            event_type: recorded.event.type_name().to_owned(),
+            occurred_at: local(recorded.occurred_at),
+            recorded_at: local(recorded.recorded_at),
+            actor: recorded.metadata.actor.0,
+            acting_for: Agency::named(names, recorded.metadata.acting_as.agency.0),
+            stage: stage.map(Into::into),
+            due_at: due_at.map(local),
+        }
+    }
+}
+
+/// Tình trạng công khai của hồ sơ. What anybody may see; nothing about a person.
+#[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
+pub struct PublicStatus {
+    pub code: String,
+    pub stage: DossierStage,
+    /// TrangThaiHoSo, 1 to 10.
+    pub national_code: u8,
+    /// The national name of the state.
+    pub stage_name: &'static str,
+    pub submitted_at: DateTime<FixedOffset>,
+    pub received_at: Option<DateTime<FixedOffset>>,
+    pub due_at: Option<DateTime<FixedOffset>>,
+    pub ended_at: Option<DateTime<FixedOffset>>,
+    pub returned_at: Option<DateTime<FixedOffset>>,
+    #[graphql(skip)]
+    row: PublicRow,
+}
+
+impl PublicStatus {
+    pub(super) fn new(row: PublicRow) -> Result<Self, ServiceError> {
+        let stage = stage_of(&row.stage)?;
+        Ok(Self {
+            code: row.code.clone(),
+            stage: stage.into(),
+            national_code: stage.national_code(),
+            stage_name: vietnamese(stage),
+            submitted_at: local_micros(row.submitted_at),
+            received_at: row.received_at.map(local_micros),
+            due_at: row.due_at.map(local_micros),
+            ended_at: row.ended_at.map(local_micros),
+            returned_at: row.returned_at.map(local_micros),
+            row,
+        })
+    }
+}
+
+#[ComplexObject]
+impl PublicStatus {
+    async fn procedure(&self, ctx: &Context<'_>) -> Result<Procedure> {
+        Ok(Procedure::named(&*ctx.names().await?, self.row.procedure_id))
+    }
+
+    async fn receiving_agency(&self, ctx: &Context<'_>) -> Result<Agency> {
+        Ok(Agency::named(&*ctx.names().await?, self.row.receiving_agency))
+    }
+
+    async fn competent_agency(&self, ctx: &Context<'_>) -> Result<Agency> {
+        Ok(Agency::named(&*ctx.names().await?, self.row.competent_agency))
+    }
+}

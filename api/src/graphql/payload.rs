@@ -1,0 +1,198 @@
+//! What mutations answer: the dossier and where the write ended up, or problems that a client can act on.
+
+use async_graphql::{ComplexObject, Context, Interface, Result, SimpleObject};
+use chrono::{DateTime, FixedOffset};
+use domain::identity::DossierId;
+use projections::Model;
+use uuid::Uuid;
+
+use super::objects::{Agency, Dossier, DossierStage, local};
+use super::{ContextExt, PositionText, of_failure};
+use crate::messages;
+use crate::problem::{Problem as ServiceProblem, ServiceError};
+use crate::service::{Accepted, Names};
+
+/// The answer to a command on a dossier.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct DossierPayload {
+    pub dossier_id: Option<Uuid>,
+    /// The dossier's version after the command.
+    pub version: Option<i64>,
+    /// Pass it as `minPosition` to read what was written.
+    pub position: Option<PositionText>,
+    /// Why it was not done. Empty when it was.
+    pub problems: Vec<Problem>,
+}
+
+#[ComplexObject]
+impl DossierPayload {
+    /// The dossier as the command left it, or later.
+    async fn dossier(&self, ctx: &Context<'_>) -> Result<Option<Dossier>> {
+        let (Some(id), Some(position), Some(caller)) =
+            (self.dossier_id, self.position, &ctx.request().caller)
+        else {
+            return Ok(None);
+        };
+        let service = ctx.service();
+        let load = async {
+            service.wait_for(&[Model::DossierSummary], Some(position.0)).await?;
+            let row = service.dossier_by_id(caller, DossierId(id)).await?;
+            row.map(Dossier::new).transpose()
+        };
+        load.await.map_err(|error| ctx.error(error))
+    }
+}
+
+/// The answer to a command on an agency.
+#[derive(SimpleObject)]
+pub struct AgencyPayload {
+    pub agency_id: Option<Uuid>,
+    pub position: Option<PositionText>,
+    pub problems: Vec<Problem>,
+}
+
+/// Why something was not done. The code is stable and never translated.
+#[derive(Clone, Interface)]
+#[graphql(field(name = "code", ty = "String"), field(name = "message", ty = "String"))]
+pub enum Problem {
+    VersionConflict(VersionConflict),
+    InvalidTransition(InvalidTransition),
+    InvalidInput(InvalidInput),
+    Refusal(Refusal),
+}
+
+/// Somebody else has changed the dossier since the client saw it.
+#[derive(Clone, SimpleObject)]
+pub struct VersionConflict {
+    pub code: String,
+    pub message: String,
+    pub expected: i64,
+    pub actual: i64,
+    /// Who did what since.
+    pub since: Vec<ConflictingEvent>,
+}
+
+#[derive(Clone, SimpleObject)]
+pub struct ConflictingEvent {
+    pub version: i64,
+    pub event_type: String,
+    pub occurred_at: DateTime<FixedOffset>,
+    pub actor: Uuid,
+    pub acting_for: Agency,
+}
+
+/// The command does not fit the dossier's state.
+#[derive(Clone, SimpleObject)]
+pub struct InvalidTransition {
+    pub code: String,
+    pub message: String,
+    pub stage: DossierStage,
+    pub command: String,
+}
+
+/// A field does not hold what it should.
+#[derive(Clone, SimpleObject)]
+pub struct InvalidInput {
+    pub code: String,
+    pub message: String,
+    pub field: String,
+}
+
+/// Any other rule that says no.
+#[derive(Clone, SimpleObject)]
+pub struct Refusal {
+    pub code: String,
+    pub message: String,
+}
+
+fn problem(ctx: &Context<'_>, names: &Names, problem: ServiceProblem) -> Problem {
+    let message = messages::of(&problem, ctx.request().language);
+    let code = problem.code().to_owned();
+    match problem {
+        ServiceProblem::VersionConflict { expected, actual, since } => {
+            let since = since
+                .into_iter()
+                .map(|since| ConflictingEvent {
+                    version: since.version.0,
+                    event_type: since.type_name,
+                    occurred_at: local(since.occurred_at),
+                    actor: since.metadata.actor.0,
+                    acting_for: Agency::named(names, since.metadata.acting_as.agency.0),
+                })
+                .collect();
+            Problem::VersionConflict(VersionConflict {
+                code,
+                message,
+                expected: expected.0,
+                actual: actual.0,
+                since,
+            })
+        }
+        ServiceProblem::InvalidTransition { command, stage } => {
+            Problem::InvalidTransition(InvalidTransition {
+                code,
+                message,
+                stage: stage.into(),
+                command: command.to_owned(),
+            })
+        }
+        ServiceProblem::InvalidInput { field, .. } => {
+            Problem::InvalidInput(InvalidInput { code, message, field: field.to_owned() })
+        }
+        ServiceProblem::NotFound { .. }
+        | ServiceProblem::Denied(_)
+        | ServiceProblem::KeyReused
+        | ServiceProblem::Contended
+        | ServiceProblem::CodesExhausted
+        | ServiceProblem::Behind(_)
+        | ServiceProblem::Refused { .. } => Problem::Refusal(Refusal { code, message }),
+    }
+}
+
+async fn problems(ctx: &Context<'_>, found: ServiceProblem) -> Result<Vec<Problem>> {
+    tracing::info!(code = found.code(), "refused");
+    let names = match found {
+        // Names are for the conflict only; a refusal needs no query.
+        ServiceProblem::VersionConflict { .. } => ctx.names().await?,
+        _ => std::sync::Arc::default(),
+    };
+    Ok(vec![problem(ctx, &names, found)])
+}
+
+/// Refusals become problems, failures an error.
+pub(super) async fn of_dossier(
+    ctx: &Context<'_>,
+    outcome: Result<Accepted, ServiceError>,
+) -> Result<DossierPayload> {
+    match outcome {
+        Ok(Accepted { dossier_id, done }) => Ok(DossierPayload {
+            dossier_id: Some(dossier_id.0),
+            version: Some(done.version.0),
+            position: Some(PositionText(done.position)),
+            problems: Vec::new(),
+        }),
+        Err(ServiceError::Problem(found)) => {
+            let problems = problems(ctx, found).await?;
+            Ok(DossierPayload { dossier_id: None, version: None, position: None, problems })
+        }
+        Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
+    }
+}
+
+pub(super) async fn of_agency(
+    ctx: &Context<'_>,
+    outcome: Result<(domain::identity::AgencyId, crate::service::Done), ServiceError>,
+) -> Result<AgencyPayload> {
+    match outcome {
+        Ok((id, done)) => Ok(AgencyPayload {
+            agency_id: Some(id.0),
+            position: Some(PositionText(done.position)),
+            problems: Vec::new(),
+        }),
+        Err(ServiceError::Problem(found)) => {
+            Ok(AgencyPayload { agency_id: None, position: None, problems: problems(ctx, found).await? })
+        }
+        Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
+    }
+}

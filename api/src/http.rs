@@ -1,0 +1,152 @@
+//! The router: GraphQL by POST, GraphiQL from vendored assets, health.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use rust_embed::RustEmbed;
+use serde_json::json;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::development_token;
+use crate::graphql::{Api, RequestContext, schema};
+use crate::messages::Language;
+use crate::service::{Caller, Service};
+use domain::recorded::Via;
+
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+const CSP: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
+
+/// How the server is run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// Take development tokens. They prove nothing: never where real dossiers are.
+    pub development_tokens: bool,
+}
+
+#[derive(Clone)]
+struct Server {
+    api: Api,
+    service: Service,
+    settings: Settings,
+}
+
+/// GraphiQL and what it needs, vendored: it works in a closed network.
+#[derive(RustEmbed)]
+#[folder = "assets/graphiql/"]
+struct Assets;
+
+pub fn router(service: Service, settings: Settings) -> Router {
+    let server = Server { api: schema(service.clone()), service, settings };
+    let header = |name: &'static str, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
+    };
+    Router::new()
+        .route("/graphql", post(graphql).get(|| async { Redirect::to("/graphiql/") }))
+        .route("/graphiql", get(|| async { Redirect::to("/graphiql/") }))
+        .route("/graphiql/", get(|| asset(Path("index.html".to_owned()))))
+        .route("/graphiql/{*path}", get(asset))
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(header("referrer-policy", "same-origin"))
+        .layer(header("cache-control", "no-store"))
+        .with_state(server)
+}
+
+/// One document, as JSON, by POST: anything that a browser sends without asking first is refused.
+async fn graphql(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> Response {
+    let is_json = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"));
+    if !is_json {
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", "send application/json");
+    }
+    let caller = match caller(&headers, server.settings) {
+        Ok(caller) => caller,
+        Err(reason) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason),
+    };
+    let request: async_graphql::Request = match serde_json::from_slice(&body) {
+        Ok(request) => request,
+        Err(error) => {
+            return refuse(
+                StatusCode::BAD_REQUEST,
+                "BAD_REQUEST",
+                &format!("not a GraphQL request: {error}"),
+            );
+        }
+    };
+    let language = Language::from_accept_language(header(&headers, &ACCEPT_LANGUAGE));
+    let response = server.api.execute(request.data(RequestContext::new(caller, language))).await;
+    json_response(StatusCode::OK, &response)
+}
+
+/// The principal of the bearer token. No token is nobody; a token that is not taken is refused.
+fn caller(headers: &HeaderMap, settings: Settings) -> Result<Option<Caller>, &'static str> {
+    let Some(value) = header(headers, &AUTHORIZATION) else { return Ok(None) };
+    let token = value.strip_prefix("Bearer ").ok_or("the Authorization header is not a bearer token")?;
+    if !settings.development_tokens {
+        return Err("this server takes no development tokens");
+    }
+    let principal = development_token::parse(token.trim()).map_err(|_| "the token is not valid")?;
+    let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
+    let traceparent = traceparent.filter(|value| value.len() <= 64).map(str::to_owned);
+    Ok(Some(Caller { principal, via: Via::Graphql, traceparent }))
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
+    json_response(status, &json!({"errors": [{"message": message, "extensions": {"code": code}}]}))
+}
+
+fn json_response(status: StatusCode, body: &impl serde::Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => (status, [(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+async fn asset(Path(path): Path<String>) -> Response {
+    match Assets::get(&path) {
+        Some(file) => {
+            let media = format!("{}; charset=utf-8", file.metadata.mimetype());
+            let headers = [(CONTENT_TYPE, media), (CONTENT_SECURITY_POLICY, CSP.to_owned())];
+            (headers, file.data).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// Ready: log and read models answer, and no newer program has written to the log.
+async fn ready(State(server): State<Server>) -> Response {
+    match server.service.read_side.health().await {
+        Ok(health) => {
+            let newer = server.service.read_side.newer_writer();
+            let models: Vec<_> = health
+                .iter()
+                .map(|health| {
+                    json!({"name": health.model.name(), "lag": health.lag, "parked": health.parked.len()})
+                })
+                .collect();
+            let status = if newer.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+            let newer = newer.map(|(position, type_name)| json!({"position": position.0, "type": type_name}));
+            json_response(status, &json!({"ready": newer.is_none(), "models": models, "newerWriter": newer}))
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "not ready");
+            json_response(StatusCode::SERVICE_UNAVAILABLE, &json!({"ready": false}))
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Refusals as data. The code is stable for ever and never translated; the sentence is for people.
+
+use domain::access::Denial;
+use domain::codes::InvalidCode;
+use domain::decider::Rejection;
+use domain::dossier::{self, Stage};
+use domain::recorded::Version;
+use infrastructure::db::DbError;
+use infrastructure::event_store::StoreError;
+use infrastructure::execute::{ExecuteError, Since};
+use infrastructure::keys::KeyError;
+use projections::read_side::{Behind, WaitError};
+use projections::runner::RunError;
+
+/// Why a request was not done, in a way that a client can act on.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Problem {
+    #[error("{field} is not valid: {reason}")]
+    InvalidInput { field: &'static str, reason: String },
+    #[error("{what} was not found")]
+    NotFound { what: &'static str },
+    #[error("denied")]
+    Denied(#[source] Denial),
+    #[error("{command} is not allowed while the dossier is {stage:?}")]
+    InvalidTransition { command: &'static str, stage: Stage },
+    #[error("the client saw version {expected}, but the dossier is at {actual}")]
+    VersionConflict { expected: Version, actual: Version, since: Vec<Since> },
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    #[error("others kept changing it; try again")]
+    Contended,
+    #[error("the agency has given all its codes of the day")]
+    CodesExhausted,
+    #[error("the read models are {} events behind", .0.lag)]
+    Behind(Behind),
+    /// Any other rule that says no.
+    #[error("{reason}")]
+    Refused { code: &'static str, reason: String },
+}
+
+impl Problem {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidInput { .. } => "BAD_USER_INPUT",
+            Self::NotFound { .. } => "NOT_FOUND",
+            Self::Denied(denial) => denial.code(),
+            Self::InvalidTransition { .. } => "INVALID_TRANSITION",
+            Self::VersionConflict { .. } => "VERSION_CONFLICT",
+            Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::Contended => "CONTENDED",
+            Self::CodesExhausted => "CODES_EXHAUSTED",
+            Self::Behind(_) => "READ_MODEL_BEHIND",
+            Self::Refused { code, .. } => code,
+        }
+    }
+}
+
+/// What could not be done: a chain for the log, an incident for the client.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error("the read models are unavailable")]
+    Read(#[from] sqlx::Error),
+    #[error("a request cannot be written down")]
+    Canonical(#[from] serde_json::Error),
+    #[error("a row of a read model holds {0:?}, which it cannot")]
+    Row(String),
+}
+
+/// Either way a request can end badly.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    #[error(transparent)]
+    Problem(#[from] Problem),
+    #[error(transparent)]
+    Failure(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for ServiceError {
+    fn from(failure: E) -> Self {
+        Self::Failure(failure.into())
+    }
+}
+
+impl From<Denial> for Problem {
+    /// Who may not know of a thing gets the answer for a thing that does not exist.
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::OutOfScope => Self::NotFound { what: "dossier" },
+            Denial::NoFunction { .. } | Denial::NotAssignee | Denial::NotHolder => Self::Denied(denial),
+        }
+    }
+}
+
+impl From<dossier::Rejection> for Problem {
+    fn from(rejection: dossier::Rejection) -> Self {
+        match rejection {
+            dossier::Rejection::NotFiled => Self::NotFound { what: "dossier" },
+            dossier::Rejection::WrongStage { command, stage } => Self::InvalidTransition { command, stage },
+            other => Self::refused(&other),
+        }
+    }
+}
+
+impl From<domain::procedure::Rejection> for Problem {
+    fn from(rejection: domain::procedure::Rejection) -> Self {
+        Self::refused(&rejection)
+    }
+}
+
+impl From<domain::agency::Rejection> for Problem {
+    fn from(rejection: domain::agency::Rejection) -> Self {
+        Self::refused(&rejection)
+    }
+}
+
+impl Problem {
+    fn refused(rejection: &impl Rejection) -> Self {
+        Self::Refused { code: rejection.code(), reason: rejection.to_string() }
+    }
+
+    pub fn invalid(field: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self::InvalidInput { field, reason: reason.to_string() }
+    }
+
+    pub fn code_of(field: &'static str) -> impl FnOnce(InvalidCode) -> Self {
+        move |error| Self::invalid(field, error)
+    }
+}
+
+impl<R: Rejection + Into<Problem>> From<ExecuteError<R>> for ServiceError {
+    fn from(error: ExecuteError<R>) -> Self {
+        match error {
+            ExecuteError::Rejected(rejection) => Self::Problem(rejection.into()),
+            ExecuteError::Denied(denial) => Self::Problem(denial.into()),
+            ExecuteError::VersionConflict { expected, actual, since } => {
+                Self::Problem(Problem::VersionConflict { expected, actual, since })
+            }
+            ExecuteError::KeyReused => Self::Problem(Problem::KeyReused),
+            ExecuteError::Contended => Self::Problem(Problem::Contended),
+            ExecuteError::CodesExhausted { .. } => Self::Problem(Problem::CodesExhausted),
+            ExecuteError::Store(error) => Self::Failure(error.into()),
+            ExecuteError::Keys(error) => Self::Failure(error.into()),
+        }
+    }
+}
+
+impl From<WaitError> for ServiceError {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::Behind(behind) => Self::Problem(Problem::Behind(behind)),
+            WaitError::Unavailable(error) => Self::Failure(error.into()),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What can be done and asked, with authorisation. GraphQL, the command line, the import and the demo all go through
+//! here, so all are held to the same rules.
+
+mod catalogue;
+mod dossiers;
+mod queries;
+
+pub use catalogue::Published;
+pub use dossiers::{Accepted, Provenance};
+pub use queries::{Board, BoardItem, DossierPage, HistoryEntry, Names, SearchInput};
+
+use std::sync::Arc;
+
+use domain::access::Principal;
+use domain::calendar::Calendar;
+use domain::identity::CommandId;
+use domain::recorded::{Position, Version, Via};
+use infrastructure::clock::Clock;
+use infrastructure::entropy::Entropy;
+use infrastructure::event_store::EventStore;
+use infrastructure::execute::{Executor, Request};
+use infrastructure::keys::{Keys, MasterKey};
+use infrastructure::location::Location;
+use projections::ReadSide;
+use serde::Serialize;
+
+use crate::problem::{Failure, ServiceError};
+
+/// The whole system behind its interfaces. Clones are cheap.
+#[derive(Clone)]
+pub struct Service {
+    pub executor: Executor,
+    pub read_side: ReadSide,
+    pub calendar: Arc<Calendar>,
+}
+
+/// Who asks, and through what.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub principal: Principal,
+    pub via: Via,
+    pub traceparent: Option<String>,
+}
+
+/// Where a command ended up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    pub version: Version,
+    pub position: Position,
+}
+
+impl Service {
+    /// Opens log, keys and read models. Nothing is fed yet: `read_side.follow()` or `catch_up()` does that.
+    pub async fn open(location: &Location, clock: Clock, entropy: Entropy) -> Result<Self, Failure> {
+        let store = EventStore::open(&location.log, clock.clone()).await?;
+        let master = MasterKey::load_or_create(&location.master_key, &entropy)?;
+        let keys = Keys::open(&location.keys, master, entropy, clock.clone()).await?;
+        store.bind_keys(keys.identity()).await?;
+        let read_side = ReadSide::open(&location.read, store.clone()).await?;
+        Ok(Self {
+            executor: Executor::new(store, keys, clock),
+            read_side,
+            calendar: Arc::new(Calendar::built_in().clone()),
+        })
+    }
+
+    pub fn store(&self) -> &EventStore {
+        &self.executor.store
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.executor.clock
+    }
+
+    /// The request's identity, from who asks for what under which key; and its MAC, over everything that was sent.
+    fn request(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        idempotency_key: uuid::Uuid,
+        canonical: &impl Serialize,
+    ) -> Result<Request, ServiceError> {
+        let canonical = serde_json::to_vec(&(operation, canonical))?;
+        Ok(Request {
+            command: CommandId::derive(caller.principal.id, operation, idempotency_key),
+            mac: self.executor.keys.request_mac(&canonical),
+            principal: caller.principal.clone(),
+            via: caller.via,
+            traceparent: caller.traceparent.clone(),
+            expected: None,
+            at: None,
+        })
+    }
+}

@@ -1,0 +1,500 @@
+//! Commands on dossiers.
+
+use std::sync::Arc;
+
+use domain::access::{Function, Principal};
+use domain::agency;
+use domain::agency::{Agency, Established};
+use domain::codes::{AgencyCode, DossierCode, PaperCode, ProcedureCode, StepCode};
+use domain::decider::Decider;
+use domain::dossier::{
+    Agencies, Answer, Applicant, Appointment, Channel, CodeRule, Command, CompleteStep, Dossier, Filed,
+    Holder, ImportedFrom, ProcedureRef, Receive, Register, Rejection, Submit, Submitted, SupplementRequest,
+    WorkingTime, stream,
+};
+use domain::identity::{AgencyId, DossierId, PrincipalId, ProcedureId};
+use domain::private::Private;
+use domain::procedure::{self, InForce, Procedure};
+use domain::recorded::Version;
+use domain::time::{Instant, local_date, truncate};
+use infrastructure::execute::{Refusal, Request};
+use serde::Serialize;
+
+use super::{Caller, Done, Service};
+use crate::input::{
+    AnswerInput, ApplicantInput, CompleteStepInput, FinishProcessingInput, ForwardDossierInput, OnDossier,
+    ReceiveDossierInput, RefuseDossierInput, RegisterDossierInput, ReturnResultInput, SubmitDossierInput,
+    SupplementInput, WithdrawDossierInput,
+};
+use crate::problem::{Problem, ServiceError};
+
+const NAME_CHARS_MAX: usize = 300;
+const SUBJECT_CHARS_MAX: usize = 1_000;
+const NOTE_CHARS_MAX: usize = 4_000;
+const FORM_BYTES_MAX: usize = 64 * 1024;
+const PAPERS_MAX: usize = 100;
+
+/// A command on a dossier that was accepted, now or by an earlier try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    pub dossier_id: DossierId,
+    pub done: Done,
+}
+
+/// Where a dossier comes from, for what is taken over from another system. Live requests have none of it.
+#[derive(Clone, Debug, Default)]
+pub struct Provenance {
+    pub at: Option<Instant>,
+    pub imported: Option<ImportedFrom>,
+}
+
+/// Everything about a new dossier but its code.
+struct Draft {
+    code_agency: AgencyCode,
+    procedure: InForce,
+    receiving: Established,
+    submitted: Submitted,
+}
+
+type Decision = Result<Vec<domain::dossier::Event>, Refusal<Rejection>>;
+
+impl Service {
+    /// Nộp hồ sơ trực tuyến: the code is given at submission.
+    pub async fn submit_dossier(
+        &self,
+        caller: &Caller,
+        input: &SubmitDossierInput,
+        from: Provenance,
+    ) -> Result<Accepted, ServiceError> {
+        caller.principal.require(Function::File).map_err(Problem::from)?;
+        let request = self.request(caller, "submitDossier", input.idempotency_key, input)?;
+        self.enter(&request, input, Channel::Online, CodeRule::AtSubmission, from, |draft| {
+            Ok(Command::Submit(Submit { submitted: draft.submitted.clone() }))
+        })
+        .await
+    }
+
+    /// Tiếp nhận trực tiếp hoặc qua bưu chính: the code is given at receipt.
+    pub async fn register_dossier(
+        &self,
+        caller: &Caller,
+        input: &RegisterDossierInput,
+        from: Provenance,
+    ) -> Result<Accepted, ServiceError> {
+        caller.principal.require(Function::Intake).map_err(Problem::from)?;
+        let request = self.request(caller, "registerDossier", input.submit.idempotency_key, input)?;
+        let appointment = appointment(input.appointment.map(Into::into), input.without_appointment)?;
+        let channel = input.channel.into();
+        let calendar = Arc::clone(&self.calendar);
+        self.enter(&request, &input.submit, channel, CodeRule::AtReceipt, from, move |draft| {
+            let receiving = draft.submitted.agencies.receiving;
+            let receive = Receive {
+                procedure: Arc::clone(&draft.procedure.definition),
+                appointment: appointment.clone(),
+                rules: WorkingTime {
+                    calendar: Arc::clone(&calendar),
+                    office_hours: draft.receiving.office_hours.clone(),
+                },
+                holder: Holder { agency: receiving, unit: None, assignee: None },
+                imported: draft.submitted.imported.is_some(),
+            };
+            Ok(Command::Register(Register { submitted: draft.submitted.clone(), receive }))
+        })
+        .await
+    }
+
+    /// A new dossier. (a) Decide with a placeholder: a refusal costs no number. (b) Allocate the number. (c) Decide with
+    /// the code, and append. A crash in between leaves a number that a retry gets back.
+    async fn enter(
+        &self,
+        request: &Request,
+        input: &SubmitDossierInput,
+        channel: Channel,
+        code_rule: CodeRule,
+        from: Provenance,
+        command: impl Fn(&Draft) -> Result<Command, Problem>,
+    ) -> Result<Accepted, ServiceError> {
+        let dossier_id = request.command.dossier();
+        let stream = stream(dossier_id);
+        if let Some(done) = self.executor.done_before::<Rejection>(request, &stream).await? {
+            return Ok(accepted(dossier_id, done));
+        }
+        let at = from.at.map_or_else(|| self.clock().now(), truncate);
+        let mut draft = self.draft(&request.principal, input, channel, code_rule, from, at).await?;
+        let placeholder = command(&draft)?;
+        Dossier::default().decide(at, &placeholder).map_err(Problem::from)?;
+        let (code, entered_at) =
+            self.executor.allocate_code::<Rejection>(request, &draft.code_agency, dossier_id, at).await?;
+        draft.submitted.code = code;
+        let command = command(&draft)?;
+        let request = Request { at: Some(entered_at), ..request.clone() };
+        let decide = |state: &Dossier, at: Instant| state.decide(at, &command).map_err(Refusal::Rejected);
+        let done = self.executor.execute(&stream, &request, decide).await?;
+        Ok(accepted(dossier_id, done))
+    }
+
+    async fn draft(
+        &self,
+        principal: &Principal,
+        input: &SubmitDossierInput,
+        channel: Channel,
+        code_rule: CodeRule,
+        from: Provenance,
+        at: Instant,
+    ) -> Result<Draft, ServiceError> {
+        let (receiving_id, receiving) = self.agency("receivingAgency", &input.receiving_agency).await?;
+        let competent = match &input.competent_agency {
+            Some(code) => self.agency("competentAgency", code).await?.0,
+            None => receiving_id,
+        };
+        let supporting = match &input.supporting_agency {
+            Some(code) => Some(self.agency("supportingAgency", code).await?.0),
+            None => None,
+        };
+        // Staff take in for their own agency; applicants file with any.
+        if principal.has(Function::Intake) && !principal.sees([receiving_id]) {
+            return Err(Problem::NotFound { what: "receivingAgency" }.into());
+        }
+        let code = ProcedureCode::parse(&input.procedure).map_err(Problem::code_of("procedure"))?;
+        let procedure_id = ProcedureId::of(&code);
+        let known = self.executor.load::<Procedure>(&procedure::stream(procedure_id)).await?;
+        let procedure = known.state.in_force().ok_or(Problem::NotFound { what: "procedure" })?;
+        let submitted = Submitted {
+            code: DossierCode::placeholder(&receiving.code, local_date(at)),
+            code_rule,
+            procedure: ProcedureRef { id: procedure_id, code, version: procedure.version },
+            agencies: Agencies { supporting, receiving: receiving_id, competent },
+            channel,
+            dossier_key: self.executor.keys.take().await?,
+            applicant: self.applicant(&input.applicant).await?,
+            subject: optional("subject", input.subject.as_deref(), SUBJECT_CHARS_MAX)?,
+            form: form(input)?,
+            papers: papers(input.papers.as_deref())?,
+            imported: from.imported,
+        };
+        Ok(Draft { code_agency: receiving.code.clone(), procedure, receiving, submitted })
+    }
+
+    async fn applicant(&self, input: &ApplicantInput) -> Result<Applicant, ServiceError> {
+        let text = |field, text: &Option<String>| optional(field, text.as_deref(), NAME_CHARS_MAX);
+        Ok(Applicant {
+            kind: input.kind.into(),
+            name: required("applicant.name", &input.name, NAME_CHARS_MAX)?,
+            id_number: text("applicant.idNumber", &input.id_number)?,
+            phone: text("applicant.phone", &input.phone)?,
+            email: text("applicant.email", &input.email)?,
+            address: text("applicant.address", &input.address)?,
+            key: self.executor.keys.take().await?,
+        })
+    }
+
+    /// An agency that exists, by its code.
+    pub(super) async fn agency(
+        &self,
+        field: &'static str,
+        code: &str,
+    ) -> Result<(AgencyId, Established), ServiceError> {
+        let code = AgencyCode::parse(code).map_err(Problem::code_of(field))?;
+        let id = AgencyId::of(&code);
+        Ok((id, self.established(id, field).await?))
+    }
+
+    async fn established(&self, id: AgencyId, what: &'static str) -> Result<Established, ServiceError> {
+        let stream = agency::stream(id);
+        let mut known = self.executor.load_cached::<Agency>(&stream).await?;
+        if known.state == Agency::Absent {
+            known = self.executor.load::<Agency>(&stream).await?;
+        }
+        match &known.state {
+            Agency::Established(established) => Ok(established.clone()),
+            Agency::Absent => Err(Problem::NotFound { what }.into()),
+        }
+    }
+
+    pub async fn request_intake_supplement(
+        &self,
+        caller: &Caller,
+        input: &SupplementInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::RequestIntakeSupplement { request: supplement(input)? };
+        self.act(caller, "requestIntakeSupplement", &input.on, input, Function::Intake, command).await
+    }
+
+    pub async fn supply_intake_supplement(
+        &self,
+        caller: &Caller,
+        input: &AnswerInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::SupplyIntakeSupplement { supply: answer(input)? };
+        self.act(caller, "supplyIntakeSupplement", &input.on, input, Function::Intake, command).await
+    }
+
+    pub async fn refuse_dossier(
+        &self,
+        caller: &Caller,
+        input: &RefuseDossierInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::Refuse { reason: required("reason", &input.reason, NOTE_CHARS_MAX)? };
+        self.act(caller, "refuseDossier", &input.on, input, Function::Intake, command).await
+    }
+
+    pub async fn receive_dossier(
+        &self,
+        caller: &Caller,
+        input: &ReceiveDossierInput,
+        from: Provenance,
+    ) -> Result<Accepted, ServiceError> {
+        let filed = self.filed(&input.on, caller, Function::Intake).await?;
+        let receiving = filed.agencies.receiving;
+        let law = self.working_time(receiving).await?;
+        let command = Command::Receive(Receive {
+            procedure: self.definition(&filed).await?,
+            appointment: appointment(input.appointment.map(Into::into), input.without_appointment)?,
+            rules: law,
+            holder: Holder { agency: receiving, unit: None, assignee: None },
+            imported: filed.imported,
+        });
+        self.act_at(caller, "receiveDossier", &input.on, input, Function::Intake, command, from.at).await
+    }
+
+    pub async fn forward_dossier(
+        &self,
+        caller: &Caller,
+        input: &ForwardDossierInput,
+    ) -> Result<Accepted, ServiceError> {
+        // Who may assign may forward what another holds.
+        let function =
+            if caller.principal.has(Function::Assign) { Function::Assign } else { Function::Process };
+        let filed = self.filed(&input.on, caller, function).await?;
+        let agency = match (&input.agency, &filed.holder) {
+            (Some(code), _) => self.agency("agency", code).await?.0,
+            (None, Some(holder)) => holder.agency,
+            (None, None) => filed.agencies.receiving,
+        };
+        let unit = input.unit.clone().filter(|unit| !unit.trim().is_empty());
+        if unit.as_ref().is_some_and(|unit| NAME_CHARS_MAX < unit.chars().count()) {
+            return Err(Problem::invalid("unit", "too long").into());
+        }
+        let to = Holder { agency, unit, assignee: input.assignee.map(PrincipalId) };
+        let note = optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?;
+        self.act(caller, "forwardDossier", &input.on, input, function, Command::Forward { to, note }).await
+    }
+
+    pub async fn complete_step(
+        &self,
+        caller: &Caller,
+        input: &CompleteStepInput,
+        from: Provenance,
+    ) -> Result<Accepted, ServiceError> {
+        let filed = self.filed(&input.on, caller, Function::Process).await?;
+        let command = Command::CompleteStep(CompleteStep {
+            step: StepCode::parse(&input.step).map_err(Problem::code_of("step"))?,
+            note: optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?,
+            procedure: self.definition(&filed).await?,
+        });
+        self.act_at(caller, "completeStep", &input.on, input, Function::Process, command, from.at).await
+    }
+
+    pub async fn request_supplement(
+        &self,
+        caller: &Caller,
+        input: &SupplementInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::RequestSupplement { request: supplement(input)? };
+        self.act(caller, "requestSupplement", &input.on, input, Function::Process, command).await
+    }
+
+    pub async fn receive_supplement(
+        &self,
+        caller: &Caller,
+        input: &AnswerInput,
+    ) -> Result<Accepted, ServiceError> {
+        let filed = self.filed(&input.on, caller, Function::Intake).await?;
+        let command = Command::ReceiveSupplement {
+            supply: answer(input)?,
+            rules: self.working_time(filed.agencies.receiving).await?,
+        };
+        self.act(caller, "receiveSupplement", &input.on, input, Function::Intake, command).await
+    }
+
+    pub async fn finish_processing(
+        &self,
+        caller: &Caller,
+        input: &FinishProcessingInput,
+        from: Provenance,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::FinishProcessing {
+            outcome: input.outcome.into(),
+            note: optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?,
+        };
+        self.act_at(caller, "finishProcessing", &input.on, input, Function::Approve, command, from.at).await
+    }
+
+    pub async fn return_result(
+        &self,
+        caller: &Caller,
+        input: &ReturnResultInput,
+    ) -> Result<Accepted, ServiceError> {
+        let note = optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?;
+        let command = Command::ReturnResult { method: input.method.into(), note };
+        self.act(caller, "returnResult", &input.on, input, Function::Intake, command).await
+    }
+
+    pub async fn withdraw_dossier(
+        &self,
+        caller: &Caller,
+        input: &WithdrawDossierInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command =
+            Command::Withdraw { reason: optional("reason", input.reason.as_deref(), NOTE_CHARS_MAX)? };
+        self.act(caller, "withdrawDossier", &input.on, input, Function::Intake, command).await
+    }
+
+    async fn act(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        on: &OnDossier,
+        canonical: &impl Serialize,
+        function: Function,
+        command: Command,
+    ) -> Result<Accepted, ServiceError> {
+        self.act_at(caller, operation, on, canonical, function, command, None).await
+    }
+
+    /// A command on a dossier that is there: authorise, then decide, on whatever state the executor has in hand.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one place where everything about a request comes together"
+    )]
+    async fn act_at(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        on: &OnDossier,
+        canonical: &impl Serialize,
+        function: Function,
+        command: Command,
+        at: Option<Instant>,
+    ) -> Result<Accepted, ServiceError> {
+        let dossier_id = DossierId(on.dossier_id);
+        let mut request = self.request(caller, operation, on.idempotency_key, canonical)?;
+        request.expected = on.expected_version.map(Version);
+        request.at = at.map(truncate);
+        let decide = |state: &Dossier, at: Instant| -> Decision {
+            let filed = state.filed().ok_or(Refusal::Rejected(Rejection::NotFiled))?;
+            filed.authorise(&caller.principal, function).map_err(Refusal::Denied)?;
+            state.decide(at, &command).map_err(Refusal::Rejected)
+        };
+        let done = self.executor.execute(&stream(dossier_id), &request, decide).await?;
+        Ok(accepted(dossier_id, done))
+    }
+
+    /// The dossier as this process last saw it, for what about it never changes: procedure version, agencies. Reading
+    /// it here does not decide anything; it only keeps what is out of scope from being told apart.
+    async fn filed(
+        &self,
+        on: &OnDossier,
+        caller: &Caller,
+        function: Function,
+    ) -> Result<Filed, ServiceError> {
+        let stream = stream(DossierId(on.dossier_id));
+        let mut known = self.executor.load_cached::<Dossier>(&stream).await?;
+        let settled =
+            known.state.filed().is_some_and(|filed| filed.authorise(&caller.principal, function).is_ok());
+        if !settled {
+            known = self.executor.load::<Dossier>(&stream).await?;
+        }
+        let filed = known.state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
+        if !caller.principal.sees(filed.concerned()) {
+            return Err(Problem::NotFound { what: "dossier" }.into());
+        }
+        Ok(filed.clone())
+    }
+
+    /// The version of the procedure that the dossier keeps. Published versions never change.
+    async fn definition(&self, filed: &Filed) -> Result<Arc<procedure::Definition>, ServiceError> {
+        let stream = procedure::stream(filed.procedure.id);
+        let mut known = self.executor.load_cached::<Procedure>(&stream).await?;
+        if known.state.version(filed.procedure.version).is_none() {
+            known = self.executor.load::<Procedure>(&stream).await?;
+        }
+        let version = known.state.version(filed.procedure.version);
+        Ok(version.ok_or(Problem::NotFound { what: "procedure" })?.definition)
+    }
+
+    async fn working_time(&self, receiving: AgencyId) -> Result<WorkingTime, ServiceError> {
+        let office_hours = self.established(receiving, "receivingAgency").await?.office_hours;
+        Ok(WorkingTime { calendar: Arc::clone(&self.calendar), office_hours })
+    }
+}
+
+fn accepted(dossier_id: DossierId, done: infrastructure::execute::Done) -> Accepted {
+    Accepted { dossier_id, done: Done { version: done.version, position: done.position } }
+}
+
+fn appointment(at: Option<Instant>, without: bool) -> Result<Appointment, Problem> {
+    match (at, without) {
+        (Some(_), true) => Err(Problem::invalid("appointment", "given together with withoutAppointment")),
+        (Some(at), false) => Ok(Appointment::At(truncate(at))),
+        (None, true) => Ok(Appointment::None),
+        (None, false) => Ok(Appointment::ByProcedure),
+    }
+}
+
+fn supplement(input: &SupplementInput) -> Result<SupplementRequest, Problem> {
+    Ok(SupplementRequest {
+        reason: required("reason", &input.reason, NOTE_CHARS_MAX)?,
+        papers: papers(input.papers.as_deref())?,
+        answer_by: input.answer_by.map(|at| truncate(at.into())),
+    })
+}
+
+fn answer(input: &AnswerInput) -> Result<Answer, Problem> {
+    Ok(Answer {
+        note: optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?,
+        papers: papers(input.papers.as_deref())?,
+    })
+}
+
+fn form(input: &SubmitDossierInput) -> Result<Option<Private>, ServiceError> {
+    let Some(form) = &input.form else { return Ok(None) };
+    if !form.0.is_object() {
+        return Err(Problem::invalid("form", "must be a JSON object").into());
+    }
+    let text = serde_json::to_string(&form.0)?;
+    if FORM_BYTES_MAX < text.len() {
+        return Err(Problem::invalid("form", "larger than 64 KiB").into());
+    }
+    Ok(Some(Private::open(text)))
+}
+
+fn papers(codes: Option<&[String]>) -> Result<Vec<PaperCode>, Problem> {
+    let codes = codes.unwrap_or_default();
+    if PAPERS_MAX < codes.len() {
+        return Err(Problem::invalid("papers", "more than 100"));
+    }
+    codes.iter().map(|code| PaperCode::parse(code).map_err(Problem::code_of("papers"))).collect()
+}
+
+/// A text that must be there. NUL cannot be stored by PostgreSQL and means nothing in a name.
+fn required(field: &'static str, text: &str, chars_max: usize) -> Result<Private, Problem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Problem::invalid(field, "empty"));
+    }
+    if chars_max < text.chars().count() {
+        return Err(Problem::invalid(field, format!("longer than {chars_max} characters")));
+    }
+    if text.contains('\0') {
+        return Err(Problem::invalid(field, "contains NUL"));
+    }
+    Ok(Private::open(text))
+}
+
+fn optional(field: &'static str, text: Option<&str>, chars_max: usize) -> Result<Option<Private>, Problem> {
+    match text.map(str::trim) {
+        Some(text) if !text.is_empty() => required(field, text, chars_max).map(Some),
+        Some(_) | None => Ok(None),
+    }
+}

@@ -1,0 +1,340 @@
+//! What can be asked. Scope is part of every query: nobody sees outside it under any filter.
+
+use std::collections::HashMap;
+
+use domain::access::{Function, Scope};
+use domain::codes::{DossierCode, ProcedureCode};
+use domain::dossier::{self, Channel, Stage};
+use domain::identity::{AgencyId, DossierId, ProcedureId};
+use domain::private::SealedToken;
+use domain::recorded::{Position, Recorded, Version};
+use domain::time::{Instant, VIETNAM, local_date};
+use infrastructure::event_store::micros;
+use projections::Model;
+use projections::agency_directory::{self, AgencyDirectory};
+use projections::agency_progress::{self, AgencyProgress, Period};
+use projections::deadline_board::{self, AsOf, Class, Counts, Item};
+use projections::dossier_summary::{self, Cursor, DossierSummary, Filter};
+use projections::procedure_catalogue::{self, ProcedureCatalogue};
+use projections::public_status::{self, PublicStatus};
+use projections::read_side::WAIT_MAX;
+use uuid::Uuid;
+
+use super::{Caller, Service};
+use crate::problem::{Problem, ServiceError};
+
+/// Due within this many working days after today is "due soon" (sắp đến hạn). A policy; no law names a number.
+const DUE_SOON_WORKING_DAYS: u32 = 2;
+
+/// What to list, as clients say it.
+#[derive(Clone, Debug, Default)]
+pub struct SearchInput {
+    pub agency: Option<String>,
+    pub stage: Option<Stage>,
+    pub procedure: Option<String>,
+    pub channel: Option<Channel>,
+    pub text: Option<String>,
+}
+
+/// Some dossiers, newest first.
+#[derive(Clone, Debug)]
+pub struct DossierPage {
+    pub rows: Vec<DossierSummary>,
+    pub has_more: bool,
+}
+
+/// The deadline board as of an instant.
+#[derive(Clone, Debug)]
+pub struct Board {
+    pub at: Instant,
+    pub counts: Counts,
+    pub as_of: AsOf,
+    pub scope: Option<Uuid>,
+    pub agency: Option<Uuid>,
+}
+
+/// A dossier on the board, with its summary.
+#[derive(Clone, Debug)]
+pub struct BoardItem {
+    pub item: Item,
+    pub summary: DossierSummary,
+}
+
+/// One event of a dossier, with the state after it.
+#[derive(Clone, Debug)]
+pub struct HistoryEntry {
+    pub recorded: Recorded,
+    pub stage: Option<Stage>,
+    pub due_at: Option<Instant>,
+}
+
+/// Names of agencies and procedures, to show beside ids.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    pub agencies: HashMap<Uuid, AgencyDirectory>,
+    pub procedures: HashMap<Uuid, ProcedureCatalogue>,
+}
+
+impl Service {
+    fn database(&self) -> &infrastructure::db::Database {
+        self.read_side.database()
+    }
+
+    /// Waits until the models have seen a position that a mutation returned.
+    pub async fn wait_for(&self, models: &[Model], position: Option<Position>) -> Result<(), ServiceError> {
+        Ok(self.read_side.wait_for(models, position, WAIT_MAX).await?)
+    }
+
+    fn scope(caller: &Caller) -> Result<Option<Uuid>, Problem> {
+        caller.principal.require(Function::ReadDossiers)?;
+        Ok(match caller.principal.scope {
+            Scope::Province => None,
+            Scope::Agency(agency) => Some(agency.0),
+        })
+    }
+
+    pub async fn dossier_by_id(
+        &self,
+        caller: &Caller,
+        id: DossierId,
+    ) -> Result<Option<DossierSummary>, ServiceError> {
+        Self::scope(caller)?;
+        let row = dossier_summary::by_id(self.database(), id.0).await?;
+        Ok(row.filter(|row| sees(caller, row)))
+    }
+
+    pub async fn dossier_by_code(
+        &self,
+        caller: &Caller,
+        code: &str,
+    ) -> Result<Option<DossierSummary>, ServiceError> {
+        Self::scope(caller)?;
+        let code = DossierCode::parse(code).map_err(Problem::code_of("code"))?;
+        let row = dossier_summary::by_code(self.database(), code.as_str()).await?;
+        Ok(row.filter(|row| sees(caller, row)))
+    }
+
+    fn filter(caller: &Caller, search: &SearchInput) -> Result<Filter, ServiceError> {
+        let agency = agency_id("agency", search.agency.as_deref())?;
+        let procedure = match &search.procedure {
+            Some(code) => {
+                Some(ProcedureId::of(&ProcedureCode::parse(code).map_err(Problem::code_of("procedure"))?).0)
+            }
+            None => None,
+        };
+        Ok(Filter {
+            scope: Self::scope(caller)?,
+            agency,
+            stage: search.stage,
+            procedure,
+            channel: search.channel,
+            search: search.text.clone().filter(|text| !text.trim().is_empty()),
+        })
+    }
+
+    pub async fn dossiers(
+        &self,
+        caller: &Caller,
+        search: &SearchInput,
+        after: Option<Cursor>,
+        first: i64,
+    ) -> Result<DossierPage, ServiceError> {
+        let filter = Self::filter(caller, search)?;
+        let after = after.unwrap_or(Cursor::START);
+        let mut rows = dossier_summary::page(self.database(), &filter, after, first + 1).await?;
+        let has_more = first < rows.len() as i64;
+        rows.truncate(usize::try_from(first).unwrap_or(usize::MAX));
+        Ok(DossierPage { rows, has_more })
+    }
+
+    pub async fn count_dossiers(&self, caller: &Caller, search: &SearchInput) -> Result<i64, ServiceError> {
+        Ok(dossier_summary::count(self.database(), &Self::filter(caller, search)?).await?)
+    }
+
+    pub async fn deadline_board(
+        &self,
+        caller: &Caller,
+        as_of: Option<Instant>,
+        agency: Option<&str>,
+    ) -> Result<Board, ServiceError> {
+        let scope = Self::scope(caller)?;
+        let agency = agency_id("agency", agency)?;
+        let at = as_of.unwrap_or_else(|| self.clock().now());
+        let as_of = self.board_instants(at)?;
+        let counts = deadline_board::counts(self.database(), as_of, scope, agency).await?;
+        Ok(Board { at, counts, as_of, scope, agency })
+    }
+
+    /// The end of the local day and the end of "soon": the day after so many further working days.
+    fn board_instants(&self, at: Instant) -> Result<AsOf, Problem> {
+        let today = local_date(at);
+        let last = self
+            .calendar
+            .nth_working_day_after(today, DUE_SOON_WORKING_DAYS)
+            .map_err(|error| Problem::Refused { code: "CALENDAR_UNKNOWN", reason: error.to_string() })?;
+        Ok(AsOf { at: micros(at), day_end: end_of(today), soon_end: end_of(last) })
+    }
+
+    pub async fn board_items(
+        &self,
+        board: &Board,
+        class: Class,
+        after: Option<(i64, Uuid)>,
+        first: i64,
+    ) -> Result<(Vec<BoardItem>, bool), ServiceError> {
+        let after = after.unwrap_or((i64::MIN, Uuid::nil()));
+        let range = (board.scope, board.agency);
+        let items =
+            deadline_board::items(self.database(), board.as_of, class, range, after, first + 1).await?;
+        let has_more = first < items.len() as i64;
+        let items: Vec<Item> = items.into_iter().take(usize::try_from(first).unwrap_or(usize::MAX)).collect();
+        let ids: Vec<Uuid> = items.iter().map(|item| item.dossier_id).collect();
+        let mut summaries: HashMap<Uuid, DossierSummary> = dossier_summary::by_ids(self.database(), &ids)
+            .await?
+            .into_iter()
+            .map(|row| (row.dossier_id, row))
+            .collect();
+        let rows = items
+            .into_iter()
+            .filter_map(|item| summaries.remove(&item.dossier_id).map(|summary| BoardItem { item, summary }))
+            .collect();
+        Ok((rows, has_more))
+    }
+
+    /// Anybody may ask. A code that is not one is an absent dossier: the answer tells nothing else.
+    pub async fn public_status(&self, code: &str) -> Result<Option<PublicStatus>, ServiceError> {
+        let Ok(code) = DossierCode::parse(code.trim()) else { return Ok(None) };
+        Ok(public_status::by_code(self.database(), code.as_str()).await?)
+    }
+
+    /// Figures per agency from one month to another, as of the end of the last one, or now while it lasts.
+    pub async fn agency_progress(
+        &self,
+        caller: &Caller,
+        (first_month, last_month): (i64, i64),
+        agency: Option<&str>,
+    ) -> Result<(Vec<AgencyProgress>, Instant), ServiceError> {
+        let scope = Self::scope(caller)?;
+        let agency = agency_id("agency", agency)?;
+        let end = month_end(last_month)
+            .ok_or_else(|| Problem::invalid("period", "outside the calendar"))?
+            .min(self.clock().now());
+        let period = Period { first_month, last_month, end: micros(end) };
+        Ok((agency_progress::agency_progress(self.database(), period, scope, agency).await?, end))
+    }
+
+    pub async fn names(&self) -> Result<Names, ServiceError> {
+        Ok(Names {
+            agencies: agency_directory::all(self.database())
+                .await?
+                .into_iter()
+                .map(|row| (row.agency_id, row))
+                .collect(),
+            procedures: procedure_catalogue::all(self.database())
+                .await?
+                .into_iter()
+                .map(|row| (row.procedure_id, row))
+                .collect(),
+        })
+    }
+
+    /// The events of a dossier with the state after each, for who may see it.
+    pub async fn history(&self, caller: &Caller, id: DossierId) -> Result<Vec<HistoryEntry>, ServiceError> {
+        Self::scope(caller)?;
+        let rows = self.store().read_stream(&dossier::stream(id), Version(0)).await?;
+        let mut state = dossier::Dossier::default();
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in rows {
+            let recorded = row.decode()?;
+            if let domain::recorded::Event::Dossier(event) = &recorded.event {
+                state = domain::decider::Decider::evolve(state, recorded.occurred_at, event);
+            }
+            let filed = state.filed();
+            entries.push(HistoryEntry {
+                stage: filed.map(dossier::Filed::stage),
+                due_at: filed.and_then(dossier::Filed::clock).and_then(|clock| clock.due_at),
+                recorded,
+            });
+        }
+        match state.filed() {
+            Some(filed) if caller.principal.sees(filed.concerned()) => Ok(entries),
+            Some(_) | None => Ok(Vec::new()),
+        }
+    }
+
+    /// A private value of a dossier's first event: as it is for who has the function, else masked. The caller has been
+    /// found to see the dossier.
+    pub async fn private_text(
+        &self,
+        caller: &Caller,
+        row: &DossierSummary,
+        token: &str,
+    ) -> Result<String, ServiceError> {
+        let stream = dossier::stream(DossierId(row.dossier_id));
+        let token = SealedToken::from_text(token);
+        let secret = self.executor.keys.open_value(&token, &stream, "dossier.submitted.v1").await?;
+        Ok(if caller.principal.has(Function::ReadPersonalData) {
+            secret.expose().to_owned()
+        } else {
+            mask(secret.expose())
+        })
+    }
+}
+
+fn sees(caller: &Caller, row: &DossierSummary) -> bool {
+    let agencies =
+        [row.supporting_agency, Some(row.receiving_agency), Some(row.competent_agency), row.holder_agency];
+    caller.principal.sees(agencies.into_iter().flatten().map(AgencyId))
+}
+
+fn agency_id(field: &'static str, code: Option<&str>) -> Result<Option<Uuid>, Problem> {
+    code.map(|code| {
+        domain::codes::AgencyCode::parse(code)
+            .map(|code| AgencyId::of(&code).0)
+            .map_err(Problem::code_of(field))
+    })
+    .transpose()
+}
+
+/// Midnight at the end of a local day, in microseconds.
+fn end_of(date: chrono::NaiveDate) -> i64 {
+    date.succ_opt()
+        .and_then(|next| next.and_hms_opt(0, 0, 0))
+        .and_then(|midnight| midnight.and_local_timezone(VIETNAM).single())
+        .map_or(i64::MAX, |midnight| midnight.timestamp_micros())
+}
+
+/// The end of a month given as `year * 12 + month - 1`.
+fn month_end(month: i64) -> Option<Instant> {
+    let next = month.checked_add(1)?;
+    let year = i32::try_from(next.div_euclid(12)).ok()?;
+    let first = chrono::NaiveDate::from_ymd_opt(year, u32::try_from(next.rem_euclid(12)).ok()? + 1, 1)?;
+    let midnight = first.and_hms_opt(0, 0, 0)?.and_local_timezone(VIETNAM).single()?;
+    // Figures as of the end are those of the last microsecond of the month.
+    Some(midnight.to_utc() - chrono::TimeDelta::microseconds(1))
+}
+
+/// The first letter of each word, and how long the words are not: `Nguyễn Văn A` is `N*** V*** A***`.
+pub(crate) fn mask(text: &str) -> String {
+    text.split_whitespace()
+        .filter_map(|word| word.chars().next())
+        .map(|first| format!("{first}***"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masked_name_keeps_initials_only() {
+        assert_eq!(mask("Nguyễn Văn  Ánh"), "N*** V*** Á***");
+        assert_eq!(mask(""), "");
+    }
+
+    #[test]
+    fn a_month_ends_before_the_next_begins() {
+        assert_eq!(month_end(2026 * 12 + 11).unwrap().to_rfc3339(), "2026-12-31T16:59:59.999999+00:00");
+    }
+}
