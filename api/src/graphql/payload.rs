@@ -54,6 +54,7 @@ pub struct AgencyPayload {
 
 /// Why something was not done. The code is stable and never translated.
 #[derive(Clone, Interface)]
+#[expect(clippy::duplicated_attributes, reason = "two fields of one type")]
 #[graphql(field(name = "code", ty = "String"), field(name = "message", ty = "String"))]
 pub enum Problem {
     VersionConflict(VersionConflict),

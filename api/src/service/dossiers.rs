@@ -93,7 +93,7 @@ impl Service {
                 appointment: appointment.clone(),
                 rules: WorkingTime {
                     calendar: Arc::clone(&calendar),
-                    office_hours: draft.receiving.office_hours.clone(),
+                    office_hours: draft.receiving.office_hours,
                 },
                 holder: Holder { agency: receiving, unit: None, assignee: None },
                 imported: draft.submitted.imported.is_some(),

@@ -103,7 +103,7 @@ pub(super) fn receipt(at: Instant, receive: &Receive) -> Result<Received, Reject
     let term = match (&receive.procedure.term, &receive.appointment) {
         (_, Appointment::At(due_at)) if receive.imported => Term::Given(*due_at),
         (_, Appointment::None) if receive.imported => Term::Open,
-        (ProcedureTerm::Fixed(term), Appointment::ByProcedure) => term.clone(),
+        (ProcedureTerm::Fixed(term), Appointment::ByProcedure) => *term,
         (ProcedureTerm::Fixed(_), Appointment::At(_) | Appointment::None) => {
             return Err(Rejection::AppointmentFixed);
         }
@@ -114,7 +114,7 @@ pub(super) fn receipt(at: Instant, receive: &Receive) -> Result<Received, Reject
         (ProcedureTerm::SetAtReceipt, Appointment::At(due_at)) => Term::Given(*due_at),
         (ProcedureTerm::SetAtReceipt, Appointment::None) => Term::Open,
     };
-    let policy = receive.procedure.due_policy.clone();
+    let policy = receive.procedure.due_policy;
     let law = &receive.rules;
     let due_at = match term {
         // The source may say that it was due before it was received; that is not for an import to correct.
@@ -130,7 +130,7 @@ pub(super) fn receipt(at: Instant, receive: &Receive) -> Result<Received, Reject
         term,
         due_at,
         calendar: law.calendar.version().clone(),
-        office_hours: law.office_hours.clone(),
+        office_hours: law.office_hours,
         due_policy: policy,
         holder: receive.holder.clone(),
     })
