@@ -1,1 +1,3 @@
+//! Black-box and contract suites, in one binary.
 
+mod support;
