@@ -214,6 +214,7 @@ fn operator(agency: &AgencyCode, via: Via) -> Caller {
         },
         via,
         traceparent: None,
+        at: None,
     }
 }
 

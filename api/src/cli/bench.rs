@@ -29,7 +29,7 @@ use crate::problem::Failure;
 
 /// Dossiers whose events interleave in the generated log.
 const DOSSIERS_OPEN: u64 = 2_000;
-const WRITERS: u64 = 128;
+const WRITERS: usize = 128;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Bench {
@@ -269,7 +269,7 @@ async fn generate(store: &EventStore, events: u64) -> Result<(), CliError> {
             for writer in 0..WRITERS {
                 let (store, group) = (store.clone(), group.clone());
                 tasks.spawn(async move {
-                    for dossier in group.skip_while(|n| n % WRITERS != writer).step_by(WRITERS as usize) {
+                    for dossier in group.skip(writer).step_by(WRITERS) {
                         store.append(generated(dossier, nth)?).await?;
                     }
                     Ok::<(), CliError>(())

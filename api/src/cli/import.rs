@@ -24,7 +24,7 @@ use crate::input::{
     Outcome, ReceiveDossierInput, RegisterDossierInput, SubmitDossierInput,
 };
 use crate::problem::ServiceError;
-use crate::service::{Caller, Provenance, Published, Service};
+use crate::service::{Caller, Published, Service};
 
 /// Traces taken in side by side; within a trace one event follows the other.
 const TRACES_AT_ONCE: usize = 64;
@@ -227,7 +227,7 @@ impl XesFile {
     /// One trace, in its order, the end of processing last.
     async fn take_in(&self, service: &Service, caller: &Caller, trace: &Trace) -> Result<(), CliError> {
         let imported = ImportedFrom { source: self.source(), case: trace.case.clone() };
-        let from = |at| Provenance { at: Some(at), imported: Some(imported.clone()) };
+        let at = |at| Caller { at: Some(at), ..caller.clone() };
         let submit = SubmitDossierInput {
             idempotency_key: self.key(trace, "enter"),
             procedure: self.procedure.to_string(),
@@ -251,10 +251,10 @@ impl XesFile {
         let without_appointment = trace.deadline.is_none();
         let dossier_id = match channel(trace)? {
             Channel::Online => {
-                let submitted = service.submit_dossier(caller, &submit, from(trace.start)).await?;
+                let submitted = service.submit_dossier(&at(trace.start), &submit, Some(imported)).await?;
                 let on = self.on(trace, "receive", submitted.dossier_id.0);
                 let receive = ReceiveDossierInput { on, appointment, without_appointment };
-                service.receive_dossier(caller, &receive, from(trace.start)).await?;
+                service.receive_dossier(&at(trace.start), &receive).await?;
                 submitted.dossier_id
             }
             other => {
@@ -264,18 +264,18 @@ impl XesFile {
                     appointment,
                     without_appointment,
                 };
-                service.register_dossier(caller, &register, from(trace.start)).await?.dossier_id
+                service.register_dossier(&at(trace.start), &register, Some(imported)).await?.dossier_id
             }
         };
         for (n, activity) in trace.activities.iter().enumerate() {
             let on = self.on(trace, &format!("activity {n}"), dossier_id.0);
             let step = CompleteStepInput { on, step: xes::step_code(&activity.name).to_string(), note: None };
-            service.complete_step(caller, &step, from(activity.at)).await?;
+            service.complete_step(&at(activity.at), &step).await?;
         }
         if let Some(end) = trace.end {
             let on = self.on(trace, "end", dossier_id.0);
             let finish = FinishProcessingInput { on, outcome: Outcome::Granted, note: None };
-            service.finish_processing(caller, &finish, from(end)).await?;
+            service.finish_processing(&at(end), &finish).await?;
         }
         Ok(())
     }

@@ -92,5 +92,6 @@ fn auditor(code: &DossierCode) -> Result<Caller, CliError> {
         },
         via: Via::CommandLine,
         traceparent: None,
+        at: None,
     })
 }
