@@ -1,3 +1,5 @@
 //! Black-box and contract suites, in one binary.
 
+mod architecture;
+mod read_models;
 mod support;
