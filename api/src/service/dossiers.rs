@@ -89,7 +89,6 @@ impl Service {
                     office_hours: draft.receiving.office_hours,
                 },
                 holder: Holder { agency: receiving, unit: None, assignee: None },
-                imported: draft.submitted.imported.is_some(),
             };
             Ok(Command::Register(Register { submitted: draft.submitted.clone(), receive }))
         })
@@ -244,7 +243,6 @@ impl Service {
             appointment: appointment(input.appointment.map(Into::into), input.without_appointment)?,
             rules: law,
             holder: Holder { agency: receiving, unit: None, assignee: None },
-            imported: filed.imported,
         });
         self.act(caller, "receiveDossier", &input.on, input, Function::Intake, command).await
     }
