@@ -108,7 +108,9 @@ fn links_lead_somewhere() {
     for folder in ["docs", "docs/adr", "docs/legal"] {
         let entries = std::fs::read_dir(root().join(folder)).unwrap();
         documents.extend(
-            entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "md")),
+            entries
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.extension().is_some_and(|e| e == "md")),
         );
     }
     let mut links = 0;

@@ -112,7 +112,9 @@ fn tallied(rows: &[DossierSummary]) -> Vec<Vec<Cell>> {
             sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
         });
     }
-    sums.into_iter().map(|(key, values)| key.into_iter().chain(values.into_iter().map(Cell::Int)).collect()).collect()
+    sums.into_iter()
+        .map(|(key, values)| key.into_iter().chain(values.into_iter().map(Cell::Int)).collect())
+        .collect()
 }
 
 /// Counters that fell back to zero stay in the table as rows of zeros.
@@ -141,8 +143,16 @@ async fn every_table_is_the_fold_of_the_log_and_a_rebuild_changes_nothing() {
             let events = recorded(log);
             let (summaries, summary_rows) = folded::<DossierSummary>(&events);
             assert_eq!(fixture.table(DossierSummary::TABLE).await, summary_rows, "{backend:?}");
-            assert_eq!(fixture.table(DeadlineBoard::TABLE).await, folded::<DeadlineBoard>(&events).1, "{backend:?}");
-            assert_eq!(fixture.table(PublicStatus::TABLE).await, folded::<PublicStatus>(&events).1, "{backend:?}");
+            assert_eq!(
+                fixture.table(DeadlineBoard::TABLE).await,
+                folded::<DeadlineBoard>(&events).1,
+                "{backend:?}"
+            );
+            assert_eq!(
+                fixture.table(PublicStatus::TABLE).await,
+                folded::<PublicStatus>(&events).1,
+                "{backend:?}"
+            );
             let tally = fixture.table(DossierSummary::TALLY.unwrap()).await;
             assert_eq!(without_zeros(tally), tallied(&summaries), "{backend:?}");
 
@@ -225,8 +235,16 @@ async fn the_figures_add_up_for_every_period() {
                 let rows = agency_progress(fixture.read_side.database(), period, None, None).await.unwrap();
                 for row in rows {
                     let open = row.pending() + row.paused;
-                    assert_eq!(row.carried_over, carried.get(&row.agency_id).copied().unwrap_or(0), "{backend:?}");
-                    assert_eq!(row.to_process(), row.resolved() + row.withdrawn + open, "{backend:?} {row:?}");
+                    assert_eq!(
+                        row.carried_over,
+                        carried.get(&row.agency_id).copied().unwrap_or(0),
+                        "{backend:?}"
+                    );
+                    assert_eq!(
+                        row.to_process(),
+                        row.resolved() + row.withdrawn + open,
+                        "{backend:?} {row:?}"
+                    );
                     carried.insert(row.agency_id, open);
                 }
             }
@@ -236,7 +254,8 @@ async fn the_figures_add_up_for_every_period() {
 
 fn month_end(month: i64) -> Instant {
     let (year, month) = ((month + 1) / 12, (month + 1) % 12);
-    let date = chrono::NaiveDate::from_ymd_opt(i32::try_from(year).unwrap(), u32::try_from(month).unwrap() + 1, 1);
+    let date =
+        chrono::NaiveDate::from_ymd_opt(i32::try_from(year).unwrap(), u32::try_from(month).unwrap() + 1, 1);
     let midnight = date.unwrap().and_hms_opt(0, 0, 0).unwrap().and_local_timezone(domain::time::VIETNAM);
     midnight.unwrap().to_utc() - chrono::TimeDelta::microseconds(1)
 }
@@ -271,10 +290,17 @@ async fn poison_parks_a_stream_and_a_newer_writer_stops_the_models() {
         for model in health {
             assert_eq!((model.at, model.lag), (Position(head + 1), 0), "{backend:?}");
             assert_eq!(model.parked.len(), 1, "{backend:?} {:?}", model.model);
-            assert_eq!((model.parked[0].stream.as_str(), model.parked[0].position), (poisoned.as_str(), head + 1));
+            assert_eq!(
+                (model.parked[0].stream.as_str(), model.parked[0].position),
+                (poisoned.as_str(), head + 1)
+            );
         }
         let (_, rows) = folded::<DossierSummary>(&recorded(log));
-        assert_eq!(fixture.table(DossierSummary::TABLE).await, rows, "{backend:?}: the parked row stays as it was");
+        assert_eq!(
+            fixture.table(DossierSummary::TABLE).await,
+            rows,
+            "{backend:?}: the parked row stays as it was"
+        );
 
         fixture.sql(&insert(head + 2, "dossier-x", 1, 2, "dossier.from_tomorrow.v9"), true).await;
         fixture.sql(&format!("UPDATE log_head SET position = {}", head + 2), true).await;
@@ -313,7 +339,9 @@ async fn waiting_for_a_position_is_bounded() {
             async move { read_side.wait_for(&[Model::PublicStatus], Some(position), longest).await }
         };
         let short = Duration::from_millis(50);
-        let Err(WaitError::Behind(behind)) = wait(head, short).await else { panic!("{backend:?}: not behind") };
+        let Err(WaitError::Behind(behind)) = wait(head, short).await else {
+            panic!("{backend:?}: not behind")
+        };
         assert_eq!((behind.model, behind.lag), ("public_status", head.0), "{backend:?}");
         let waiting = tokio::spawn(wait(head, Duration::from_secs(20)));
         let follower = fixture.read_side.follow();
