@@ -420,6 +420,7 @@ async fn codes(place: &Place) -> Vec<String> {
         principal: api::development_token::parse("dev:auditor:thu@000.00.00.H25").unwrap(),
         via: domain::recorded::Via::CommandLine,
         traceparent: None,
+        at: None,
     };
     let page = service.dossiers(&caller, &api::service::SearchInput::default(), None, 100).await.unwrap();
     let mut codes: Vec<_> = page.rows.into_iter().map(|row| row.code).collect();

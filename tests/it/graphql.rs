@@ -102,6 +102,7 @@ impl System {
             principal: development_token::parse(ADMIN).unwrap(),
             via: Via::Import,
             traceparent: None,
+            at: None,
         };
         let task = |code: &str| Task {
             code: StepCode::parse(code).unwrap(),
@@ -1712,6 +1713,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         dossier::Rejection::AppointmentMissing,
         dossier::Rejection::AppointmentFixed,
         dossier::Rejection::AppointmentBeforeReceipt,
+        dossier::Rejection::AnswerBeforeRequest,
         dossier::Rejection::AlreadyThere,
         dossier::Rejection::NoDueInstant(unknown),
     ];
@@ -1742,6 +1744,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
             | dossier::Rejection::AppointmentMissing
             | dossier::Rejection::AppointmentFixed
             | dossier::Rejection::AppointmentBeforeReceipt
+            | dossier::Rejection::AnswerBeforeRequest
             | dossier::Rejection::AlreadyThere
             | dossier::Rejection::NoDueInstant(_) => {}
         }
