@@ -180,10 +180,16 @@ impl Database {
     async fn open_postgres(url: &DbUrl, text: &str, contents: Contents) -> Result<Self, DbError> {
         let failed = |source| DbError::Open { url: url.clone(), source };
         let options: PgConnectOptions = text.parse().map_err(failed)?;
-        // Read models are rebuilt from the log, so they need not wait for the disk.
-        let commit = if contents == Contents::Read { "off" } else { "on" };
+        // A plan is kept from the day when a table was empty, and would then read all of it for every batch. The log
+        // and the keys are only ever asked by key; read models get a plan for the size they have. Read models are
+        // rebuilt from the log, so they need not wait for the disk.
+        let settings = match contents {
+            Contents::Log | Contents::Keys => [("synchronous_commit", "on"), ("enable_seqscan", "off")],
+            Contents::Read => [("synchronous_commit", "off"), ("plan_cache_mode", "force_custom_plan")],
+        };
         let options = options
-            .options([("search_path", contents.schema()), ("synchronous_commit", commit)])
+            .options([("search_path", contents.schema())])
+            .options(settings)
             .application_name("motcua");
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS_MAX)

@@ -30,6 +30,8 @@ const QUEUE_MAX: usize = 4_096;
 pub const EVENT_BYTES_MAX: usize = 256 * 1024;
 /// The most events of one append.
 pub const APPEND_EVENTS_MAX: usize = 256;
+/// The longest that a batch waits for more requests.
+const PATIENCE_MAX: Duration = Duration::from_millis(2);
 /// How long a batch is tried again while the database is out of reach. Callers wait that long, and then are told.
 const OUTAGE_MAX: Duration = Duration::from_secs(8);
 const PAUSE_FIRST: Duration = Duration::from_millis(25);
@@ -104,6 +106,13 @@ pub(crate) fn start(
     (sender, tokio::spawn(lane.run()))
 }
 
+/// The batch before.
+#[derive(Clone, Copy, Debug, Default)]
+struct Last {
+    requests: usize,
+    took: Duration,
+}
+
 struct Lane {
     database: Database,
     clock: Clock,
@@ -113,21 +122,36 @@ struct Lane {
 
 impl Lane {
     async fn run(mut self) {
+        let mut last = Last::default();
         while let Some(first) = self.receiver.recv().await {
-            let batch = self.gather(first);
+            let batch = self.gather(first, last).await;
+            let requests = batch.len();
+            let started = std::time::Instant::now();
             self.commit(batch).await;
+            last = Last { requests, took: started.elapsed() };
         }
     }
 
-    /// Everything that waits already, up to the limits. Nothing is waited for: while one batch commits, the next one
-    /// gathers by itself.
-    fn gather(&mut self, first: Waiting) -> Vec<Waiting> {
+    /// Everything that waits, up to the limits. The callers just answered are about to come back with more, so as many
+    /// as last time are waited for, but only a fraction of what a commit costs: a batch that begins with the first of
+    /// them would leave the others waiting for a whole commit. One caller alone waits for nobody.
+    async fn gather(&mut self, first: Waiting, last: Last) -> Vec<Waiting> {
+        let started = std::time::Instant::now();
+        let patience = (last.took / 4).min(PATIENCE_MAX);
         let mut bytes = first.append.bytes();
         let mut batch = vec![first];
         while batch.len() < BATCH_REQUESTS_MAX && bytes < BATCH_BYTES_MAX {
-            let Ok(next) = self.receiver.try_recv() else { break };
-            bytes += next.append.bytes();
-            batch.push(next);
+            match self.receiver.try_recv() {
+                Ok(next) => {
+                    bytes += next.append.bytes();
+                    batch.push(next);
+                }
+                Err(_) if batch.len() < last.requests && started.elapsed() < patience => {
+                    // Timers are coarser than this; yielding lets the callers run.
+                    tokio::task::yield_now().await;
+                }
+                Err(_) => break,
+            }
         }
         batch
     }

@@ -22,8 +22,7 @@ pub trait ReadModel: Clone + PartialEq + Send + Sync + 'static {
     /// The partition that the event touches, if any.
     fn partition(recorded: &Recorded) -> Option<Uuid>;
 
-    /// Folds one event into the rows of its partition. An error parks the stream; it must leave nothing half done,
-    /// so the caller restores the rows.
+    /// Folds one event into the rows of its partition. An error parks the stream, and leaves the rows as they were.
     fn fold(rows: &mut Vec<Self>, recorded: &Recorded) -> Result<(), FoldError>;
 
     /// In the order of [`Table::columns`].

@@ -151,14 +151,11 @@ impl<R: ReadModel> Folder<R> {
                     }
                     let Some(partition) = R::partition(recorded) else { continue };
                     let rows = self.rows.entry(partition).or_default();
-                    let untouched = rows.clone();
+                    before.entry(partition).or_insert_with(|| rows.clone());
                     if let Err(error) = R::fold(rows, recorded) {
-                        *rows = untouched;
                         newly_parked.push((recorded.stream.clone(), recorded.position, error.to_string()));
                         self.parked.insert(recorded.stream.clone());
-                        continue;
                     }
-                    before.entry(partition).or_insert(untouched);
                 }
                 Seen::Poison { stream, position, reason } => {
                     if self.at < *position && self.parked.insert(stream.clone()) {

@@ -141,7 +141,12 @@ impl Maker<'_> {
         let procedure =
             &self.procedures[random.below(u32::try_from(self.procedures.len()).unwrap_or(1)) as usize];
         let days_ago = random.between(0, 364);
-        let entered = self.in_office(random, local_date(self.end) - Days::new(u64::from(days_ago)))?;
+        let date = local_date(self.end) - Days::new(u64::from(days_ago));
+        let mut entered = self.in_office(random, date)?;
+        if self.end < entered {
+            // Later today has not happened yet.
+            entered = self.in_office(random, date - Days::new(1))?;
+        }
         let mut dossier = Dossier {
             number,
             agency,
