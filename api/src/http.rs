@@ -97,7 +97,7 @@ fn caller(headers: &HeaderMap, settings: Settings) -> Result<Option<Caller>, &'s
     let principal = development_token::parse(token.trim()).map_err(|_| "the token is not valid")?;
     let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
     let traceparent = traceparent.filter(|value| value.len() <= 64).map(str::to_owned);
-    Ok(Some(Caller { principal, via: Via::Graphql, traceparent }))
+    Ok(Some(Caller { principal, via: Via::Graphql, traceparent, at: None }))
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -84,6 +84,11 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "Ngày hẹn trả sớm hơn thời điểm tiếp nhận.",
         "The appointment lies before the receipt.",
     ),
+    (
+        "ANSWER_BEFORE_REQUEST",
+        "Hạn bổ sung sớm hơn thời điểm yêu cầu bổ sung.",
+        "The answer is expected before it was asked for.",
+    ),
     ("ALREADY_THERE", "Hồ sơ đã ở nơi nhận.", "The dossier is there already."),
     (
         "CALENDAR_UNKNOWN",

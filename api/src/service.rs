@@ -6,7 +6,7 @@ mod dossiers;
 mod queries;
 
 pub use catalogue::Published;
-pub use dossiers::{Accepted, Provenance};
+pub use dossiers::Accepted;
 pub use queries::{Board, BoardItem, DossierPage, HistoryEntry, Names, SearchInput};
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use domain::access::Principal;
 use domain::calendar::Calendar;
 use domain::identity::CommandId;
 use domain::recorded::{Position, Version, Via};
+use domain::time::{Instant, truncate};
 use infrastructure::clock::Clock;
 use infrastructure::entropy::Entropy;
 use infrastructure::event_store::EventStore;
@@ -40,6 +41,8 @@ pub struct Caller {
     pub principal: Principal,
     pub via: Via,
     pub traceparent: Option<String>,
+    /// Business time, where it is not now: for what is taken over from elsewhere. Clients cannot set it.
+    pub at: Option<Instant>,
 }
 
 /// Where a command ended up.
@@ -88,7 +91,7 @@ impl Service {
             via: caller.via,
             traceparent: caller.traceparent.clone(),
             expected: None,
-            at: None,
+            at: caller.at.map(truncate),
         })
     }
 }

@@ -1,6 +1,9 @@
 //! Agency: an office that supports, receives, or is competent for dossiers. The tree has no fixed levels: districts
 //! were abolished on 1/7/2025, and communes were merged. Term: docs/glossary.md
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use crate::codes::AgencyCode;

@@ -25,7 +25,6 @@ pub use state::*;
 use crate::decider::Decider;
 use crate::identity::DossierId;
 use crate::time::Instant;
-use crate::working_time;
 
 /// `dossier-<id>`
 pub fn stream(id: DossierId) -> String {
@@ -80,7 +79,7 @@ impl Dossier {
     /// At the counter and by post, entering and being received are one act.
     fn register(&self, at: Instant, register: &Register) -> Result<Vec<Event>, Rejection> {
         rules::absent(self)?;
-        let received = rules::receipt(at, &register.receive)?;
+        let received = rules::receipt(at, &register.receive, register.submitted.imported.is_some())?;
         Ok(vec![Event::Submitted(register.submitted.clone()), Event::Received(received)])
     }
 }
@@ -92,6 +91,7 @@ impl Filed {
             Command::RequestIntakeSupplement { request } => {
                 rules::before_receipt(self, "REQUEST_INTAKE_SUPPLEMENT")?;
                 rules::not_waiting_already(self)?;
+                rules::answer_lies_ahead(self, at, request)?;
                 Ok(vec![Event::IntakeSupplementRequested(IntakeSupplementRequested {
                     request: request.clone(),
                 })])
@@ -107,7 +107,7 @@ impl Filed {
             Command::Receive(receive) => {
                 rules::before_receipt(self, "RECEIVE")?;
                 rules::not_waiting_already(self)?;
-                Ok(vec![Event::Received(rules::receipt(at, receive)?)])
+                Ok(vec![Event::Received(rules::receipt(at, receive, self.imported)?)])
             }
             Command::Forward { to, note } => {
                 rules::running(self, "FORWARD")?;
@@ -117,17 +117,14 @@ impl Filed {
             Command::CompleteStep(complete) => self.complete_step(at, complete),
             Command::RequestSupplement { request } => {
                 rules::running(self, "REQUEST_SUPPLEMENT")?;
+                rules::answer_lies_ahead(self, at, request)?;
                 Ok(vec![Event::SupplementRequested(SupplementRequested { request: request.clone() })])
             }
             Command::ReceiveSupplement { supply, rules: law } => {
                 let (clock, since) = rules::paused(self)?;
-                let due_at = clock
-                    .due_at
-                    .map(|due_at| working_time::resume_due(due_at, since, at, &law.calendar))
-                    .transpose()?;
                 Ok(vec![Event::SupplementReceived(SupplementReceived {
                     supply: supply.clone(),
-                    due_at,
+                    due_at: rules::due_after_the_pause(clock, since, at, &law.calendar)?,
                     calendar: law.calendar.version().clone(),
                 })])
             }
@@ -152,12 +149,10 @@ impl Filed {
 
     fn complete_step(&self, at: Instant, complete: &CompleteStep) -> Result<Vec<Event>, Rejection> {
         rules::running(self, "COMPLETE_STEP")?;
+        rules::task_of_the_procedure(self, complete)?;
         let mut anomalies = Vec::new();
         if !complete.procedure.has_task(&complete.step) {
-            match self.imported {
-                false => return Err(Rejection::UnknownStep { step: complete.step.clone() }),
-                true => anomalies.push(Anomaly::StepNotInProcedure),
-            }
+            anomalies.push(Anomaly::StepNotInProcedure);
         }
         if at < self.last_at {
             anomalies.push(Anomaly::BeforePrevious);

@@ -107,14 +107,21 @@ impl AgencyId {
 mod tests {
     use super::*;
 
+    /// The values come from another implementation (Python's `uuid.uuid5`). They are in every log: never change them.
     #[test]
     fn derived_ids_are_pinned() {
         let principal = PrincipalId(Uuid::from_u128(1));
         let command = CommandId::derive(principal, "submitDossier", Uuid::from_u128(2));
-        assert_eq!(command.to_string(), "COMMAND");
-        assert_eq!(command.dossier().to_string(), "DOSSIER");
-        assert_eq!(command.append().event(0).to_string(), "EVENT");
-        assert_eq!(command.append_for("code").event(0).to_string(), "CODE");
+        assert_eq!(command.to_string(), "7db5b276-1b16-5a5b-b7e8-164fc0fddd30");
+        assert_eq!(command.dossier().to_string(), "a626233f-d4d6-51a8-a970-9af03958bbed");
+        assert_eq!(command.append().event(0).to_string(), "5ef16b74-cdf2-5c9f-9749-4d0339140a55");
+        assert_eq!(command.append().event(1).to_string(), "782757f0-0df7-5ab4-8524-171db0601f5b");
+        assert_eq!(command.append_for("code").to_string(), "3f0beb7c-0295-5b92-8e74-e44f81c13311");
+        assert_eq!(command.append_for("code").event(0).to_string(), "657091d7-8fd6-5530-8e29-086fc3cce531");
+        let procedure = crate::codes::ProcedureCode::parse("1.000948.H38").unwrap();
+        assert_eq!(ProcedureId::of(&procedure).to_string(), "90abcf04-9f56-5272-a091-cf9d6073ab71");
+        let agency = crate::codes::AgencyCode::parse("000.00.16.H42").unwrap();
+        assert_eq!(AgencyId::of(&agency).to_string(), "1594a0b8-c5f4-5ce2-87d4-b03e61ac8fca");
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! | [`codes`], [`identity`], [`time`], [`text`] | values: codes people read, derived ids, local dates, text as people search for it |
 //! | [`private`] | values about a person, which reach the log sealed or not at all |
 //! | [`decider`], [`recorded`] | the shape of an aggregate; an event with its envelope |
+//! | `testing` | given/when/then, values and histories for tests (feature `testing`) |
 
 // A new event or command must break every fold and every decision.
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -28,6 +29,8 @@ pub mod identity;
 pub mod private;
 pub mod procedure;
 pub mod recorded;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
 pub mod time;
 pub mod working_time;

@@ -1,6 +1,9 @@
 //! Procedure: an administrative procedure (thủ tục hành chính), defined as data and published in versions. A dossier
 //! keeps the version in force when it entered, so a later version never moves it. Term: docs/glossary.md
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -145,7 +148,13 @@ pub enum Procedure {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
     pub definition: Arc<Definition>,
-    pub has_errors: bool,
+    pub defects: Vec<Defect>,
+}
+
+impl Draft {
+    pub fn has_errors(&self) -> bool {
+        self.defects.iter().any(|defect| defect.severity == Severity::Error)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -209,8 +218,8 @@ impl Decider for Procedure {
             (Self::Defined { code: known, .. }, Command::Draft { code, .. }) if known != code => {
                 Err(Rejection::OtherCode { code: known.clone() })
             }
-            (Self::Defined { draft: Some(draft), .. }, Command::Draft { definition, .. })
-                if *draft.definition == *definition =>
+            (Self::Defined { draft: Some(draft), .. }, Command::Draft { definition, defects, .. })
+                if *draft.definition == *definition && draft.defects == *defects =>
             {
                 Ok(Vec::new())
             }
@@ -225,7 +234,7 @@ impl Decider for Procedure {
                 defects: defects.clone(),
             })]),
             (Self::Defined { draft: Some(draft), versions, .. }, Command::Publish) => {
-                if draft.has_errors {
+                if draft.has_errors() {
                     return Err(Rejection::DraftHasErrors);
                 }
                 let version = u32::try_from(versions.len() + 1).map_err(|_| Rejection::NothingToPublish)?;
@@ -240,7 +249,7 @@ impl Decider for Procedure {
             Event::Drafted(drafted) => {
                 let draft = Some(Draft {
                     definition: Arc::new(drafted.definition.clone()),
-                    has_errors: drafted.defects.iter().any(|defect| defect.severity == Severity::Error),
+                    defects: drafted.defects.clone(),
                 });
                 let versions = match self {
                     Self::Absent => Vec::new(),

@@ -25,7 +25,7 @@ use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Calendar, CalendarError};
-use crate::time::{Instant, VIETNAM, local_date};
+use crate::time::{Instant, VIETNAM, local, local_date};
 pub use hours::{Half, InvalidOfficeHours, OfficeHours, Session};
 pub use reason::{End, Reason, What};
 pub use start::Moved;
@@ -254,10 +254,6 @@ fn not_before(received: Instant, given: Instant) -> Result<Instant, DueError> {
 /// Saturates at the end of time, which no calendar has loaded.
 fn plus_days(date: NaiveDate, n: u32) -> NaiveDate {
     date.checked_add_days(Days::new(u64::from(n))).unwrap_or(NaiveDate::MAX)
-}
-
-fn local(instant: Instant) -> NaiveDateTime {
-    instant.with_timezone(&VIETNAM).naive_local()
 }
 
 /// Only for local times in a loaded year: far from the end of time, where the subtraction would panic.

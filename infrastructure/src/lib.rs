@@ -8,10 +8,12 @@
 //! | [`keys`], [`seal`] | keys outside the log; sealed values |
 //! | [`leaf`] | the bytes of an event that the ledger will hash |
 //! | [`db`], [`location`] | two SQL dialects behind one text; where the databases are |
+//! | [`bench`] | the yardstick of the benchmarks, on a scratch database |
 //! | [`clock`], [`entropy`], [`environment`] | the only places that ask for the time, for randomness, for the environment |
 //!
 //! It must not know GraphQL or the rows of a read model.
 
+pub mod bench;
 pub mod clock;
 pub mod db;
 pub mod entropy;

@@ -21,6 +21,16 @@ impl PostgresUrl {
         &self.0
     }
 
+    /// The same server, another database.
+    pub fn with_database(&self, name: &str) -> Self {
+        let (base, query) =
+            self.0.split_once('?').map_or((self.0.as_str(), None), |(base, query)| (base, Some(query)));
+        let scheme_end = base.find("://").map_or(0, |at| at + 3);
+        let path = base[scheme_end..].find('/').map_or(base.len(), |at| scheme_end + at);
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        Self(format!("{}/{name}{query}", &base[..path]))
+    }
+
     /// Host, port and database, without user and password.
     pub fn public(&self) -> String {
         let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
@@ -141,6 +151,14 @@ mod tests {
         let url = DbUrl::parse("postgres://user:hunter2@db.example:5433/motcua?sslmode=require").unwrap();
         assert_eq!(url.to_string(), "postgres://db.example:5433/motcua");
         assert!(!format!("{url:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn another_database_of_the_same_server() {
+        let DbUrl::Postgres(url) = DbUrl::parse("postgres://u:p@h:5433/one?sslmode=disable").unwrap() else {
+            panic!("not PostgreSQL")
+        };
+        assert_eq!(url.with_database("two").expose(), "postgres://u:p@h:5433/two?sslmode=disable");
     }
 
     #[test]

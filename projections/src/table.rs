@@ -1,7 +1,7 @@
 //! Bulk load and bulk upsert of any table, in both dialects. With the lane this is the only dialect-specific SQL of
 //! the program: bulk input is arrays in PostgreSQL and one JSON text in SQLite.
 
-use infrastructure::db::Tx;
+use infrastructure::db::{Database, Db, Tx};
 use serde::{Serialize, Serializer};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
@@ -175,6 +175,11 @@ impl Table {
     }
 }
 
+/// All rows of a read model or of its tally, in the order of the key: for comparing one with another.
+pub async fn rows(database: &Database, table: Table) -> sqlx::Result<Vec<Vec<Cell>>> {
+    Statements::new(table, OnConflict::Replace).load_all(database).await
+}
+
 impl Statements {
     pub(crate) fn new(table: Table, on_conflict: OnConflict) -> Self {
         let Table { name, .. } = table;
@@ -240,6 +245,23 @@ impl Statements {
                     .bind(partitions)
                     .fetch_all(&mut **tx)
                     .await?;
+                rows.iter().map(|row| self.cells_postgres(row)).collect()
+            }
+        }
+    }
+
+    /// The whole table in the order of its key.
+    pub(crate) async fn load_all(&self, database: &Database) -> sqlx::Result<Vec<Vec<Cell>>> {
+        let Table { name, key, .. } = self.table;
+        let key: Vec<&str> = key.iter().map(|column| column.name).collect();
+        let sql = format!("SELECT {} FROM {name} ORDER BY {}", self.table.column_list(), key.join(", "));
+        match &database.readers {
+            Db::Sqlite(pool) => {
+                let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(pool).await?;
+                rows.iter().map(|row| self.cells_sqlite(row)).collect()
+            }
+            Db::Postgres(pool) => {
+                let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(pool).await?;
                 rows.iter().map(|row| self.cells_postgres(row)).collect()
             }
         }

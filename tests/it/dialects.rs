@@ -26,7 +26,8 @@ async fn every_statement_of_the_log_prepares(backend: Backend) {
     }
 }
 
-const SETS: [(&str, Contents); 3] = [("log", Contents::Log), ("read", Contents::Read), ("keys", Contents::Keys)];
+const SETS: [(&str, Contents); 3] =
+    [("log", Contents::Log), ("read", Contents::Read), ("keys", Contents::Keys)];
 
 #[test]
 fn both_dialects_have_the_same_migrations() {
@@ -39,8 +40,10 @@ fn both_dialects_have_the_same_migrations() {
         names.sort();
         names
     };
-    let mut sets: Vec<_> =
-        std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut sets: Vec<_> = std::fs::read_dir(&root)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     sets.sort();
     assert_eq!(sets, ["keys", "log", "read"]);
     for (set, _) in SETS {

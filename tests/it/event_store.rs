@@ -171,9 +171,14 @@ async fn data_and_metadata_come_back_byte_for_byte(backend: Backend) {
     let store = place.open().await;
     let texts = odd_texts();
     for (n, text) in texts.iter().enumerate() {
-        let as_data = Append { events: vec![event(text.as_str())], ..append(&format!("data {n}"), "data", Expected::Any, 1) };
-        let as_metadata =
-            Append { metadata: text.clone(), ..append(&format!("metadata {n}"), "metadata", Expected::Any, 1) };
+        let as_data = Append {
+            events: vec![event(text.as_str())],
+            ..append(&format!("data {n}"), "data", Expected::Any, 1)
+        };
+        let as_metadata = Append {
+            metadata: text.clone(),
+            ..append(&format!("metadata {n}"), "metadata", Expected::Any, 1)
+        };
         store.append(as_data).await.unwrap();
         store.append(as_metadata).await.unwrap();
     }
@@ -225,9 +230,14 @@ async fn a_page_says_whether_it_is_the_last(backend: Backend) {
     let place = Place::new(backend).await;
     let store = place.open().await;
     store.append(append("five", "a", exactly(0), 5)).await.unwrap();
-    for (after, limit, next, at_end) in
-        [(0, 2, 2, false), (2, 2, 4, false), (4, 2, 5, true), (5, 2, 5, true), (0, 5, 5, false), (0, 6, 5, true)]
-    {
+    for (after, limit, next, at_end) in [
+        (0, 2, 2, false),
+        (2, 2, 4, false),
+        (4, 2, 5, true),
+        (5, 2, 5, true),
+        (0, 5, 5, false),
+        (0, 6, 5, true),
+    ] {
         let page = store.read_all(Position(after), limit).await.unwrap();
         assert_eq!((page.next, page.at_end), (Position(next), at_end), "after {after}, at most {limit}");
     }
@@ -486,7 +496,11 @@ async fn the_recorded_time_never_falls(backend: Backend) {
     assert_eq!(recorded(store.append(append("1", "a", exactly(0), 1)).await.unwrap()), noon);
     clock.set(instant("2024-04-26T04:00:00Z"));
     assert_eq!(recorded(store.append(append("2", "b", exactly(0), 1)).await.unwrap()), noon, "back an hour");
-    assert_eq!(recorded(behind.append(append("3", "c", exactly(0), 1)).await.unwrap()), noon, "another clock");
+    assert_eq!(
+        recorded(behind.append(append("3", "c", exactly(0), 1)).await.unwrap()),
+        noon,
+        "another clock"
+    );
     let later = instant("2024-04-26T05:00:00.000002Z");
     clock.set(later);
     assert_eq!(recorded(store.append(append("4", "d", exactly(0), 1)).await.unwrap()), later);
@@ -499,9 +513,17 @@ async fn the_recorded_time_never_falls(backend: Backend) {
 async fn business_times_of_every_age_are_kept(backend: Backend) {
     let place = Place::new(backend).await;
     let store = place.open().await;
-    let times = ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"];
+    let times = [
+        "0001-01-01T00:00:00Z",
+        "1969-12-31T23:59:59.999999Z",
+        "1970-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.999999Z",
+    ];
     for time in times {
-        store.append(Append { occurred_at: instant(time), ..append(time, "a", Expected::Any, 1) }).await.unwrap();
+        store
+            .append(Append { occurred_at: instant(time), ..append(time, "a", Expected::Any, 1) })
+            .await
+            .unwrap();
     }
     let rows = whole_log(&store).await;
     let stored: Vec<_> = rows.iter().map(|row| row.occurred_at).collect();
@@ -582,7 +604,10 @@ async fn what_is_just_small_enough_is_taken(backend: Backend) {
     large.events = vec![event("x".repeat(EVENT_BYTES_MAX - large.metadata.len())); 3];
     store.append(large.clone()).await.unwrap();
     let rows = store.read_stream(&large.stream, Version(0)).await.unwrap();
-    assert_eq!(rows.iter().map(|row| row.data.as_str()).collect::<Vec<_>>(), [large.events[0].data.as_str(); 3]);
+    assert_eq!(
+        rows.iter().map(|row| row.data.as_str()).collect::<Vec<_>>(),
+        [large.events[0].data.as_str(); 3]
+    );
 }
 
 async fn streams_with_odd_names_are_kept_apart(backend: Backend) {
@@ -621,7 +646,8 @@ async fn streams_with_odd_names_are_kept_apart(backend: Backend) {
         "ss",
     ];
     // All of them in one batch, then one by one.
-    let first: Vec<_> = names.iter().map(|name| append(&format!("first of {name}"), name, exactly(0), 1)).collect();
+    let first: Vec<_> =
+        names.iter().map(|name| append(&format!("first of {name}"), name, exactly(0), 1)).collect();
     for answer in in_one_batch(&place, &store, first).await {
         assert_eq!(answer.unwrap().version, Version(1));
     }
@@ -698,7 +724,12 @@ async fn a_live_reader_skips_nothing_while_sixteen_write(backend: Backend) {
                 let name = format!("{writer}: {n}");
                 let to_own = n % 2 == 0;
                 // Conflicts in between, so that batches hold requests that get no position.
-                assert!(store.append(append(&format!("{name} stale"), &own, exactly(version + 1), 1)).await.is_err());
+                assert!(
+                    store
+                        .append(append(&format!("{name} stale"), &own, exactly(version + 1), 1))
+                        .await
+                        .is_err()
+                );
                 let append = match to_own {
                     true => append(&name, &own, exactly(version), size),
                     false => append(&name, "everybody's", Expected::Any, size),
@@ -738,7 +769,11 @@ async fn the_head_is_known_before_an_append_is_answered(backend: Backend) {
         assert!(head.has_changed().unwrap());
         assert_eq!(*head.borrow_and_update(), appended.position);
     }
-    assert_eq!(*place.open().await.watch_head().borrow(), Position(20), "a store starts at the end of its log");
+    assert_eq!(
+        *place.open().await.watch_head().borrow(),
+        Position(20),
+        "a store starts at the end of its log"
+    );
 }
 
 async fn the_head_of_another_process_becomes_known(backend: Backend) {
@@ -817,14 +852,18 @@ async fn a_full_disk_is_a_typed_error_and_loses_nothing(backend: Backend) {
         (Backend::Sqlite, infrastructure::db::Db::Sqlite(writer)) => {
             // No page more than there are now.
             let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(writer).await.unwrap();
-            sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(writer).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")))
+                .execute(writer)
+                .await
+                .unwrap();
         }
         _ => place.refuse_insert("100000 < length(NEW.data)", "53100").await,
     }
     let large = Append { events: vec![event("x".repeat(200_000))], ..append("large", "a", exactly(3), 1) };
     let outcome = store.append(large.clone()).await;
     assert!(matches!(outcome, Err(StoreError::DiskFull(_))), "{outcome:?}");
-    let both = in_one_batch(&place, &store, vec![large.clone(), Append { id: append_id("twin"), ..large.clone() }]);
+    let both =
+        in_one_batch(&place, &store, vec![large.clone(), Append { id: append_id("twin"), ..large.clone() }]);
     for outcome in both.await {
         assert!(matches!(outcome, Err(StoreError::DiskFull(_))), "{outcome:?}");
     }
@@ -853,8 +892,14 @@ async fn a_read_only_log_is_a_typed_error_and_loses_nothing(backend: Backend) {
         }
         infrastructure::db::Db::Postgres(_) => {
             let database = place.database();
-            let set = if on { "SET default_transaction_read_only = on" } else { "RESET default_transaction_read_only" };
-            administer(vec![format!("ALTER DATABASE {database} {set}"), cut_connections(database)]).await.unwrap();
+            let set = if on {
+                "SET default_transaction_read_only = on"
+            } else {
+                "RESET default_transaction_read_only"
+            };
+            administer(vec![format!("ALTER DATABASE {database} {set}"), cut_connections(database)])
+                .await
+                .unwrap();
         }
     };
     set_read_only(true).await;
@@ -912,7 +957,12 @@ fn cut_connections_lose_nothing_and_write_nothing_twice() {
                 let mut acknowledged = Vec::new();
                 let mut failures = 0;
                 for version in 0.. {
-                    let append = append(&format!("{writer}: {version}"), &format!("stream {writer}"), exactly(version), 1);
+                    let append = append(
+                        &format!("{writer}: {version}"),
+                        &format!("stream {writer}"),
+                        exactly(version),
+                        1,
+                    );
                     let answer = loop {
                         match store.append(append.clone()).await {
                             Ok(answer) => break answer,
@@ -981,7 +1031,7 @@ fn a_place_that_holds_no_log_is_a_typed_error() {
     });
     run(Backend::Postgres, |backend| async move {
         let place = Place::new(backend).await;
-        let url = place.store_url().replace(place.database(), "no_such_database");
+        let url = place.store().replace(place.database(), "no_such_database");
         let opened = EventStore::open(&DbUrl::parse(&url).unwrap(), Clock::System).await;
         let error = opened.map(|_| ()).unwrap_err();
         assert!(matches!(error, DbError::Open { .. }), "a database that is not there: {error:?}");
@@ -1001,7 +1051,13 @@ fn a_full_file_system_is_a_typed_error_and_loses_nothing() {
         let mut acknowledged = 0;
         let error = loop {
             let events = vec![event("x".repeat(10_000))];
-            match store.append(Append { events, ..append(&format!("{acknowledged}"), "a", exactly(acknowledged), 1) }).await {
+            match store
+                .append(Append {
+                    events,
+                    ..append(&format!("{acknowledged}"), "a", exactly(acknowledged), 1)
+                })
+                .await
+            {
                 Ok(appended) => acknowledged = appended.version.0,
                 Err(error) => break error,
             }

@@ -1,9 +1,8 @@
-//! Black-box and contract suites: one test binary.
+//! Black-box and contract suites, in one binary.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
-
-mod support;
-
+mod architecture;
 mod dialects;
 mod event_store;
 mod leaf;
+mod read_models;
+mod support;

@@ -4,9 +4,11 @@
 //! A back end that `REQUIRED_BACKENDS` names and that is missing fails every test that needs it. One that is neither
 //! required nor there prints one `not run:` line.
 
-pub(crate) mod binary;
+mod binary;
 pub(crate) mod http;
 pub(crate) mod office;
+
+pub(crate) use binary::{Server, binary};
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
@@ -80,6 +82,11 @@ pub(crate) fn is_there(backend: Backend) -> bool {
     false
 }
 
+/// The back ends there are, for a test that goes through them by itself.
+pub(crate) fn backends() -> Vec<Backend> {
+    [Backend::Sqlite, Backend::Postgres].into_iter().filter(|backend| is_there(*backend)).collect()
+}
+
 fn required_backends() -> Vec<Backend> {
     let names = environment::variable("REQUIRED_BACKENDS").unwrap_or_default();
     let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
@@ -101,9 +108,26 @@ pub(crate) fn not_run(what: &str) {
     let _ = writeln!(std::io::stderr(), "not run: {what}");
 }
 
-/// Everything slow as well.
+/// Whether the slow depth was asked for.
 pub(crate) fn is_long() -> bool {
     environment::variable("MOTCUA_LONG").is_some()
+}
+
+/// The folder of real input, if it is there. `REQUIRED_INPUT` makes its absence a failure.
+pub(crate) fn real_input() -> Option<PathBuf> {
+    static NOT_RUN: Once = Once::new();
+    let folder = environment::variable("MOTCUA_REAL_INPUT")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    let folder = folder.display();
+    assert!(
+        environment::variable("REQUIRED_INPUT").is_none(),
+        "real input is required, but {folder} is absent"
+    );
+    NOT_RUN.call_once(|| not_run(&format!("real input: there is none at {folder}")));
+    None
 }
 
 /// A folder that goes away with its guard.
@@ -141,19 +165,19 @@ fn unique(prefix: &str) -> String {
 pub(crate) struct Place {
     pub(crate) backend: Backend,
     folder: TempFolder,
-    /// Databases on the PostgreSQL server.
+    /// Databases on the PostgreSQL server: of log and read models, and of keys.
     databases: Vec<String>,
 }
 
 impl Place {
-    /// Room for a log and its read models.
+    /// Room for a log and its read models; keys go to a file.
     pub(crate) async fn new(backend: Backend) -> Self {
         let mut place = Self { backend, folder: TempFolder::new(), databases: Vec::new() };
         place.add_database().await;
         place
     }
 
-    /// Room for keys as well: on PostgreSQL in another database of the same server.
+    /// The same, but on PostgreSQL keys go to another database of the same server.
     pub(crate) async fn with_keys(backend: Backend) -> Self {
         let mut place = Self::new(backend).await;
         place.add_database().await;
@@ -173,32 +197,32 @@ impl Place {
         self.folder.path()
     }
 
-    /// As on the command line: `--store`.
-    pub(crate) fn store_url(&self) -> String {
+    /// The `--store` URL.
+    pub(crate) fn store(&self) -> String {
         match self.backend {
             Backend::Sqlite => format!("sqlite:{}", self.folder().join("motcua.db").display()),
             Backend::Postgres => database_url(&self.databases[0]),
         }
     }
 
-    /// As on the command line: `--keys`.
-    pub(crate) fn keys_url(&self) -> String {
-        match self.backend {
-            Backend::Sqlite => format!("sqlite:{}", self.folder().join("motcua-keys.db").display()),
-            Backend::Postgres => database_url(self.databases.get(1).expect("Place::with_keys")),
+    /// The `--keys` URL.
+    pub(crate) fn keys(&self) -> String {
+        match self.databases.get(1) {
+            Some(database) => database_url(database),
+            None => format!("sqlite:{}", self.folder().join("motcua-keys.db").display()),
         }
     }
 
     pub(crate) fn master_key(&self) -> PathBuf {
-        self.folder().join("master.key")
+        self.folder().join("motcua-master.key")
     }
 
     pub(crate) fn log_url(&self) -> DbUrl {
-        DbUrl::parse(&self.store_url()).unwrap()
+        DbUrl::parse(&self.store()).unwrap()
     }
 
     pub(crate) fn location(&self) -> Location {
-        let (store, keys) = (self.store_url(), self.keys_url());
+        let (store, keys) = (self.store(), self.keys());
         Location::from_urls(&store, Some(&keys), Some(&self.master_key())).unwrap()
     }
 
@@ -237,8 +261,7 @@ impl Place {
     /// Runs SQL on the log's database behind the back of every program.
     pub(crate) async fn sql(&self, text: &str) -> sqlx::Result<()> {
         let db = self.by_hand().await;
-        let done =
-            on_db!(&db, pool => sqlx::raw_sql(AssertSqlSafe(text)).execute(pool).await.map(|_| ()));
+        let done = on_db!(&db, pool => sqlx::raw_sql(AssertSqlSafe(text)).execute(pool).await.map(|_| ()));
         on_db!(&db, pool => pool.close().await);
         done
     }
@@ -282,8 +305,11 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let drops: Vec<_> =
-            self.databases.iter().map(|name| format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).collect();
+        let drops: Vec<_> = self
+            .databases
+            .iter()
+            .map(|name| format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+            .collect();
         if drops.is_empty() {
             return;
         }
@@ -311,15 +337,15 @@ impl LogLock {
 }
 
 fn database_url(name: &str) -> String {
-    let url = postgres_url().expect("TEST_POSTGRES_URL");
-    let (url, query) = url.split_once('?').map_or((url.as_str(), None), |(url, query)| (url, Some(query)));
-    let (server, _) = url.rsplit_once('/').expect("TEST_POSTGRES_URL names a database");
-    query.map_or_else(|| format!("{server}/{name}"), |query| format!("{server}/{name}?{query}"))
+    match DbUrl::parse(&postgres_url().unwrap()).unwrap() {
+        DbUrl::Postgres(url) => url.with_database(name).expose().to_owned(),
+        DbUrl::Sqlite(_) => panic!("TEST_POSTGRES_URL is not a PostgreSQL URL"),
+    }
 }
 
 /// Runs statements on the PostgreSQL server itself, one by one.
 pub(crate) async fn administer(statements: Vec<String>) -> sqlx::Result<()> {
-    let mut connection = PgConnection::connect(&postgres_url().expect("TEST_POSTGRES_URL")).await?;
+    let mut connection = PgConnection::connect(&postgres_url().unwrap()).await?;
     for statement in statements {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
     }

@@ -9,7 +9,6 @@ use crate::input::{
     ReceiveDossierInput, RefuseDossierInput, RegisterDossierInput, ReturnResultInput, SubmitDossierInput,
     SupplementInput, WithdrawDossierInput,
 };
-use crate::service::Provenance;
 
 pub struct Mutation;
 
@@ -17,7 +16,7 @@ pub struct Mutation;
 impl Mutation {
     /// Nộp hồ sơ trực tuyến. The dossier gets its code; no clock runs yet.
     async fn submit_dossier(&self, ctx: &Context<'_>, input: SubmitDossierInput) -> Result<DossierPayload> {
-        let outcome = ctx.service().submit_dossier(ctx.caller()?, &input, Provenance::default()).await;
+        let outcome = ctx.service().submit_dossier(ctx.caller()?, &input, None).await;
         of_dossier(ctx, outcome).await
     }
 
@@ -27,7 +26,7 @@ impl Mutation {
         ctx: &Context<'_>,
         input: RegisterDossierInput,
     ) -> Result<DossierPayload> {
-        let outcome = ctx.service().register_dossier(ctx.caller()?, &input, Provenance::default()).await;
+        let outcome = ctx.service().register_dossier(ctx.caller()?, &input, None).await;
         of_dossier(ctx, outcome).await
     }
 
@@ -59,7 +58,7 @@ impl Mutation {
 
     /// Tiếp nhận và hẹn trả: the clock starts.
     async fn receive_dossier(&self, ctx: &Context<'_>, input: ReceiveDossierInput) -> Result<DossierPayload> {
-        let outcome = ctx.service().receive_dossier(ctx.caller()?, &input, Provenance::default()).await;
+        let outcome = ctx.service().receive_dossier(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
@@ -71,7 +70,7 @@ impl Mutation {
 
     /// Hoàn thành một công việc của quy trình.
     async fn complete_step(&self, ctx: &Context<'_>, input: CompleteStepInput) -> Result<DossierPayload> {
-        let outcome = ctx.service().complete_step(ctx.caller()?, &input, Provenance::default()).await;
+        let outcome = ctx.service().complete_step(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
@@ -93,7 +92,7 @@ impl Mutation {
         ctx: &Context<'_>,
         input: FinishProcessingInput,
     ) -> Result<DossierPayload> {
-        let outcome = ctx.service().finish_processing(ctx.caller()?, &input, Provenance::default()).await;
+        let outcome = ctx.service().finish_processing(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 

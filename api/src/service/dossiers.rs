@@ -41,13 +41,6 @@ pub struct Accepted {
     pub done: Done,
 }
 
-/// Where a dossier comes from, for what is taken over from another system. Live requests have none of it.
-#[derive(Clone, Debug, Default)]
-pub struct Provenance {
-    pub at: Option<Instant>,
-    pub imported: Option<ImportedFrom>,
-}
-
 /// Everything about a new dossier but its code.
 struct Draft {
     code_agency: AgencyCode,
@@ -64,11 +57,11 @@ impl Service {
         &self,
         caller: &Caller,
         input: &SubmitDossierInput,
-        from: Provenance,
+        imported: Option<ImportedFrom>,
     ) -> Result<Accepted, ServiceError> {
         caller.principal.require(Function::File).map_err(Problem::from)?;
         let request = self.request(caller, "submitDossier", input.idempotency_key, input)?;
-        self.enter(&request, input, Channel::Online, CodeRule::AtSubmission, from, |draft| {
+        self.enter(&request, input, Channel::Online, CodeRule::AtSubmission, imported, |draft| {
             Ok(Command::Submit(Submit { submitted: draft.submitted.clone() }))
         })
         .await
@@ -79,14 +72,14 @@ impl Service {
         &self,
         caller: &Caller,
         input: &RegisterDossierInput,
-        from: Provenance,
+        imported: Option<ImportedFrom>,
     ) -> Result<Accepted, ServiceError> {
         caller.principal.require(Function::Intake).map_err(Problem::from)?;
         let request = self.request(caller, "registerDossier", input.submit.idempotency_key, input)?;
         let appointment = appointment(input.appointment.map(Into::into), input.without_appointment)?;
         let channel = input.channel.into();
         let calendar = Arc::clone(&self.calendar);
-        self.enter(&request, &input.submit, channel, CodeRule::AtReceipt, from, move |draft| {
+        self.enter(&request, &input.submit, channel, CodeRule::AtReceipt, imported, move |draft| {
             let receiving = draft.submitted.agencies.receiving;
             let receive = Receive {
                 procedure: Arc::clone(&draft.procedure.definition),
@@ -96,7 +89,6 @@ impl Service {
                     office_hours: draft.receiving.office_hours,
                 },
                 holder: Holder { agency: receiving, unit: None, assignee: None },
-                imported: draft.submitted.imported.is_some(),
             };
             Ok(Command::Register(Register { submitted: draft.submitted.clone(), receive }))
         })
@@ -111,7 +103,7 @@ impl Service {
         input: &SubmitDossierInput,
         channel: Channel,
         code_rule: CodeRule,
-        from: Provenance,
+        imported: Option<ImportedFrom>,
         command: impl Fn(&Draft) -> Result<Command, Problem>,
     ) -> Result<Accepted, ServiceError> {
         let dossier_id = request.command.dossier();
@@ -119,8 +111,8 @@ impl Service {
         if let Some(done) = self.executor.done_before::<Rejection>(request, &stream).await? {
             return Ok(accepted(dossier_id, done));
         }
-        let at = from.at.map_or_else(|| self.clock().now(), truncate);
-        let mut draft = self.draft(&request.principal, input, channel, code_rule, from, at).await?;
+        let at = request.at.unwrap_or_else(|| self.clock().now());
+        let mut draft = self.draft(&request.principal, input, channel, code_rule, imported, at).await?;
         let placeholder = command(&draft)?;
         Dossier::default().decide(at, &placeholder).map_err(Problem::from)?;
         let (code, entered_at) =
@@ -139,7 +131,7 @@ impl Service {
         input: &SubmitDossierInput,
         channel: Channel,
         code_rule: CodeRule,
-        from: Provenance,
+        imported: Option<ImportedFrom>,
         at: Instant,
     ) -> Result<Draft, ServiceError> {
         let (receiving_id, receiving) = self.agency("receivingAgency", &input.receiving_agency).await?;
@@ -170,7 +162,7 @@ impl Service {
             subject: optional("subject", input.subject.as_deref(), SUBJECT_CHARS_MAX)?,
             form: form(input)?,
             papers: papers(input.papers.as_deref())?,
-            imported: from.imported,
+            imported,
         };
         Ok(Draft { code_agency: receiving.code.clone(), procedure, receiving, submitted })
     }
@@ -242,7 +234,6 @@ impl Service {
         &self,
         caller: &Caller,
         input: &ReceiveDossierInput,
-        from: Provenance,
     ) -> Result<Accepted, ServiceError> {
         let filed = self.filed(&input.on, caller, Function::Intake).await?;
         let receiving = filed.agencies.receiving;
@@ -252,9 +243,8 @@ impl Service {
             appointment: appointment(input.appointment.map(Into::into), input.without_appointment)?,
             rules: law,
             holder: Holder { agency: receiving, unit: None, assignee: None },
-            imported: filed.imported,
         });
-        self.act_at(caller, "receiveDossier", &input.on, input, Function::Intake, command, from.at).await
+        self.act(caller, "receiveDossier", &input.on, input, Function::Intake, command).await
     }
 
     pub async fn forward_dossier(
@@ -284,7 +274,6 @@ impl Service {
         &self,
         caller: &Caller,
         input: &CompleteStepInput,
-        from: Provenance,
     ) -> Result<Accepted, ServiceError> {
         let filed = self.filed(&input.on, caller, Function::Process).await?;
         let command = Command::CompleteStep(CompleteStep {
@@ -292,7 +281,7 @@ impl Service {
             note: optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?,
             procedure: self.definition(&filed).await?,
         });
-        self.act_at(caller, "completeStep", &input.on, input, Function::Process, command, from.at).await
+        self.act(caller, "completeStep", &input.on, input, Function::Process, command).await
     }
 
     pub async fn request_supplement(
@@ -321,13 +310,12 @@ impl Service {
         &self,
         caller: &Caller,
         input: &FinishProcessingInput,
-        from: Provenance,
     ) -> Result<Accepted, ServiceError> {
         let command = Command::FinishProcessing {
             outcome: input.outcome.into(),
             note: optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?,
         };
-        self.act_at(caller, "finishProcessing", &input.on, input, Function::Approve, command, from.at).await
+        self.act(caller, "finishProcessing", &input.on, input, Function::Approve, command).await
     }
 
     pub async fn return_result(
@@ -350,6 +338,7 @@ impl Service {
         self.act(caller, "withdrawDossier", &input.on, input, Function::Intake, command).await
     }
 
+    /// A command on a dossier that is there: authorise, then decide, on whatever state the executor has in hand.
     async fn act(
         &self,
         caller: &Caller,
@@ -359,28 +348,9 @@ impl Service {
         function: Function,
         command: Command,
     ) -> Result<Accepted, ServiceError> {
-        self.act_at(caller, operation, on, canonical, function, command, None).await
-    }
-
-    /// A command on a dossier that is there: authorise, then decide, on whatever state the executor has in hand.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one place where everything about a request comes together"
-    )]
-    async fn act_at(
-        &self,
-        caller: &Caller,
-        operation: &str,
-        on: &OnDossier,
-        canonical: &impl Serialize,
-        function: Function,
-        command: Command,
-        at: Option<Instant>,
-    ) -> Result<Accepted, ServiceError> {
         let dossier_id = DossierId(on.dossier_id);
         let mut request = self.request(caller, operation, on.idempotency_key, canonical)?;
         request.expected = on.expected_version.map(Version);
-        request.at = at.map(truncate);
         let decide = |state: &Dossier, at: Instant| -> Decision {
             let filed = state.filed().ok_or(Refusal::Rejected(Rejection::NotFiled))?;
             filed.authorise(&caller.principal, function).map_err(Refusal::Denied)?;

@@ -104,8 +104,6 @@ pub struct Receive {
     pub rules: WorkingTime,
     /// The receiving agency: it holds the dossier from receipt on.
     pub holder: Holder,
-    /// An import keeps the due instant of its source, whatever the procedure says.
-    pub imported: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

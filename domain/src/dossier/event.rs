@@ -253,7 +253,7 @@ pub struct Withdrawn {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Anomaly {
-    /// The business time lies before that of the event before it.
+    /// The business time lies before one already written.
     BeforePrevious,
     StepNotInProcedure,
     EndedBeforeStart,

@@ -26,6 +26,8 @@ pub enum Rejection {
     AppointmentFixed,
     #[error("the appointment lies before the receipt")]
     AppointmentBeforeReceipt,
+    #[error("the answer is expected before it was asked for")]
+    AnswerBeforeRequest,
     #[error("the dossier is there already")]
     AlreadyThere,
     #[error("no due instant can be computed: {0}")]
@@ -51,7 +53,10 @@ impl decider::Rejection for Rejection {
             Self::AppointmentFixed => "APPOINTMENT_FIXED",
             Self::AppointmentBeforeReceipt => "APPOINTMENT_BEFORE_RECEIPT",
             Self::AlreadyThere => "ALREADY_THERE",
-            Self::NoDueInstant(_) => "CALENDAR_UNKNOWN",
+            Self::AnswerBeforeRequest => "ANSWER_BEFORE_REQUEST",
+            Self::NoDueInstant(DueError::Calendar(_)) => "CALENDAR_UNKNOWN",
+            Self::NoDueInstant(DueError::GivenBeforeReceipt { .. }) => "APPOINTMENT_BEFORE_RECEIPT",
+            Self::NoDueInstant(DueError::ResumedBeforePaused { .. }) => "TIME_BEFORE_PREVIOUS",
         }
     }
 }

@@ -1,10 +1,15 @@
 //! One rule, one function. Sources: docs/legal/rules.md
 
-use super::{Appointment, Clock, Dossier, Filed, Holder, Phase, Receive, Received, Rejection};
+use super::{
+    Appointment, Clock, CompleteStep, Dossier, Filed, Holder, Phase, Receive, Received, Rejection,
+    SupplementRequest,
+};
+use crate::calendar::Calendar;
 use crate::procedure::ProcedureTerm;
 use crate::time::Instant;
 use crate::working_time::{self, Term};
 
+/// what is not there cannot be acted on.
 pub(super) fn filed(dossier: &Dossier) -> Result<&Filed, Rejection> {
     match dossier {
         Dossier::Filed(filed) => Ok(filed),
@@ -12,6 +17,7 @@ pub(super) fn filed(dossier: &Dossier) -> Result<&Filed, Rejection> {
     }
 }
 
+/// one stream and one code for life: a dossier is filed once.
 pub(super) fn absent(dossier: &Dossier) -> Result<(), Rejection> {
     match dossier {
         Dossier::Absent => Ok(()),
@@ -47,6 +53,7 @@ pub(super) fn not_waiting_already(filed: &Filed) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// only what was asked for before receipt can be answered before receipt.
 pub(super) fn intake_waits(filed: &Filed) -> Result<(), Rejection> {
     if matches!(filed.phase, Phase::AwaitingIntakeSupplement) {
         return Ok(());
@@ -62,6 +69,7 @@ pub(super) fn running<'a>(filed: &'a Filed, command: &'static str) -> Result<&'a
     wrong_stage(filed, command)
 }
 
+/// only a clock that stands still can run again.
 pub(super) fn paused(filed: &Filed) -> Result<(&Clock, Instant), Rejection> {
     if let Phase::Paused { clock, since } = &filed.phase {
         return Ok((clock, *since));
@@ -90,6 +98,7 @@ pub(super) fn not_ended(filed: &Filed, command: &'static str) -> Result<(), Reje
     }
 }
 
+/// a hand-over goes to somebody else.
 pub(super) fn to_somebody_else(filed: &Filed, to: &Holder) -> Result<(), Rejection> {
     if filed.holder.as_ref() == Some(to) {
         return Err(Rejection::AlreadyThere);
@@ -99,10 +108,10 @@ pub(super) fn to_somebody_else(filed: &Filed, to: &Holder) -> Result<(), Rejecti
 
 /// the due instant is a pure function of receipt, term, calendar and office hours; only where the procedure
 /// leaves it to the officer is it entered by hand. An import keeps what its source says.
-pub(super) fn receipt(at: Instant, receive: &Receive) -> Result<Received, Rejection> {
+pub(super) fn receipt(at: Instant, receive: &Receive, imported: bool) -> Result<Received, Rejection> {
     let term = match (&receive.procedure.term, &receive.appointment) {
-        (_, Appointment::At(due_at)) if receive.imported => Term::Given(*due_at),
-        (_, Appointment::None) if receive.imported => Term::Open,
+        (_, Appointment::At(due_at)) if imported => Term::Given(*due_at),
+        (_, Appointment::None) if imported => Term::Open,
         (ProcedureTerm::Fixed(term), Appointment::ByProcedure) => *term,
         (ProcedureTerm::Fixed(_), Appointment::At(_) | Appointment::None) => {
             return Err(Rejection::AppointmentFixed);
@@ -118,7 +127,7 @@ pub(super) fn receipt(at: Instant, receive: &Receive) -> Result<Received, Reject
     let law = &receive.rules;
     let due_at = match term {
         // The source may say that it was due before it was received; that is not for an import to correct.
-        Term::Given(due_at) if receive.imported => Some(due_at),
+        Term::Given(due_at) if imported => Some(due_at),
         Term::WorkingDays(_)
         | Term::HalfDays(_)
         | Term::WorkingHours(_)
@@ -134,4 +143,36 @@ pub(super) fn receipt(at: Instant, receive: &Receive) -> Result<Received, Reject
         due_policy: policy,
         holder: receive.holder.clone(),
     })
+}
+
+/// the time of waiting for a supplement does not count: the due instant moves by the working days of the pause.
+pub(super) fn due_after_the_pause(
+    clock: &Clock,
+    since: Instant,
+    at: Instant,
+    calendar: &Calendar,
+) -> Result<Option<Instant>, Rejection> {
+    let Some(due_at) = clock.due_at else { return Ok(None) };
+    Ok(Some(working_time::resume_due(due_at, since, at, calendar)?))
+}
+
+/// a dossier goes through the tasks of the procedure version it keeps, in whatever order and as often as needed:
+/// a leader may send it back (YEU_CAU_THU_LY_LAI). An import keeps a task that the procedure does not know, and says so.
+pub(super) fn task_of_the_procedure(filed: &Filed, complete: &CompleteStep) -> Result<(), Rejection> {
+    if complete.procedure.has_task(&complete.step) || filed.imported {
+        return Ok(());
+    }
+    Err(Rejection::UnknownStep { step: complete.step.clone() })
+}
+
+/// a supplement is waited for until a time to come.
+pub(super) fn answer_lies_ahead(
+    filed: &Filed,
+    at: Instant,
+    request: &SupplementRequest,
+) -> Result<(), Rejection> {
+    if request.answer_by.is_some_and(|answer_by| answer_by < at) && !filed.imported {
+        return Err(Rejection::AnswerBeforeRequest);
+    }
+    Ok(())
 }

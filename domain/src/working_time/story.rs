@@ -7,10 +7,10 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::{
     Due, DueError, DuePolicy, End, Half, OfficeHours, Reason, Start, Term, What, due_at, end_of_day_term,
-    instant, local, not_before,
+    instant, not_before,
 };
 use crate::calendar::{Calendar, CalendarError, Day};
-use crate::time::{Instant, local_date};
+use crate::time::{Instant, local, local_date};
 
 /// As [`due_at`], with the reasons day by day.
 ///

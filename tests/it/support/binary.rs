@@ -12,8 +12,8 @@ use tokio::process::{Child, Command};
 
 use super::Place;
 
-/// Its path, once it is known to be current.
-pub(crate) fn path() -> &'static Path {
+/// The path of the binary under test, once it is known to be current.
+pub(crate) fn binary() -> &'static Path {
     static CHECKED: LazyLock<PathBuf> = LazyLock::new(|| {
         let path = environment::variable("MOTCUA_BIN").map_or_else(beside_the_tests, PathBuf::from);
         if let Err(reason) = is_current(&path) {
@@ -46,7 +46,8 @@ fn is_current(path: &Path) -> Result<(), String> {
     }
     sources.extend(migrations());
     for source in sources {
-        let changed = modified(&source).ok_or_else(|| format!("was built from {}, which is gone", source.display()))?;
+        let changed =
+            modified(&source).ok_or_else(|| format!("was built from {}, which is gone", source.display()))?;
         if built < changed {
             return Err(format!("is older than {}", source.display()));
         }
@@ -90,9 +91,9 @@ impl Server {
     /// Starts `motcua serve` and waits until it listens.
     pub(crate) async fn start(place: &Place) -> Self {
         let start = std::time::Instant::now();
-        let mut child = Command::new(path())
+        let mut child = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--development-tokens"])
-            .args(["--store", &place.store_url(), "--keys", &place.keys_url()])
+            .args(["--store", &place.store(), "--keys", &place.keys()])
             .arg("--master-key")
             .arg(place.master_key())
             .stdin(Stdio::null())

@@ -5,7 +5,7 @@ use api::input::{
     ApplicantInput, ApplicantKind, Channel, CompleteStepInput, EstablishAgencyInput, ForwardDossierInput,
     OnDossier, RegisterDossierInput, SubmitDossierInput,
 };
-use api::service::{Accepted, Caller, Provenance, Published, Service};
+use api::service::{Accepted, Caller, Published, Service};
 use domain::codes::ProcedureCode;
 use domain::identity::{DossierId, NAMESPACE};
 use domain::recorded::Via;
@@ -69,7 +69,7 @@ pub(crate) async fn established(place: &Place, clock: Clock) -> Service {
 /// Who a development token names.
 pub(crate) fn caller(token: &str) -> Caller {
     let principal = development_token::parse(token).unwrap();
-    Caller { principal, via: Via::Graphql, traceparent: None }
+    Caller { principal, via: Via::Graphql, traceparent: None, at: None }
 }
 
 /// An idempotency key by name.
@@ -124,5 +124,5 @@ pub(crate) fn complete(key: Uuid, dossier: DossierId) -> CompleteStepInput {
 /// A dossier taken in at the counter.
 pub(crate) async fn registered(service: &Service, name: &str) -> Accepted {
     let input = registration(key(name));
-    service.register_dossier(&caller(INTAKE), &input, Provenance::default()).await.unwrap()
+    service.register_dossier(&caller(INTAKE), &input, None).await.unwrap()
 }

@@ -1,0 +1,375 @@
+//! What happens in the demo's year, decided before anything is written: a pure function of seed, size and start instant.
+
+use chrono::{Days, NaiveDate, TimeDelta};
+use domain::calendar::{Calendar, CalendarError};
+use domain::codes::{InvalidCode, ProcedureCode, StepCode};
+use domain::procedure::{Definition, EndOfProcessing, ProcedureTerm, Step, Task};
+use domain::time::{Instant, VIETNAM, local_date};
+use domain::working_time::{self, DueError, DuePolicy, OfficeHours, Term};
+
+use super::REGISTER_CHANNELS;
+use super::random::Random;
+use crate::input::{Channel, Outcome, ReturnMethod};
+
+/// The time before the start instant that the demo fills.
+pub(super) const YEAR: TimeDelta = TimeDelta::days(366);
+
+const INTAKE: &str = "tiep-nhan";
+const OFFICERS: [&str; 3] = ["chuyen-vien-1", "chuyen-vien-2", "chuyen-vien-3"];
+const LEADER: &str = "lanh-dao";
+
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) end: Instant,
+    pub(super) agencies: Vec<Agency>,
+    pub(super) procedures: Vec<Procedure>,
+    pub(super) dossiers: Vec<Dossier>,
+}
+
+#[derive(Debug)]
+pub(super) struct Agency {
+    pub(super) code: String,
+    pub(super) name: String,
+    pub(super) parent: Option<usize>,
+}
+
+#[derive(Debug)]
+pub(super) struct Procedure {
+    pub(super) code: ProcedureCode,
+    pub(super) definition: Definition,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Dossier {
+    pub(super) number: u32,
+    pub(super) agency: usize,
+    pub(super) procedure: ProcedureCode,
+    pub(super) applicant: String,
+    /// Set by the officer, where the procedure leaves it open.
+    pub(super) appointment: Option<Instant>,
+    /// In order of time; those after the start instant have not happened yet and are left out.
+    pub(super) acts: Vec<(Instant, Act)>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Act {
+    Submit,
+    Register(Channel),
+    RequestIntakeSupplement,
+    SupplyIntakeSupplement,
+    Refuse,
+    Receive,
+    Forward { from: &'static str, to: &'static str },
+    CompleteStep { by: &'static str, step: StepCode },
+    RequestSupplement { by: &'static str },
+    ReceiveSupplement,
+    Finish { by: &'static str, outcome: Outcome },
+    Return(ReturnMethod),
+    Withdraw,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PlanError {
+    #[error(transparent)]
+    Calendar(#[from] CalendarError),
+    #[error(transparent)]
+    Due(#[from] DueError),
+    #[error(transparent)]
+    Code(#[from] InvalidCode),
+}
+
+impl Plan {
+    pub(super) fn new(
+        seed: u64,
+        dossiers: u32,
+        end: Instant,
+        calendar: &Calendar,
+    ) -> Result<Self, PlanError> {
+        let agencies = agencies();
+        let procedures = procedures()?;
+        let maker = Maker { end, calendar, procedures: &procedures };
+        // Those without a parent only coordinate; the others take dossiers in.
+        let receiving: Vec<usize> = (1..agencies.len()).collect();
+        let dossiers = (1..=dossiers)
+            .map(|number| maker.dossier(&mut Random::new(seed, u64::from(number)), number, &receiving))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { end, agencies, procedures, dossiers })
+    }
+
+    /// Everything that one agency does, in order of time.
+    pub(super) fn acts_of(&self, agency: usize) -> Vec<(Dossier, Instant, Act, usize)> {
+        let mut acts: Vec<_> = self
+            .dossiers
+            .iter()
+            .filter(|dossier| dossier.agency == agency)
+            .flat_map(|dossier| {
+                let acts = dossier.acts.iter().enumerate();
+                acts.map(move |(nth, (at, act))| (dossier.clone(), *at, act.clone(), nth))
+            })
+            .collect();
+        acts.sort_by_key(|(dossier, at, _, nth)| (*at, dossier.number, *nth));
+        acts
+    }
+
+    pub(super) fn acts(&self) -> u64 {
+        self.dossiers.iter().map(|dossier| dossier.acts.len() as u64).sum()
+    }
+
+    /// Events of the whole plan: every dossier also takes a code, a registration is two events, a procedure is drafted
+    /// and published.
+    pub(super) fn events(&self) -> u64 {
+        let registered = self
+            .dossiers
+            .iter()
+            .flat_map(|dossier| &dossier.acts)
+            .filter(|(_, act)| matches!(act, Act::Register(_)));
+        let catalogue = self.agencies.len() + 2 * self.procedures.len();
+        let entered = self.dossiers.iter().filter(|dossier| !dossier.acts.is_empty()).count();
+        self.acts() + registered.count() as u64 + entered as u64 + catalogue as u64
+    }
+}
+
+struct Maker<'a> {
+    end: Instant,
+    calendar: &'a Calendar,
+    procedures: &'a [Procedure],
+}
+
+impl Maker<'_> {
+    fn dossier(&self, random: &mut Random, number: u32, receiving: &[usize]) -> Result<Dossier, PlanError> {
+        let agency = random.pick(receiving).unwrap_or(1);
+        let procedure =
+            &self.procedures[random.below(u32::try_from(self.procedures.len()).unwrap_or(1)) as usize];
+        let days_ago = random.between(0, 364);
+        let entered = self.in_office(random, local_date(self.end) - Days::new(u64::from(days_ago)))?;
+        let mut dossier = Dossier {
+            number,
+            agency,
+            procedure: procedure.code.clone(),
+            applicant: applicant(random),
+            appointment: None,
+            acts: Vec::new(),
+        };
+        self.live(random, &mut dossier, procedure, entered)?;
+        dossier.acts.retain(|(at, _)| *at <= self.end);
+        Ok(dossier)
+    }
+
+    /// The whole life of a dossier.
+    fn live(
+        &self,
+        random: &mut Random,
+        dossier: &mut Dossier,
+        procedure: &Procedure,
+        entered: Instant,
+    ) -> Result<(), PlanError> {
+        let mut at = entered;
+        let acts = &mut dossier.acts;
+        if random.percent(45) {
+            acts.push((at, Act::Submit));
+            if random.percent(6) {
+                at = self.later(random, at, 1, 4)?;
+                acts.push((at, Act::RequestIntakeSupplement));
+                at = self.later(random, at, 4, 40)?;
+                acts.push((at, Act::SupplyIntakeSupplement));
+            }
+            at = self.later(random, at, 0, 7)?;
+            if random.percent(3) {
+                acts.push((at, Act::Refuse));
+                return Ok(());
+            }
+            acts.push((at, Act::Receive));
+        } else {
+            let channel = random.pick(&REGISTER_CHANNELS).unwrap_or(Channel::Counter);
+            acts.push((at, Act::Register(channel)));
+        }
+        let due = match &procedure.definition.term {
+            ProcedureTerm::Fixed(term) => working_time::due_at(
+                at,
+                term,
+                self.calendar,
+                &OfficeHours::default(),
+                &procedure.definition.due_policy,
+            )?,
+            ProcedureTerm::SetAtReceipt => {
+                dossier.appointment = Some(self.later(random, at, 40, 120)?);
+                dossier.appointment
+            }
+        };
+        self.process(random, acts, procedure, at, due.unwrap_or(at))
+    }
+
+    fn process(
+        &self,
+        random: &mut Random,
+        acts: &mut Vec<(Instant, Act)>,
+        procedure: &Procedure,
+        received: Instant,
+        due: Instant,
+    ) -> Result<(), PlanError> {
+        let officer = random.pick(&OFFICERS).unwrap_or(OFFICERS[0]);
+        // Nine in ten end in time; the others up to twelve days late.
+        let end = if random.percent(90) {
+            received + (due - received) * i32::try_from(random.between(40, 99)).unwrap_or(50) / 100
+        } else {
+            due + TimeDelta::hours(i64::from(random.between(2, 12 * 24)))
+        };
+        let total = (end - received).max(TimeDelta::hours(1));
+        let part = |percent: i32| received + total * percent / 100;
+        acts.push((part(5), Act::Forward { from: INTAKE, to: officer }));
+        if random.percent(2) {
+            acts.push((part(20), Act::Withdraw));
+            return Ok(());
+        }
+        let mut shift = TimeDelta::zero();
+        if random.percent(10) {
+            acts.push((part(25), Act::RequestSupplement { by: officer }));
+            let answered = self.later(random, part(25), 8, 120)?;
+            shift = answered - part(25);
+            if random.percent(4) {
+                // Some applicants never come back, and some withdraw.
+                acts.push((answered, Act::Withdraw));
+                return Ok(());
+            }
+            acts.push((answered, Act::ReceiveSupplement));
+        }
+        let tasks = procedure.definition.steps.iter().flat_map(|step| &step.tasks);
+        for (nth, task) in (0..).zip(tasks) {
+            acts.push((
+                part(40 + 20 * nth) + shift,
+                Act::CompleteStep { by: officer, step: task.code.clone() },
+            ));
+        }
+        acts.push((part(90) + shift, Act::Forward { from: officer, to: LEADER }));
+        let outcome = if random.percent(95) { Outcome::Granted } else { Outcome::Declined };
+        acts.push((part(100) + shift, Act::Finish { by: LEADER, outcome }));
+        let method = random.pick(&[
+            ReturnMethod::Counter,
+            ReturnMethod::Counter,
+            ReturnMethod::Online,
+            ReturnMethod::Post,
+        ]);
+        let collected = self.later(random, part(100) + shift, 1, 60)?;
+        acts.push((collected, Act::Return(method.unwrap_or(ReturnMethod::Counter))));
+        Ok(())
+    }
+
+    /// Some working hours later, within office hours.
+    fn later(&self, random: &mut Random, at: Instant, least: u32, most: u32) -> Result<Instant, PlanError> {
+        let hours = Term::WorkingHours(random.between(least, most));
+        let due =
+            working_time::due_at(at, &hours, self.calendar, &OfficeHours::default(), &DuePolicy::default())?;
+        let minutes = TimeDelta::minutes(i64::from(random.between(1, 29)));
+        Ok(due.unwrap_or(at).max(at) + minutes)
+    }
+
+    /// A moment of the working day at or before a date.
+    fn in_office(&self, random: &mut Random, date: NaiveDate) -> Result<Instant, PlanError> {
+        let date = self.calendar.working_day_on_or_before(date)?;
+        let minute = i64::from(random.between(0, 8 * 60 - 1));
+        // From seven to half past eleven, and from half past one.
+        let minute = if minute < 270 { 420 + minute } else { 540 + minute };
+        let midnight = date.and_hms_opt(0, 0, 0).and_then(|time| time.and_local_timezone(VIETNAM).single());
+        let midnight = midnight.map_or(self.end, |midnight| midnight.to_utc());
+        Ok(midnight + TimeDelta::minutes(minute) + TimeDelta::seconds(i64::from(random.below(60))))
+    }
+}
+
+/// Generated, and marked as such.
+fn applicant(random: &mut Random) -> String {
+    const FAMILY: [&str; 8] = ["Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Đặng", "Vũ", "Đỗ"];
+    const MIDDLE: [&str; 6] = ["Văn", "Thị", "Đức", "Minh", "Ngọc", "Thu"];
+    const GIVEN: [&str; 10] = ["An", "Bình", "Chi", "Dũng", "Hạnh", "Hồng", "Lan", "Nam", "Phúc", "Yến"];
+    let name = [random.pick(&FAMILY), random.pick(&MIDDLE), random.pick(&GIVEN)];
+    format!("{} (MẪU)", name.into_iter().flatten().collect::<Vec<_>>().join(" "))
+}
+
+/// Three levels: the province, its departments and districts, communes. Names of places are those of Hà Nam before 2025.
+fn agencies() -> Vec<Agency> {
+    const DEPARTMENTS: [&str; 6] = [
+        "Sở Xây dựng",
+        "Sở Tài nguyên và Môi trường",
+        "Sở Tư pháp",
+        "Sở Kế hoạch và Đầu tư",
+        "Sở Lao động - Thương binh và Xã hội",
+        "Sở Giáo dục và Đào tạo",
+    ];
+    const DISTRICTS: [(&str, [&str; 4]); 6] = [
+        ("Thành phố Phủ Lý", ["Quang Trung", "Lương Khánh Thiện", "Lê Hồng Phong", "Minh Khai"]),
+        ("Thị xã Duy Tiên", ["Đồng Văn", "Hòa Mạc", "Châu Giang", "Bạch Thượng"]),
+        ("Huyện Kim Bảng", ["Quế", "Ba Sao", "Nhật Tân", "Đồng Hóa"]),
+        ("Huyện Thanh Liêm", ["Kiện Khê", "Tân Thanh", "Liêm Phong", "Thanh Hà"]),
+        ("Huyện Bình Lục", ["Bình Mỹ", "Tràng An", "Đồng Du", "An Đổ"]),
+        ("Huyện Lý Nhân", ["Vĩnh Trụ", "Nhân Chính", "Đạo Lý", "Hợp Lý"]),
+    ];
+    let mut agencies = vec![Agency {
+        code: "000.00.00.H25".to_owned(),
+        name: "UBND tỉnh Hà Nam (dữ liệu mẫu)".to_owned(),
+        parent: None,
+    }];
+    let mut add = |code: String, name: String, parent: usize| {
+        agencies.push(Agency { code, name, parent: Some(parent) });
+        agencies.len() - 1
+    };
+    for (nth, name) in (1..).zip(DEPARTMENTS) {
+        add(format!("000.00.{nth:02}.H25"), name.to_owned(), 0);
+    }
+    for (nth, (district, communes)) in (21..).zip(DISTRICTS) {
+        let parent = add(format!("000.00.{nth:02}.H25"), format!("UBND {district}"), 0);
+        for (commune, name) in (1..).zip(communes) {
+            add(format!("000.{commune:02}.{nth:02}.H25"), format!("UBND {name}, {district}"), parent);
+        }
+    }
+    agencies
+}
+
+fn procedures() -> Result<Vec<Procedure>, PlanError> {
+    let all = [
+        ("MAU.01", "Cấp giấy phép xây dựng nhà ở riêng lẻ", "Đô thị", Some(Term::WorkingDays(15))),
+        ("MAU.02", "Chứng thực bản sao từ bản chính", "Tư pháp", Some(Term::HalfDays(0))),
+        ("MAU.03", "Đăng ký khai sinh", "Tư pháp", Some(Term::HalfDays(2))),
+        ("MAU.04", "Đăng ký thành lập hộ kinh doanh", "Tài chính - kế hoạch", Some(Term::WorkingDays(3))),
+        ("MAU.05", "Cấp đổi giấy chứng nhận quyền sử dụng đất", "Đất đai", Some(Term::WorkingDays(7))),
+        ("MAU.06", "Chuyển mục đích sử dụng đất", "Đất đai", Some(Term::WorkingDays(20))),
+        ("MAU.07", "Trợ cấp xã hội hằng tháng", "Lao động", Some(Term::CalendarDays(15))),
+        ("MAU.08", "Xác nhận tình trạng hôn nhân", "Tư pháp", Some(Term::WorkingHours(16))),
+        ("MAU.09", "Giải quyết hồ sơ người có công", "Lao động", None),
+        ("MAU.10", "Cấp phép hoạt động giáo dục", "Giáo dục", Some(Term::WorkingDays(10))),
+    ];
+    all.into_iter()
+        .map(|(code, name, field, term)| {
+            let task = |code: &str, name: &str, next: Option<&str>| {
+                Ok::<_, InvalidCode>(Task {
+                    code: StepCode::parse(code)?,
+                    name: name.to_owned(),
+                    half_days: None,
+                    next: next.map(StepCode::parse).transpose()?,
+                    pauses: false,
+                    resumes: false,
+                })
+            };
+            let steps = vec![Step {
+                name: "Thụ lý".to_owned(),
+                group: "CHUYEN_VIEN".to_owned(),
+                half_days: None,
+                tasks: vec![
+                    task("THU_LY", "Thụ lý", Some("XET_DUYET"))?,
+                    task("XET_DUYET", "Xét duyệt", None)?,
+                ],
+            }];
+            let end = EndOfProcessing { task: StepCode::parse("XET_DUYET")?, assumed: false };
+            Ok(Procedure {
+                code: ProcedureCode::parse(code)?,
+                definition: Definition {
+                    name: name.to_owned(),
+                    field: Some(field.to_owned()),
+                    term: term.map_or(ProcedureTerm::SetAtReceipt, ProcedureTerm::Fixed),
+                    due_policy: DuePolicy::default(),
+                    fee_vnd: None,
+                    steps,
+                    end_of_processing: Some(end),
+                },
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,74 @@
+//! `motcua rebuild`
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+use projections::Model;
+use serde_json::json;
+
+use super::{CliError, StoreArgs, output, stop_requested};
+
+#[derive(Debug, Args)]
+pub(super) struct Rebuild {
+    /// Read models to build again [default: all]: agency_directory, procedure_catalogue, dossier_summary (with
+    /// agency_month), deadline_board, public_status
+    names: Vec<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Rebuild {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let models = self.models()?;
+        let service = self.store.open().await?;
+        let head = service.store().head().await?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&stop);
+        tokio::spawn(async move {
+            stop_requested().await;
+            asked.store(true, Ordering::Relaxed);
+        });
+        let mut progress = output::Progress::new("rebuilding", head.0.unsigned_abs());
+        let started = std::time::Instant::now();
+        let at = service
+            .read_side
+            .rebuild(&models, |position| {
+                progress.set(position.0.unsigned_abs());
+                !stop.load(Ordering::Relaxed)
+            })
+            .await?;
+        progress.finish();
+        let seconds = started.elapsed().as_secs_f64();
+        let interrupted = at < head;
+        if self.json {
+            let names: Vec<_> = models.iter().map(|model| model.name()).collect();
+            output::json(&json!({
+                "models": names, "position": at.0, "head": head.0, "seconds": seconds, "interrupted": interrupted,
+            }))?;
+        } else if interrupted {
+            output::note(&format!(
+                "stopped at {at} of {head}; what is missing is fed when the server runs next"
+            ));
+        } else {
+            output::note(&format!("{} models built from {at} events in {seconds:.1} s", models.len()));
+        }
+        Ok(())
+    }
+
+    fn models(&self) -> Result<Vec<Model>, CliError> {
+        if self.names.is_empty() {
+            return Ok(Model::ALL.to_vec());
+        }
+        self.names
+            .iter()
+            .map(|name| {
+                Model::from_name(name)
+                    .ok_or_else(|| CliError::Usage(format!("there is no read model {name}; see --help")))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,330 @@
+//! Histories that grow by deciding random commands, never by drawing random events: what a property meets is what can
+//! be in a log.
+
+use std::sync::Arc;
+
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use uuid::Uuid;
+
+use super::{
+    at_the_counter, competent, counter, definition, desk_of, dossier_id, imported, law, missing_papers,
+    missing_papers_brought, officer, open, receipt_under, receiving, step_code, submitted,
+};
+use crate::access::ActingAs;
+use crate::decider::Decider;
+use crate::dossier::{
+    self, Answer, Appointment, Channel, Command, CompleteStep, Dossier, Event, Holder, Outcome, Receive,
+    Register, ReturnMethod, Submit, Submitted, SupplementRequest,
+};
+use crate::identity::{CommandId, DossierId};
+use crate::procedure::{Definition, ProcedureTerm};
+use crate::recorded::{self, Metadata, Position, Recorded, Version, Via};
+use crate::time::{Instant, VIETNAM};
+use crate::working_time::{DayTermDue, DuePolicy, LateReceipt, Term};
+
+/// The life that somebody means a dossier to have: how it enters, under which procedure, and what is then tried.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub number: u32,
+    pub opened_at: Instant,
+    pub entry: Entry,
+    pub procedure: Arc<Definition>,
+    pub intents: Vec<Intent>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    Online,
+    AtTheCounter,
+    ByPost,
+    /// Taken over from another system, where times may be odd.
+    Imported,
+}
+
+/// Something tried on a dossier, a while after what was done before.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    act: Act,
+    /// Below nothing it lies before what was done before.
+    minutes: i64,
+    /// Decides every detail of the command.
+    choice: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Submit,
+    Register,
+    RequestIntakeSupplement,
+    SupplyIntakeSupplement,
+    Refuse,
+    Receive,
+    Forward,
+    CompleteStep,
+    RequestSupplement,
+    ReceiveSupplement,
+    FinishProcessing,
+    ReturnResult,
+    Withdraw,
+}
+
+impl Plan {
+    /// How the dossier enters.
+    pub fn opening(&self) -> Command {
+        let submitted = self.submitted();
+        match self.entry {
+            Entry::Online => Command::Submit(Submit { submitted }),
+            Entry::AtTheCounter | Entry::ByPost | Entry::Imported => {
+                let receive = self.receive(self.opened_at, false);
+                Command::Register(Register { submitted, receive })
+            }
+        }
+    }
+
+    /// When and what the intent asks for, after `previous`.
+    pub fn command(&self, previous: Instant, intent: &Intent) -> (Instant, Command) {
+        let at = previous.checked_add_signed(TimeDelta::minutes(intent.minutes)).unwrap_or(previous);
+        (at, self.command_at(at, intent))
+    }
+
+    /// The events of the opening and of every intent that is not refused.
+    pub fn grow(&self) -> Vec<(Instant, Event)> {
+        let mut dossier = Dossier::default();
+        let mut history = Vec::new();
+        let mut previous = self.opened_at;
+        let mut step = |at: Instant, command: &Command| {
+            let Ok(events) = dossier.decide(at, command) else { return false };
+            for event in events {
+                dossier = std::mem::take(&mut dossier).evolve(at, &event);
+                history.push((at, event));
+            }
+            true
+        };
+        step(self.opened_at, &self.opening());
+        for intent in &self.intents {
+            let (at, command) = self.command(previous, intent);
+            if step(at, &command) {
+                previous = at;
+            }
+        }
+        history
+    }
+
+    fn submitted(&self) -> Submitted {
+        match self.entry {
+            Entry::Online => submitted(self.number, self.opened_at),
+            Entry::AtTheCounter => at_the_counter(self.number, self.opened_at),
+            Entry::ByPost => {
+                Submitted { channel: Channel::Post, ..at_the_counter(self.number, self.opened_at) }
+            }
+            Entry::Imported => imported(self.number, self.opened_at),
+        }
+    }
+
+    fn receive(&self, at: Instant, careless: bool) -> Receive {
+        let days = i64::from(self.number % 40);
+        let later = at.checked_add_signed(TimeDelta::days(days)).unwrap_or(at);
+        let appointment = match (self.entry, &self.procedure.term) {
+            _ if careless => Appointment::At(at - TimeDelta::minutes(1)),
+            // The source may say that it was due before it was received.
+            (Entry::Imported, _) if days == 0 => Appointment::At(at - TimeDelta::days(2)),
+            (Entry::Imported, _) | (_, ProcedureTerm::SetAtReceipt) if days % 5 == 1 => Appointment::None,
+            (Entry::Imported, _) | (_, ProcedureTerm::SetAtReceipt) => Appointment::At(later),
+            (Entry::Online | Entry::AtTheCounter | Entry::ByPost, ProcedureTerm::Fixed(_)) => {
+                Appointment::ByProcedure
+            }
+        };
+        Receive { appointment, ..receipt_under(&self.procedure) }
+    }
+
+    fn command_at(&self, at: Instant, intent: &Intent) -> Command {
+        let choice = intent.choice;
+        let note = choice.is_multiple_of(3).then(|| open("Ghi chú nội bộ"));
+        let answer_by = match choice % 16 {
+            0 => Some(at - TimeDelta::minutes(1)),
+            1..4 => Some(at + TimeDelta::days(7)),
+            _ => None,
+        };
+        let request = || SupplementRequest { answer_by, ..missing_papers() };
+        let supply = || Answer { note: note.clone(), ..missing_papers_brought() };
+        match intent.act {
+            Act::Submit => Command::Submit(Submit { submitted: self.submitted() }),
+            Act::Register => {
+                Command::Register(Register { submitted: self.submitted(), receive: self.receive(at, false) })
+            }
+            Act::RequestIntakeSupplement => Command::RequestIntakeSupplement { request: request() },
+            Act::SupplyIntakeSupplement => Command::SupplyIntakeSupplement { supply: supply() },
+            Act::Refuse => Command::Refuse { reason: open("Không thuộc thẩm quyền") },
+            Act::Receive => Command::Receive(self.receive(at, choice.is_multiple_of(16))),
+            Act::Forward => Command::Forward { to: holder(choice), note },
+            Act::CompleteStep => Command::CompleteStep(CompleteStep {
+                step: step_code(
+                    ["BAN_GIAO", "THU_LY", "XET_DUYET", "KY_DUYET", "LA"][usize::from(choice % 5)],
+                ),
+                note,
+                procedure: Arc::clone(&self.procedure),
+            }),
+            Act::RequestSupplement => Command::RequestSupplement { request: request() },
+            Act::ReceiveSupplement => Command::ReceiveSupplement { supply: supply(), rules: law() },
+            Act::FinishProcessing => {
+                let outcome = if choice.is_multiple_of(8) { Outcome::Declined } else { Outcome::Granted };
+                Command::FinishProcessing { outcome, note }
+            }
+            Act::ReturnResult => {
+                let methods = [ReturnMethod::Counter, ReturnMethod::Post, ReturnMethod::Online];
+                Command::ReturnResult { method: methods[usize::from(choice % 3)], note }
+            }
+            Act::Withdraw => Command::Withdraw { reason: note },
+        }
+    }
+}
+
+fn holder(choice: u8) -> Holder {
+    match choice % 4 {
+        0 => counter(),
+        1 => Holder { agency: competent(), unit: None, assignee: None },
+        _ => desk_of(officer(choice % 8)),
+    }
+}
+
+/// Lives of dossiers: mostly live and in office hours, some imported, some at times that no calendar knows.
+pub fn plans() -> impl Strategy<Value = Plan> {
+    let entry = prop_oneof![
+        4 => Just(Entry::Online),
+        3 => Just(Entry::AtTheCounter),
+        1 => Just(Entry::ByPost),
+        2 => Just(Entry::Imported),
+    ];
+    (0..9_999_u32, opening_times(), entry, procedures(), vec(intents(), 0..16)).prop_map(
+        |(number, opened_at, entry, procedure, intents)| Plan {
+            number,
+            opened_at,
+            entry,
+            procedure,
+            intents,
+        },
+    )
+}
+
+/// What may be tried next on any dossier.
+pub fn intents() -> impl Strategy<Value = Intent> {
+    let act = prop_oneof![
+        1 => select(vec![Act::Submit, Act::Register, Act::Refuse, Act::Withdraw]),
+        3 => select(vec![Act::RequestIntakeSupplement, Act::SupplyIntakeSupplement]),
+        4 => Just(Act::Receive),
+        5 => select(vec![Act::Forward, Act::CompleteStep]),
+        4 => select(vec![Act::RequestSupplement, Act::ReceiveSupplement, Act::ReceiveSupplement]),
+        2 => select(vec![Act::FinishProcessing, Act::ReturnResult, Act::ReturnResult]),
+    ];
+    let minutes = prop_oneof![6 => 0..6_000_i64, 1 => Just(0), 1 => -4_000..0_i64];
+    (act, minutes, any::<u8>()).prop_map(|(act, minutes, choice)| Intent { act, minutes, choice })
+}
+
+fn opening_times() -> impl Strategy<Value = Instant> {
+    let days = prop_oneof![30 => 2017..2027_i32, 1 => 2014..2030_i32];
+    (days, 1..=365_u32, 0..24 * 60_u32, 0..60_u32).prop_map(|(year, day, minute, second)| {
+        let date = NaiveDate::from_yo_opt(year, day).unwrap_or_default();
+        let time = NaiveTime::from_num_seconds_from_midnight_opt(minute * 60 + second, 0).unwrap_or_default();
+        (date.and_time(time) - VIETNAM).and_utc()
+    })
+}
+
+fn procedures() -> impl Strategy<Value = Arc<Definition>> {
+    let term = prop_oneof![
+        5 => (0..30_u32).prop_map(Term::WorkingDays),
+        2 => (0..20_u32).prop_map(Term::HalfDays),
+        1 => (0..40_u32).prop_map(Term::WorkingHours),
+        1 => (0..60_u32).prop_map(Term::CalendarDays),
+        1 => Just(Term::Open),
+    ];
+    let term = prop_oneof![5 => term.prop_map(ProcedureTerm::Fixed), 1 => Just(ProcedureTerm::SetAtReceipt)];
+    let policy = (
+        select(vec![DayTermDue::EndOfDay, DayTermDue::SameClockTime, DayTermDue::EndOfHalfDay]),
+        select(vec![LateReceipt::NextDay, LateReceipt::SameDay]),
+    );
+    (term, policy).prop_map(|(term, (day_term_due, late_receipt))| {
+        let due_policy = DuePolicy { day_term_due, late_receipt };
+        Arc::new(Definition { due_policy, ..definition(term) })
+    })
+}
+
+/// What can be in the stream of one dossier, oldest first. Private values are open: see
+/// [`super::seal_for_test`].
+pub fn dossier_histories() -> impl Strategy<Value = Vec<(Instant, Event)>> {
+    plans().prop_map(|plan| plan.grow()).prop_filter("never filed", |history| !history.is_empty())
+}
+
+/// Up to `dossiers_max` dossiers in the order of one log. Times ascend within a live dossier, not between dossiers.
+pub fn interleaved_histories(dossiers_max: usize) -> impl Strategy<Value = Vec<(DossierId, Instant, Event)>> {
+    let turns = vec(any::<Index>(), dossiers_max * 18);
+    (vec(plans(), 1..=dossiers_max), turns).prop_map(|(plans, turns)| {
+        let mut streams: Vec<_> = (1_u32..)
+            .zip(plans)
+            .map(|(number, plan)| {
+                let plan = Plan { number: number * 101 + plan.number % 100, ..plan };
+                (dossier_id(plan.number), plan.grow().into_iter())
+            })
+            .collect();
+        let mut log = Vec::new();
+        for turn in &turns {
+            if streams.is_empty() {
+                break;
+            }
+            let next = turn.index(streams.len());
+            let (id, events) = &mut streams[next];
+            match events.next() {
+                Some((at, event)) => log.push((*id, at, event)),
+                None => drop(streams.swap_remove(next)),
+            }
+        }
+        // What the turns have left over, dossier by dossier.
+        for (id, events) in streams {
+            log.extend(events.map(|(at, event)| (id, at, event)));
+        }
+        log
+    })
+}
+
+/// The same as the log gives it back: sealed, with positions, versions and metadata. Recorded times ascend by a second
+/// from the latest business time on.
+pub fn recorded(log: impl IntoIterator<Item = (DossierId, Instant, Event)>) -> Vec<Recorded> {
+    let log: Vec<_> = log.into_iter().collect();
+    let latest = log.iter().map(|(_, at, _)| *at).max().unwrap_or_default();
+    let mut versions = std::collections::HashMap::new();
+    (1_i64..)
+        .zip(log)
+        .map(|(position, (id, occurred_at, mut event))| {
+            let version: &mut i64 = versions.entry(id).or_default();
+            *version += 1;
+            super::seal_for_test(&mut event);
+            Recorded {
+                position: Position(position),
+                stream: dossier::stream(id),
+                version: Version(*version),
+                event_id: CommandId(id.0).append().event(u32::try_from(*version).unwrap_or(u32::MAX)),
+                event: recorded::Event::Dossier(event),
+                metadata: metadata(id, position),
+                occurred_at,
+                recorded_at: latest + TimeDelta::seconds(position),
+            }
+        })
+        .collect()
+}
+
+fn metadata(id: DossierId, position: i64) -> Metadata {
+    let key = Uuid::from_u128(u128::from(position.unsigned_abs()));
+    Metadata {
+        command: CommandId::derive(officer(1), "test", key),
+        mac: "dGVzdA".to_owned(),
+        causation: None,
+        correlation: Some(id.0),
+        actor: officer(1),
+        acting_as: ActingAs { agency: receiving(), unit: None, position_title: None },
+        on_behalf_of: None,
+        channel: Via::Demo,
+        traceparent: None,
+    }
+}

@@ -1,0 +1,379 @@
+//! Read models against the log they are folded from: table == fold, rebuild == live, and nothing lost or doubled when
+//! things go wrong.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use domain::decider::StoredEvent;
+use domain::dossier::{self, Event as DossierEvent};
+use domain::identity::{CommandId, DossierId};
+use domain::recorded::{Position, Recorded, Version};
+use domain::testing::{interleaved_histories, recorded, seal_for_test};
+use domain::time::Instant;
+use infrastructure::clock::Clock;
+use infrastructure::event_store::{Append, EventStore, Expected, NewEvent, micros};
+use infrastructure::on_db;
+use projections::agency_progress::{Period, agency_progress};
+use projections::dossier_summary::{DossierSummary, month_of};
+use projections::read_model::ReadModel;
+use projections::read_side::WaitError;
+use projections::table::{Cell, Table, rows};
+use projections::{Model, ReadSide, deadline_board::DeadlineBoard, public_status::PublicStatus};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, TestRunner};
+use sqlx::{AssertSqlSafe, Executor};
+use uuid::Uuid;
+
+use crate::support::{Place, backends, is_long};
+
+type Log = Vec<(DossierId, Instant, DossierEvent)>;
+
+/// A log and its read models, fed by hand.
+struct Fixture {
+    place: Place,
+    store: EventStore,
+    read_side: ReadSide,
+    versions: HashMap<DossierId, i64>,
+}
+
+impl Fixture {
+    async fn new(place: Place) -> Self {
+        let location = place.location();
+        let store = EventStore::open(&location.log, Clock::System).await.unwrap();
+        let read_side = ReadSide::open(&location.read, store.clone()).await.unwrap();
+        Self { place, store, read_side, versions: HashMap::new() }
+    }
+
+    async fn append(&mut self, log: &[(DossierId, Instant, DossierEvent)]) {
+        for (id, at, event) in log {
+            let version = self.versions.entry(*id).or_default();
+            let mut event = event.clone();
+            seal_for_test(&mut event);
+            let append = Append {
+                id: CommandId(Uuid::new_v5(&id.0, &version.to_be_bytes())).append(),
+                stream: dossier::stream(*id),
+                expected: Expected::Exactly(Version(*version)),
+                events: vec![NewEvent { type_name: event.type_name(), data: event.encode().unwrap() }],
+                metadata: METADATA.to_owned(),
+                occurred_at: *at,
+            };
+            self.store.append(append).await.unwrap();
+            *version += 1;
+        }
+    }
+
+    async fn table(&self, table: Table) -> Vec<Vec<Cell>> {
+        rows(self.read_side.database(), table).await.unwrap()
+    }
+
+    /// Everything the read models hold.
+    async fn dump(&self) -> Vec<(&'static str, Vec<Vec<Cell>>)> {
+        let mut dump = Vec::new();
+        for model in Model::ALL {
+            let (table, tally) = model.tables();
+            for table in [Some(table), tally].into_iter().flatten() {
+                dump.push((table.name, self.table(table).await));
+            }
+        }
+        dump
+    }
+
+    async fn sql(&self, sql: &str, log: bool) {
+        let database = if log { self.store.database() } else { self.read_side.database() };
+        on_db!(&database.writer, pool => {
+            sqlx::query(AssertSqlSafe(sql.to_owned())).execute(pool).await.map(|_| ())
+        })
+        .unwrap();
+    }
+}
+
+const METADATA: &str = r#"{"command":"00000000-0000-0000-0000-000000000001","mac":"m","actor":"00000000-0000-0000-0000-000000000002","acting_as":{"agency":"00000000-0000-0000-0000-000000000003"},"channel":"demo"}"#;
+
+/// The rows that a log folds to, in memory, in the order of the key.
+fn folded<R: ReadModel>(events: &[Recorded]) -> (Vec<R>, Vec<Vec<Cell>>) {
+    let mut partitions: BTreeMap<Uuid, Vec<R>> = BTreeMap::new();
+    for recorded in events {
+        if let Some(partition) = R::partition(recorded) {
+            R::fold(partitions.entry(partition).or_default(), recorded).unwrap();
+        }
+    }
+    let rows: Vec<R> = partitions.into_values().flatten().collect();
+    let mut cells: Vec<Vec<Cell>> = rows.iter().map(R::to_cells).collect();
+    cells.sort_by(|one, other| one[..R::TABLE.key.len()].cmp(&other[..R::TABLE.key.len()]));
+    (rows, cells)
+}
+
+/// What the rows add up to.
+fn tallied(rows: &[DossierSummary]) -> Vec<Vec<Cell>> {
+    let mut sums: BTreeMap<Vec<Cell>, Vec<i64>> = BTreeMap::new();
+    for row in rows {
+        row.tally(&mut |key, values| {
+            let sum = sums.entry(key).or_insert_with(|| vec![0; values.len()]);
+            sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+        });
+    }
+    sums.into_iter()
+        .map(|(key, values)| key.into_iter().chain(values.into_iter().map(Cell::Int)).collect())
+        .collect()
+}
+
+/// Counters that fell back to zero stay in the table as rows of zeros.
+fn without_zeros(rows: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
+    rows.into_iter().filter(|row| row[2..].iter().any(|cell| *cell != Cell::Int(0))).collect()
+}
+
+/// Histories grown by deciding random commands.
+fn logs(count: u32, dossiers_max: usize) -> Vec<Log> {
+    let mut runner = TestRunner::new(Config { cases: count, ..Config::default() });
+    let strategy = interleaved_histories(dossiers_max);
+    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_table_is_the_fold_of_the_log_and_a_rebuild_changes_nothing() {
+    let cases = if is_long() { 100 } else { 12 };
+    for backend in backends() {
+        for (nth, log) in logs(cases, 12).into_iter().enumerate() {
+            let mut fixture = Fixture::new(Place::new(backend).await).await;
+            // Fed in pieces, as it comes in.
+            for piece in log.chunks(nth % 7 * 5 + 3) {
+                fixture.append(piece).await;
+                fixture.read_side.catch_up().await.unwrap();
+            }
+            let events = recorded(log);
+            let (summaries, summary_rows) = folded::<DossierSummary>(&events);
+            assert_eq!(fixture.table(DossierSummary::TABLE).await, summary_rows, "{backend:?}");
+            assert_eq!(
+                fixture.table(DeadlineBoard::TABLE).await,
+                folded::<DeadlineBoard>(&events).1,
+                "{backend:?}"
+            );
+            assert_eq!(
+                fixture.table(PublicStatus::TABLE).await,
+                folded::<PublicStatus>(&events).1,
+                "{backend:?}"
+            );
+            let tally = fixture.table(DossierSummary::TALLY.unwrap()).await;
+            assert_eq!(without_zeros(tally), tallied(&summaries), "{backend:?}");
+
+            let live = fixture.dump().await;
+            fixture.read_side.rebuild(Model::ALL, |_| true).await.unwrap();
+            let rebuilt = fixture.dump().await;
+            for ((name, live), (_, rebuilt)) in live.into_iter().zip(rebuilt) {
+                let (live, rebuilt) = match name {
+                    "agency_month" => (without_zeros(live), without_zeros(rebuilt)),
+                    _ => (live, rebuilt),
+                };
+                assert_eq!(live, rebuilt, "{backend:?} {name}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_rebuild_goes_on_where_it_stopped() {
+    for backend in backends() {
+        let mut fixture = Fixture::new(Place::new(backend).await).await;
+        for log in logs(1, 30) {
+            fixture.append(&log).await;
+        }
+        fixture.read_side.catch_up().await.unwrap();
+        let live = fixture.dump().await;
+        fixture.read_side.rebuild(&[Model::DossierSummary], |_| false).await.unwrap();
+        fixture.read_side.catch_up().await.unwrap();
+        assert_eq!(fixture.dump().await, live, "{backend:?}");
+    }
+}
+
+/// Two runners on one database while it is written to: every event is applied once.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runners_apply_nothing_twice() {
+    for backend in backends() {
+        let mut fixture = Fixture::new(Place::new(backend).await).await;
+        let location = fixture.place.location();
+        let other_store = EventStore::open(&location.log, Clock::System).await.unwrap();
+        let other = ReadSide::open(&location.read, other_store).await.unwrap();
+        let followers = [fixture.read_side.follow(), other.follow()];
+        let log = logs(1, 40).remove(0);
+        for piece in log.chunks(4) {
+            fixture.append(piece).await;
+        }
+        let head = fixture.store.head().await.unwrap();
+        fixture.read_side.wait_for(Model::ALL, Some(head), Duration::from_secs(20)).await.unwrap();
+        followers.iter().for_each(tokio::task::JoinHandle::abort);
+        let (summaries, rows) = folded::<DossierSummary>(&recorded(log));
+        assert_eq!(fixture.table(DossierSummary::TABLE).await, rows, "{backend:?}");
+        let tally = fixture.table(DossierSummary::TALLY.unwrap()).await;
+        assert_eq!(without_zeros(tally), tallied(&summaries), "{backend:?}");
+    }
+}
+
+/// The identities of DOMAIN 4.1, over whatever happened and for any months.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_figures_add_up_for_every_period() {
+    for backend in backends() {
+        for log in logs(if is_long() { 40 } else { 6 }, 20) {
+            // An imported dossier may end before it began, and then no period adds up.
+            let imported: Vec<DossierId> = log
+                .iter()
+                .filter(|(_, _, event)| matches!(event, DossierEvent::Submitted(s) if s.imported.is_some()))
+                .map(|(id, _, _)| *id)
+                .collect();
+            let log: Log = log.into_iter().filter(|(id, _, _)| !imported.contains(id)).collect();
+            if log.is_empty() {
+                continue;
+            }
+            let mut fixture = Fixture::new(Place::new(backend).await).await;
+            fixture.append(&log).await;
+            fixture.read_side.catch_up().await.unwrap();
+            let first = log.iter().map(|(_, at, _)| month_of(*at)).min().unwrap();
+            let last = log.iter().map(|(_, at, _)| month_of(*at)).max().unwrap();
+            let mut carried: HashMap<Uuid, i64> = HashMap::new();
+            for month in first..=last.min(first + 40) {
+                let end = micros(month_end(month));
+                let period = Period { first_month: month, last_month: month, end };
+                let rows = agency_progress(fixture.read_side.database(), period, None, None).await.unwrap();
+                for row in rows {
+                    let open = row.pending() + row.paused;
+                    assert_eq!(
+                        row.carried_over,
+                        carried.get(&row.agency_id).copied().unwrap_or(0),
+                        "{backend:?}"
+                    );
+                    assert_eq!(
+                        row.to_process(),
+                        row.resolved() + row.withdrawn + open,
+                        "{backend:?} {row:?}"
+                    );
+                    carried.insert(row.agency_id, open);
+                }
+            }
+        }
+    }
+}
+
+fn month_end(month: i64) -> Instant {
+    let (year, month) = ((month + 1) / 12, (month + 1) % 12);
+    let date =
+        chrono::NaiveDate::from_ymd_opt(i32::try_from(year).unwrap(), u32::try_from(month).unwrap() + 1, 1);
+    let midnight = date.unwrap().and_hms_opt(0, 0, 0).unwrap().and_local_timezone(domain::time::VIETNAM);
+    midnight.unwrap().to_utc() - chrono::TimeDelta::microseconds(1)
+}
+
+/// An event that does not decode parks its stream in every model, visibly; the others go on, and nothing is skipped
+/// silently. A type of a newer program stops the models before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn poison_parks_a_stream_and_a_newer_writer_stops_the_models() {
+    for backend in backends() {
+        let mut fixture = Fixture::new(Place::new(backend).await).await;
+        let log = logs(1, 10).remove(0);
+        fixture.append(&log).await;
+        let head = fixture.store.head().await.unwrap().0;
+        let poisoned = dossier::stream(log[0].0);
+        let version = fixture.versions[&log[0].0];
+        let quote = METADATA;
+        let id = |n: u32| match backend {
+            crate::support::Backend::Sqlite => format!("X'{:032x}'", n),
+            crate::support::Backend::Postgres => format!("'{}'", Uuid::from_u128(u128::from(n))),
+        };
+        let insert = |position: i64, stream: &str, version: i64, n: u32, kind: &str| {
+            format!(
+                "INSERT INTO event (position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at)
+                 VALUES ({position}, '{stream}', {version}, {}, '{kind}', 'not json', '{quote}', 0, 0)",
+                id(n)
+            )
+        };
+        fixture.sql(&insert(head + 1, &poisoned, version + 1, 1, "dossier.withdrawn.v1"), true).await;
+        fixture.sql(&format!("UPDATE log_head SET position = {}", head + 1), true).await;
+        fixture.read_side.catch_up().await.unwrap();
+        let health = fixture.read_side.health().await.unwrap();
+        for model in health {
+            assert_eq!((model.at, model.lag), (Position(head + 1), 0), "{backend:?}");
+            assert_eq!(model.parked.len(), 1, "{backend:?} {:?}", model.model);
+            assert_eq!(
+                (model.parked[0].stream.as_str(), model.parked[0].position),
+                (poisoned.as_str(), head + 1)
+            );
+        }
+        let (_, rows) = folded::<DossierSummary>(&recorded(log));
+        assert_eq!(
+            fixture.table(DossierSummary::TABLE).await,
+            rows,
+            "{backend:?}: the parked row stays as it was"
+        );
+
+        fixture.sql(&insert(head + 2, "dossier-x", 1, 2, "dossier.from_tomorrow.v9"), true).await;
+        fixture.sql(&format!("UPDATE log_head SET position = {}", head + 2), true).await;
+        assert_eq!(fixture.read_side.catch_up().await.unwrap(), Position(head + 1), "{backend:?}");
+        let newer = fixture.read_side.newer_writer();
+        assert_eq!(newer, Some((Position(head + 2), "dossier.from_tomorrow.v9".to_owned())), "{backend:?}");
+    }
+}
+
+/// A checkpoint ahead of the log is one of a log that was restored from a backup: the model is built anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_ahead_of_the_log_is_dropped() {
+    for backend in backends() {
+        let mut fixture = Fixture::new(Place::new(backend).await).await;
+        let log = logs(1, 10).remove(0);
+        fixture.append(&log).await;
+        fixture.read_side.catch_up().await.unwrap();
+        let live = fixture.dump().await;
+        fixture.sql("UPDATE checkpoint SET position = 1000000", false).await;
+        fixture.sql("DELETE FROM public_status", false).await;
+        fixture.read_side.catch_up().await.unwrap();
+        assert_eq!(fixture.dump().await, live, "{backend:?}");
+    }
+}
+
+/// A query waits for the position it was given, and says how far behind a model is when it waited in vain.
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_a_position_is_bounded() {
+    for backend in backends() {
+        let mut fixture = Fixture::new(Place::new(backend).await).await;
+        let log = logs(1, 5).remove(0);
+        fixture.append(&log).await;
+        let head = fixture.store.head().await.unwrap();
+        let wait = |position, longest| {
+            let read_side = fixture.read_side.clone();
+            async move { read_side.wait_for(&[Model::PublicStatus], Some(position), longest).await }
+        };
+        let short = Duration::from_millis(50);
+        let Err(WaitError::Behind(behind)) = wait(head, short).await else {
+            panic!("{backend:?}: not behind")
+        };
+        assert_eq!((behind.model, behind.lag), ("public_status", head.0), "{backend:?}");
+        let waiting = tokio::spawn(wait(head, Duration::from_secs(20)));
+        let follower = fixture.read_side.follow();
+        waiting.await.unwrap().unwrap();
+        follower.abort();
+        // Another process sees it in the database.
+        let location = fixture.place.location();
+        let other = ReadSide::open(&location.read, fixture.store.clone()).await.unwrap();
+        other.wait_for(Model::ALL, Some(head), short).await.unwrap();
+        let beyond = other.wait_for(Model::ALL, Some(Position(head.0 + 7)), short).await;
+        assert!(matches!(beyond, Err(WaitError::Behind(behind)) if behind.lag == 7), "{backend:?}");
+    }
+}
+
+/// Every shared statement is understood by both dialects.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_prepares() {
+    for backend in backends() {
+        let fixture = Fixture::new(Place::new(backend).await).await;
+        let statements = projections::shared_sql();
+        assert!(15 < statements.len());
+        for sql in statements {
+            on_db!(&fixture.read_side.database().readers, pool => {
+                let text = sqlx::SqlSafeStr::into_sql_str(sql);
+                pool.prepare(text).await.map(|_| ()).unwrap_or_else(|error| panic!("{backend:?} {sql}: {error}"));
+            });
+        }
+        for sql in infrastructure::event_store::SQL {
+            on_db!(&fixture.store.database().readers, pool => {
+                let text = sqlx::SqlSafeStr::into_sql_str(*sql);
+                pool.prepare(text).await.map(|_| ()).unwrap_or_else(|error| panic!("{backend:?} {sql}: {error}"));
+            });
+        }
+    }
+}
