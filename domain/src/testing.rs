@@ -2,7 +2,7 @@
 //! of this crate and, with the feature `testing`, of others.
 //!
 //! ```
-//! use domain::dossier::{Dossier, Event, Rejection, Stage};
+//! use domain::dossier::{Dossier, Event, Rejection};
 //! use domain::testing::{at, given, refuse, submitted};
 //!
 //! let submitted = Event::Submitted(submitted(1, at("2024-05-06 09:00")));

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
@@ -80,17 +82,36 @@ const INSERT: &str = "
     INSERT INTO plain (stream, version, event_id, type, data, metadata, occurred_at, recorded_at)
     VALUES ($1, 1, $2, 'bench.plain.v1', $3, $4, $5, $5)";
 
-/// Rows per second of `clients` that each insert one row per transaction for a while, as a program without a lane does.
+/// Connections of the plain writers: PostgreSQL takes a hundred by default.
+const PLAIN_CONNECTIONS_MAX: u32 = 64;
+
+/// Rows per second of `clients` that each insert one row per transaction for a while, as a program without a lane does:
+/// as durable as the log, with a connection each as far as the server has them.
 pub async fn plain_inserts(
-    database: &Database,
+    url: &DbUrl,
     clients: u32,
     longest: Duration,
     (data, metadata): (&str, &str),
 ) -> Result<f64, sqlx::Error> {
-    match &database.writer {
-        Db::Sqlite(pool) => sqlx::query(CREATE_SQLITE).execute(pool).await.map(|_| ())?,
-        Db::Postgres(pool) => sqlx::query(CREATE_POSTGRES).execute(pool).await.map(|_| ())?,
-    }
+    let database = match url {
+        DbUrl::Sqlite(path) => {
+            let options = SqliteConnectOptions::new()
+                .filename(path)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full);
+            let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+            sqlx::query(CREATE_SQLITE).execute(&pool).await?;
+            Db::Sqlite(pool)
+        }
+        DbUrl::Postgres(url) => {
+            let connections = clients.clamp(1, PLAIN_CONNECTIONS_MAX);
+            let options = PgPoolOptions::new().max_connections(connections).test_before_acquire(false);
+            let pool = options.connect(url.expose()).await?;
+            sqlx::query(CREATE_POSTGRES).execute(&pool).await?;
+            Db::Postgres(pool)
+        }
+    };
+    let database = Database { readers: database.clone(), writer: database };
     let done = Arc::new(AtomicU64::new(0));
     let started = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
@@ -113,8 +134,10 @@ pub async fn plain_inserts(
     while let Some(task) = tasks.join_next().await {
         task.map_err(|_| sqlx::Error::WorkerCrashed)??;
     }
+    let elapsed = started.elapsed();
+    database.close().await;
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    Ok(done.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64())
+    Ok(done.load(Ordering::Relaxed) as f64 / elapsed.as_secs_f64())
 }
 
 async fn insert(database: &Database, event_id: Uuid, data: &str, metadata: &str) -> sqlx::Result<()> {

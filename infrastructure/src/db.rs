@@ -188,7 +188,7 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
+            .connect_with(options.clone())
             .await
             .map_err(failed)?;
         let schema = format!("CREATE SCHEMA IF NOT EXISTS {}", contents.schema());
@@ -200,7 +200,20 @@ impl Database {
                 return Err(failed(error));
             }
         }
-        Ok(Self { readers: Db::Postgres(pool.clone()), writer: Db::Postgres(pool) })
+        let writer = match contents {
+            // The lane's own: it holds one connection, and a ping before every batch would be a round trip for nothing.
+            Contents::Log => PgPoolOptions::new()
+                .max_connections(2)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(false)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .connect_with(options)
+                .await
+                .map_err(failed)?,
+            Contents::Read | Contents::Keys => pool.clone(),
+        };
+        Ok(Self { readers: Db::Postgres(pool), writer: Db::Postgres(writer) })
     }
 
     async fn migrate(&self, url: &DbUrl, contents: Contents) -> Result<(), DbError> {

@@ -16,7 +16,6 @@ use domain::time::VIETNAM;
 use domain::working_time::{DuePolicy, OfficeHours, Term};
 use infrastructure::bench::{Scratch, plain_inserts};
 use infrastructure::clock::Clock;
-use infrastructure::db::{Contents, Database};
 use infrastructure::event_store::{Append, EventStore, Expected, NewEvent};
 use infrastructure::location::{DbUrl, Location};
 use projections::{Model, ReadSide};
@@ -134,13 +133,12 @@ impl AppendBench {
 
     async fn measure(&self, url: &DbUrl) -> Result<Vec<AppendRow>, CliError> {
         let store = EventStore::open(url, Clock::System).await?;
-        let plain = Database::open(url, Contents::Read).await?;
         let longest = Duration::from_secs(self.seconds);
         let mut rows = Vec::new();
         for &clients in &self.clients {
             let lane_per_second = lane_appends(&store, clients, longest).await?;
             let (data, metadata) = sample();
-            let plain_per_second = plain_inserts(&plain, clients, longest, (&data, &metadata)).await?;
+            let plain_per_second = plain_inserts(url, clients, longest, (&data, &metadata)).await?;
             tracing::info!(clients, lane_per_second, plain_per_second, "measured");
             rows.push(AppendRow {
                 clients,
@@ -149,7 +147,6 @@ impl AppendBench {
                 ratio: lane_per_second / plain_per_second,
             });
         }
-        plain.close().await;
         store.database().close().await;
         Ok(rows)
     }

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -930,6 +930,30 @@ proptest! {
             prop_assert!(!data.contains("MẪU"));
             prop_assert_eq!(Event::decode(event.type_name(), &data).unwrap(), event);
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_log_of_several_dossiers_keeps_each_in_its_order(log in interleaved_histories(5)) {
+        let recorded = recorded(log.clone());
+        let mut streams: BTreeMap<String, Vec<(Instant, Event)>> = BTreeMap::new();
+        for ((position, (id, at, _)), recorded) in (1..).zip(&log).zip(&recorded) {
+            prop_assert_eq!(recorded.position.0, position);
+            prop_assert_eq!(&recorded.stream, &stream(*id));
+            prop_assert!(recorded.occurred_at == *at && *at <= recorded.recorded_at);
+            let crate::recorded::Event::Dossier(event) = &recorded.event else { panic!("{recorded:?}") };
+            let history = streams.entry(recorded.stream.clone()).or_default();
+            history.push((*at, event.clone()));
+            prop_assert_eq!(recorded.version.0, i64::try_from(history.len()).unwrap());
+        }
+        // Every stream begins with its submission and leads somewhere.
+        for history in streams.into_values() {
+            prop_assert!(matches!(history[0].1, Event::Submitted(_)));
+            prop_assert!(state_of(&history).filed().is_some());
+        }
+        let ids: BTreeSet<_> = recorded.iter().map(|recorded| recorded.event_id).collect();
+        prop_assert_eq!(ids.len(), recorded.len());
     }
 }
 
