@@ -104,11 +104,15 @@ static READ_POSTGRES: Migrator = sqlx::migrate!("../migrations/read/postgres");
 static KEYS_SQLITE: Migrator = sqlx::migrate!("../migrations/keys/sqlite");
 static KEYS_POSTGRES: Migrator = sqlx::migrate!("../migrations/keys/postgres");
 
+const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS_MAX: u32 = 8;
 const POSTGRES_CONNECTIONS_MAX: u32 = 12;
+/// How often a schema is tried when other processes bring it up to date at the same time.
+const MIGRATE_TRIES_MAX: u32 = 8;
+const MIGRATE_PAUSE: Duration = Duration::from_millis(50);
 
 impl Contents {
     /// The schema in PostgreSQL. Statements name no schema: the connection's search path does.
@@ -217,14 +221,24 @@ impl Database {
     }
 
     async fn migrate(&self, url: &DbUrl, contents: Contents) -> Result<(), DbError> {
-        let done = match (&self.writer, contents) {
-            (Db::Sqlite(pool), Contents::Log) => LOG_SQLITE.run(pool).await,
-            (Db::Sqlite(pool), Contents::Read) => READ_SQLITE.run(pool).await,
-            (Db::Sqlite(pool), Contents::Keys) => KEYS_SQLITE.run(pool).await,
-            (Db::Postgres(pool), Contents::Log) => LOG_POSTGRES.run(pool).await,
-            (Db::Postgres(pool), Contents::Read) => READ_POSTGRES.run(pool).await,
-            (Db::Postgres(pool), Contents::Keys) => KEYS_POSTGRES.run(pool).await,
+        let run = || async {
+            match (&self.writer, contents) {
+                (Db::Sqlite(pool), Contents::Log) => LOG_SQLITE.run(pool).await,
+                (Db::Sqlite(pool), Contents::Read) => READ_SQLITE.run(pool).await,
+                (Db::Sqlite(pool), Contents::Keys) => KEYS_SQLITE.run(pool).await,
+                (Db::Postgres(pool), Contents::Log) => LOG_POSTGRES.run(pool).await,
+                (Db::Postgres(pool), Contents::Read) => READ_POSTGRES.run(pool).await,
+                (Db::Postgres(pool), Contents::Keys) => KEYS_POSTGRES.run(pool).await,
+            }
         };
+        let mut done = run().await;
+        for _ in 1..MIGRATE_TRIES_MAX {
+            // On SQLite the migrator locks nothing: of two processes that start together the second meets the tables
+            // of the first, and the next time finds nothing to do.
+            let Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) = done else { break };
+            tokio::time::sleep(MIGRATE_PAUSE).await;
+            done = run().await;
+        }
         done.map_err(|source| match source {
             MigrateError::VersionMissing(version) => DbError::NewerSchema { url: url.clone(), version },
             source => DbError::Migrate { url: url.clone(), source },
@@ -235,7 +249,15 @@ impl Database {
     /// is refused without waiting.
     pub async fn begin_write(&self) -> sqlx::Result<Tx> {
         match &self.writer {
-            Db::Sqlite(pool) => pool.begin_with("BEGIN IMMEDIATE").await.map(Tx::Sqlite),
+            Db::Sqlite(pool) => match pool.begin_with(BEGIN_SQLITE).await {
+                // A full disk makes SQLite roll back by itself; the driver goes on counting a transaction, and this
+                // connection would never begin another one.
+                Err(sqlx::Error::InvalidSavePointStatement) => {
+                    pool.acquire().await?.close().await?;
+                    pool.begin_with(BEGIN_SQLITE).await.map(Tx::Sqlite)
+                }
+                begun => begun.map(Tx::Sqlite),
+            },
             // READ COMMITTED on purpose: the head row's lock is the order.
             Db::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
         }
