@@ -1,4 +1,6 @@
-//! An office that can take dossiers: agencies, a procedure, and people who act.
+//! An office that can take dossiers: agencies, a procedure, people who act, and the codes it gave.
+
+use std::collections::{HashMap, HashSet};
 
 use api::development_token;
 use api::input::{
@@ -6,11 +8,14 @@ use api::input::{
     OnDossier, RegisterDossierInput, SubmitDossierInput,
 };
 use api::service::{Accepted, Caller, Published, Service};
+use domain::code_book;
 use domain::codes::ProcedureCode;
+use domain::dossier;
 use domain::identity::{DossierId, NAMESPACE};
 use domain::recorded::Via;
 use infrastructure::clock::Clock;
 use infrastructure::entropy::Entropy;
+use infrastructure::event_store::StoredRow;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -27,6 +32,8 @@ pub(crate) const CITIZEN: &str = "dev:citizen:dan@000.00.16.H42";
 pub(crate) const INTAKE: &str = "dev:intake:tiep-nhan@000.00.16.H42";
 pub(crate) const LEADER: &str = "dev:leader:lanh-dao@000.00.16.H42";
 pub(crate) const LAN: &str = "dev:officer:lan@000.00.16.H42";
+/// Of the other agency.
+pub(crate) const MAI: &str = "dev:officer:mai@000.00.17.H42";
 pub(crate) const HUNG: &str = "dev:officer:hung@000.00.16.H42";
 
 /// Opens the whole system, as one process does.
@@ -125,4 +132,44 @@ pub(crate) fn complete(key: Uuid, dossier: DossierId) -> CompleteStepInput {
 pub(crate) async fn registered(service: &Service, name: &str) -> Accepted {
     let input = registration(key(name));
     service.register_dossier(&caller(INTAKE), &input, None).await.unwrap()
+}
+
+/// The codes in a log: those that dossiers have, and those that were given and never used, with whom they were for.
+#[derive(Debug, Default)]
+pub(crate) struct Codes {
+    pub(crate) used: HashMap<DossierId, String>,
+    pub(crate) unused: HashMap<String, DossierId>,
+}
+
+/// Reads the codes of a log. Each must be the one allocated to its dossier, with the entry time of the allocation, and
+/// no dossier has two.
+#[track_caller]
+pub(crate) fn codes(rows: &[StoredRow]) -> Codes {
+    let mut allocated = HashMap::new();
+    let mut codes = Codes::default();
+    for row in rows {
+        if let Some(day) = row.stream.strip_prefix("code-") {
+            let code_book::Event::Allocated(event) = row.decode_as().unwrap();
+            let code = format!("{day}-{:04}", row.version);
+            let twice = allocated.insert(event.dossier_id, (code.clone(), event.entered_at));
+            assert_eq!(twice, None, "two numbers for {}", event.dossier_id);
+            codes.unused.insert(code, event.dossier_id);
+        } else if row.type_name == "dossier.submitted.v1" {
+            let dossier::Event::Submitted(event) = row.decode_as().unwrap() else { unreachable!() };
+            let id: DossierId = row.stream.strip_prefix("dossier-").unwrap().parse().unwrap();
+            let (code, entered_at) =
+                allocated.get(&id).unwrap_or_else(|| panic!("{id} has a code of its own"));
+            assert_eq!(event.code.as_str(), code, "{id} has another's code");
+            assert_eq!(
+                row.occurred_at,
+                entered_at.timestamp_micros(),
+                "{id} entered at another time than its code"
+            );
+            assert!(codes.unused.remove(code).is_some(), "{code} is used twice");
+            assert_eq!(codes.used.insert(id, code.clone()), None, "{id} was submitted twice");
+        }
+    }
+    let distinct: HashSet<&String> = codes.used.values().collect();
+    assert_eq!(distinct.len(), codes.used.len(), "one code for two dossiers");
+    codes
 }
