@@ -22,7 +22,8 @@ use crate::service::{Caller, Names, Service};
 
 pub type Api = Schema<Query, Mutation, EmptySubscription>;
 
-const DEPTH_MAX: usize = 12;
+/// The introspection of GraphiQL is the deepest: 15, for types within lists within lists.
+const DEPTH_MAX: usize = 16;
 const COMPLEXITY_MAX: usize = 4_000;
 /// The most rows of a page.
 const PAGE_MAX: i32 = 100;

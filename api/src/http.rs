@@ -72,6 +72,10 @@ async fn graphql(State(server): State<Server>, headers: HeaderMap, body: Bytes) 
         Ok(caller) => caller,
         Err(reason) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason),
     };
+    // A list is neither a batch nor, field by field, a request.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", "not a GraphQL request: send one JSON object");
+    }
     let request: async_graphql::Request = match serde_json::from_slice(&body) {
         Ok(request) => request,
         Err(error) => {
@@ -89,8 +93,9 @@ async fn graphql(State(server): State<Server>, headers: HeaderMap, body: Bytes) 
 
 /// The principal of the bearer token. No token is nobody; a token that is not taken is refused.
 fn caller(headers: &HeaderMap, settings: Settings) -> Result<Option<Caller>, &'static str> {
-    let Some(value) = header(headers, &AUTHORIZATION) else { return Ok(None) };
-    let token = value.strip_prefix("Bearer ").ok_or("the Authorization header is not a bearer token")?;
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+    let token = token.ok_or("the Authorization header is not a bearer token")?;
     if !settings.development_tokens {
         return Err("this server takes no development tokens");
     }

@@ -20,7 +20,6 @@ fn fixtures(folder: &str) -> std::path::PathBuf {
 
 /// Real input beside the project, where there is any.
 #[cfg(test)]
-#[expect(clippy::print_stdout, reason = "a test that did not run says so")]
 fn real_input(name: &str) -> Option<std::path::PathBuf> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
     if path.exists() {

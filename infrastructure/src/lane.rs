@@ -30,9 +30,10 @@ const QUEUE_MAX: usize = 4_096;
 pub const EVENT_BYTES_MAX: usize = 256 * 1024;
 /// The most events of one append.
 pub const APPEND_EVENTS_MAX: usize = 256;
-/// How often a batch is tried again while the database is out of reach; with the pauses below some five seconds.
-const TRIES_MAX: u32 = 8;
+/// How long a batch is tried again while the database is out of reach. Callers wait that long, and then are told.
+const OUTAGE_MAX: Duration = Duration::from_secs(8);
 const PAUSE_FIRST: Duration = Duration::from_millis(25);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// What an append expects of its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,18 +160,18 @@ impl Lane {
     /// Writes a batch, again and again while the trouble is a passing one. A commit whose outcome is unknown is safe
     /// to try again: what it wrote is recognised by its event ids.
     async fn write(&self, appends: &[&Append]) -> sqlx::Result<Vec<Outcome>> {
+        let started = std::time::Instant::now();
         let mut pause = PAUSE_FIRST;
-        for _ in 1..TRIES_MAX {
+        loop {
             match self.write_once(appends).await {
-                Err(error) if trouble(&error) == Trouble::Passing => {
+                Err(error) if trouble(&error) == Trouble::Passing && started.elapsed() < OUTAGE_MAX => {
                     tracing::warn!(%error, "the log is out of reach; trying again");
                     tokio::time::sleep(pause).await;
-                    pause *= 2;
+                    pause = (pause * 2).min(PAUSE_MAX);
                 }
                 outcome => return outcome,
             }
         }
-        self.write_once(appends).await
     }
 
     async fn write_once(&self, appends: &[&Append]) -> sqlx::Result<Vec<Outcome>> {

@@ -48,6 +48,7 @@ on_each_backend!(
     a_stale_cache_lets_nobody_act_who_may_not,
     forwarding_without_an_agency_stays_where_the_dossier_is,
     a_version_conflict_says_who_did_what_since,
+    a_version_conflict_tells_nothing_to_somebody_who_may_not_act,
     a_client_that_saw_more_than_this_process_is_right,
     a_command_gives_up_when_others_are_always_faster,
     a_command_with_an_expected_version_is_not_retried,
@@ -398,6 +399,25 @@ async fn a_version_conflict_says_who_did_what_since(backend: Backend) {
     assert_eq!(head(&here).await, last.done.position);
 }
 
+async fn a_version_conflict_tells_nothing_to_somebody_who_may_not_act(backend: Backend) {
+    let place = Place::with_keys(backend).await;
+    let here = established(&place, at(MORNING)).await;
+    let there = open(&place, at(MORNING)).await;
+    let dossier = registered(&here, "register").await.dossier_id;
+    let to = |agency: &str, token: &str, name: &str| ForwardDossierInput {
+        agency: Some(agency.to_owned()),
+        ..forward_to(token, key(name), dossier)
+    };
+    let seen = forward(&here, LEADER, &to(OTHER_AGENCY, MAI, "to mai")).await.unwrap();
+    forward(&there, MAI, &to(AGENCY, LAN, "to lan")).await.unwrap();
+    do_task(&there, LAN, "by lan", dossier).await.unwrap();
+    // This process believes that Mai has it; what happened since is out of her scope.
+    let mut task = complete(key("by mai"), dossier);
+    task.on.expected_version = Some(seen.done.version.0);
+    let outcome = here.complete_step(&caller(MAI), &task).await;
+    assert_eq!(problem(outcome), Problem::NotFound { what: "dossier" });
+}
+
 async fn a_client_that_saw_more_than_this_process_is_right(backend: Backend) {
     let place = Place::with_keys(backend).await;
     let here = established(&place, at(MORNING)).await;
@@ -692,7 +712,7 @@ async fn what_is_sealed_opens_again_and_is_nowhere_else(backend: Backend) {
         assert!(1_000 < bytes.len(), "{what} was not read");
     }
     // Whatever else lies in the folder, such as write-ahead logs and the master key.
-    for (path, bytes) in files(place.folder()) {
+    for (path, bytes) in files(&place.folder) {
         for needle in NEEDLES {
             assert!(!holds(&bytes, needle), "{needle:?} lies open in {}", path.display());
         }
@@ -864,8 +884,8 @@ async fn a_service_over_a_log_with_other_keys_does_not_start() {
     let place = Place::with_keys(Backend::Sqlite).await;
     drop(established(&place, at(MORNING)).await);
     let mut elsewhere = place.location();
-    elsewhere.keys = DbUrl::Sqlite(place.folder().join("other-keys.db"));
-    elsewhere.master_key = place.folder().join("other-master.key");
+    elsewhere.keys = DbUrl::Sqlite(place.folder.join("other-keys.db"));
+    elsewhere.master_key = place.folder.join("other-master.key");
     let opened = Service::open(&elsewhere, at(MORNING), infrastructure::entropy::Entropy::System).await;
     match opened.map(|_| ()) {
         Err(Failure::Store(StoreError::OtherKeys { .. })) => {}

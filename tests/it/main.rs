@@ -1,10 +1,14 @@
 //! Black-box and contract suites, in one binary.
 
 mod architecture;
+mod cli;
 mod crash;
+mod demo;
 mod dialects;
 mod event_store;
 mod execute;
+mod graphql;
 mod leaf;
 mod read_models;
+mod real_input;
 mod support;

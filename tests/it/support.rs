@@ -144,8 +144,12 @@ impl TempFolder {
             }
         }
     }
+}
 
-    pub(crate) fn path(&self) -> &Path {
+impl std::ops::Deref for TempFolder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
         &self.0
     }
 }
@@ -164,7 +168,8 @@ fn unique(prefix: &str) -> String {
 /// Where one installation of one test keeps everything. It goes away with this value.
 pub(crate) struct Place {
     pub(crate) backend: Backend,
-    folder: TempFolder,
+    pub(crate) folder: PathBuf,
+    _folder: TempFolder,
     /// Databases on the PostgreSQL server: of log and read models, and of keys.
     databases: Vec<String>,
 }
@@ -172,7 +177,8 @@ pub(crate) struct Place {
 impl Place {
     /// Room for a log and its read models; keys go to a file.
     pub(crate) async fn new(backend: Backend) -> Self {
-        let mut place = Self { backend, folder: TempFolder::new(), databases: Vec::new() };
+        let folder = TempFolder::new();
+        let mut place = Self { backend, folder: folder.to_owned(), _folder: folder, databases: Vec::new() };
         place.add_database().await;
         place
     }
@@ -193,14 +199,10 @@ impl Place {
         }
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// The `--store` URL.
     pub(crate) fn store(&self) -> String {
         match self.backend {
-            Backend::Sqlite => format!("sqlite:{}", self.folder().join("motcua.db").display()),
+            Backend::Sqlite => format!("sqlite:{}", self.folder.join("motcua.db").display()),
             Backend::Postgres => database_url(&self.databases[0]),
         }
     }
@@ -209,12 +211,12 @@ impl Place {
     pub(crate) fn keys(&self) -> String {
         match self.databases.get(1) {
             Some(database) => database_url(database),
-            None => format!("sqlite:{}", self.folder().join("motcua-keys.db").display()),
+            None => format!("sqlite:{}", self.folder.join("motcua-keys.db").display()),
         }
     }
 
     pub(crate) fn master_key(&self) -> PathBuf {
-        self.folder().join("motcua-master.key")
+        self.folder.join("motcua-master.key")
     }
 
     pub(crate) fn log_url(&self) -> DbUrl {

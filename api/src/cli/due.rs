@@ -61,7 +61,10 @@ impl Due {
         let own = match &self.calendar {
             Some(path) => {
                 let what = format!("the calendar {} cannot be read", path.display());
-                let text = std::fs::read_to_string(path).map_err(CliError::io(what))?;
+                let bytes = std::fs::read(path).map_err(CliError::io(what))?;
+                let text = String::from_utf8(bytes).map_err(|error| {
+                    CliError::Refused(format!("the calendar {} is not UTF-8: {error}", path.display()))
+                })?;
                 Some(Calendar::parse(&text).map_err(|error| {
                     CliError::Refused(format!("the calendar {} is not sound: {error}", path.display()))
                 })?)

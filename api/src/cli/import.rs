@@ -17,7 +17,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{CliError, StoreArgs, operator, output};
-use crate::import::procedure_files::{self, ParsedProcedure};
+use crate::import::procedure_files::{self, ImportError, ParsedProcedure};
 use crate::import::xes::{self, Trace, Xes};
 use crate::input::{
     ApplicantInput, ApplicantKind, CompleteStepInput, EstablishAgencyInput, FinishProcessingInput, OnDossier,
@@ -77,8 +77,14 @@ impl Import {
 
 impl Procedures {
     async fn run(self) -> Result<(), CliError> {
-        let parsed =
-            procedure_files::read_dir(&self.dir).map_err(|error| CliError::Refused(chain(&error)))?;
+        let parsed = procedure_files::read_dir(&self.dir).map_err(|error| match error {
+            ImportError::Folder { dir, source } => {
+                CliError::io(format!("the folder {} cannot be read", dir.display()))(source)
+            }
+            ImportError::NoFiles { .. } | ImportError::TooManyFiles { .. } => {
+                CliError::Refused(chain(&error))
+            }
+        })?;
         let service = self.store.open().await?;
         let caller = default_operator()?;
         let mut progress = output::Progress::new("importing procedures", parsed.len() as u64);
@@ -173,6 +179,10 @@ impl XesFile {
             .await
             .map_err(|error| CliError::Refused(error.to_string()))?
             .map_err(|error| CliError::Refused(chain(&error)))?;
+        // Before anything is written: half an import would be a false one.
+        for trace in &log.traces {
+            channel(trace)?;
+        }
         let service = self.store.open().await?;
         let caller = operator(&self.agency, Via::Import);
         self.prepare(&service, &caller, &log).await?;

@@ -273,7 +273,7 @@ impl Dossier {
     }
 
     /// Everything that happened, oldest first.
-    #[graphql(complexity = "10 * child_complexity")]
+    #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn history(&self, ctx: &Context<'_>) -> Result<Vec<HistoryEvent>> {
         let (caller, names) = (ctx.caller()?, ctx.names().await?);
         let id = DossierId(self.row.dossier_id);

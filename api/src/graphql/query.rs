@@ -83,7 +83,7 @@ impl Query {
     }
 
     /// Danh sách hồ sơ, mới nhất trước.
-    #[graphql(complexity = "page_size(first) * child_complexity")]
+    #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn dossiers(
         &self,
         ctx: &Context<'_>,
@@ -220,7 +220,9 @@ fn checked_page(first: Option<i32>) -> Result<i32> {
 fn month(field: &'static str, text: &str) -> Result<i64, Problem> {
     let invalid = || Problem::invalid(field, "not a month such as 2026-11");
     let (year, month) = text.split_once('-').ok_or_else(invalid)?;
-    if year.len() != 4 || month.len() != 2 {
+    // `parse` would take a sign as well.
+    let digits = |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(year, 4) || !digits(month, 2) {
         return Err(invalid());
     }
     let year: u16 = year.parse().map_err(|_| invalid())?;
@@ -294,7 +296,7 @@ impl DeadlineBoard {
 #[ComplexObject]
 impl DeadlineBoard {
     /// The dossiers behind a number, the earliest due first.
-    #[graphql(complexity = "page_size(first) * child_complexity")]
+    #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn dossiers(
         &self,
         ctx: &Context<'_>,

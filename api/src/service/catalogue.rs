@@ -11,6 +11,7 @@ use domain::working_time::OfficeHours;
 use infrastructure::execute::{Cached, Refusal, Request};
 use uuid::Uuid;
 
+use super::dossiers::{NAME_CHARS_MAX, plain};
 use super::{Caller, Done, Service};
 use crate::input::EstablishAgencyInput;
 use crate::problem::{Problem, ServiceError};
@@ -40,7 +41,7 @@ impl Service {
         let request = self.request(caller, "establishAgency", input.idempotency_key, input)?;
         let particulars = Established {
             code,
-            name: input.name.trim().to_owned(),
+            name: plain("name", &input.name, NAME_CHARS_MAX)?,
             parent,
             office_hours: OfficeHours::default(),
         };

@@ -28,7 +28,7 @@ use crate::input::{
 };
 use crate::problem::{Problem, ServiceError};
 
-const NAME_CHARS_MAX: usize = 300;
+pub(super) const NAME_CHARS_MAX: usize = 300;
 const SUBJECT_CHARS_MAX: usize = 1_000;
 const NOTE_CHARS_MAX: usize = 4_000;
 const FORM_BYTES_MAX: usize = 64 * 1024;
@@ -235,7 +235,10 @@ impl Service {
         caller: &Caller,
         input: &ReceiveDossierInput,
     ) -> Result<Accepted, ServiceError> {
-        let filed = self.filed(&input.on, caller, Function::Intake).await?;
+        let filed = match self.filed(caller, "receiveDossier", &input.on, input, Function::Intake).await? {
+            Ok(filed) => filed,
+            Err(before) => return Ok(before),
+        };
         let receiving = filed.agencies.receiving;
         let law = self.working_time(receiving).await?;
         let command = Command::Receive(Receive {
@@ -255,16 +258,17 @@ impl Service {
         // Who may assign may forward what another holds.
         let function =
             if caller.principal.has(Function::Assign) { Function::Assign } else { Function::Process };
-        let filed = self.filed(&input.on, caller, function).await?;
+        let filed = match self.filed(caller, "forwardDossier", &input.on, input, function).await? {
+            Ok(filed) => filed,
+            Err(before) => return Ok(before),
+        };
         let agency = match (&input.agency, &filed.holder) {
             (Some(code), _) => self.agency("agency", code).await?.0,
             (None, Some(holder)) => holder.agency,
             (None, None) => filed.agencies.receiving,
         };
-        let unit = input.unit.clone().filter(|unit| !unit.trim().is_empty());
-        if unit.as_ref().is_some_and(|unit| NAME_CHARS_MAX < unit.chars().count()) {
-            return Err(Problem::invalid("unit", "too long").into());
-        }
+        let unit = plain("unit", input.unit.as_deref().unwrap_or_default(), NAME_CHARS_MAX)?;
+        let unit = Some(unit).filter(|unit| !unit.is_empty());
         let to = Holder { agency, unit, assignee: input.assignee.map(PrincipalId) };
         let note = optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?;
         self.act(caller, "forwardDossier", &input.on, input, function, Command::Forward { to, note }).await
@@ -275,7 +279,10 @@ impl Service {
         caller: &Caller,
         input: &CompleteStepInput,
     ) -> Result<Accepted, ServiceError> {
-        let filed = self.filed(&input.on, caller, Function::Process).await?;
+        let filed = match self.filed(caller, "completeStep", &input.on, input, Function::Process).await? {
+            Ok(filed) => filed,
+            Err(before) => return Ok(before),
+        };
         let command = Command::CompleteStep(CompleteStep {
             step: StepCode::parse(&input.step).map_err(Problem::code_of("step"))?,
             note: optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?,
@@ -298,7 +305,10 @@ impl Service {
         caller: &Caller,
         input: &AnswerInput,
     ) -> Result<Accepted, ServiceError> {
-        let filed = self.filed(&input.on, caller, Function::Intake).await?;
+        let filed = match self.filed(caller, "receiveSupplement", &input.on, input, Function::Intake).await? {
+            Ok(filed) => filed,
+            Err(before) => return Ok(before),
+        };
         let command = Command::ReceiveSupplement {
             supply: answer(input)?,
             rules: self.working_time(filed.agencies.receiving).await?,
@@ -348,6 +358,10 @@ impl Service {
         function: Function,
         command: Command,
     ) -> Result<Accepted, ServiceError> {
+        // Before anything else, also before the client's version is compared: a conflict tells who did what.
+        if let Err(before) = self.filed(caller, operation, on, canonical, function).await? {
+            return Ok(before);
+        }
         let dossier_id = DossierId(on.dossier_id);
         let mut request = self.request(caller, operation, on.idempotency_key, canonical)?;
         request.expected = on.expected_version.map(Version);
@@ -361,25 +375,33 @@ impl Service {
     }
 
     /// The dossier as this process last saw it, for what about it never changes: procedure version, agencies. Reading
-    /// it here does not decide anything; it only keeps what is out of scope from being told apart.
+    /// it here does not decide anything; it only keeps what is out of scope from being told apart. Who has lost sight
+    /// of the dossier since still gets the answer of an earlier try.
     async fn filed(
         &self,
-        on: &OnDossier,
         caller: &Caller,
+        operation: &str,
+        on: &OnDossier,
+        canonical: &impl Serialize,
         function: Function,
-    ) -> Result<Filed, ServiceError> {
-        let stream = stream(DossierId(on.dossier_id));
+    ) -> Result<Result<Filed, Accepted>, ServiceError> {
+        let dossier_id = DossierId(on.dossier_id);
+        let stream = stream(dossier_id);
         let mut known = self.executor.load_cached::<Dossier>(&stream).await?;
         let settled =
             known.state.filed().is_some_and(|filed| filed.authorise(&caller.principal, function).is_ok());
         if !settled {
             known = self.executor.load::<Dossier>(&stream).await?;
         }
-        let filed = known.state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
-        if !caller.principal.sees(filed.concerned()) {
-            return Err(Problem::NotFound { what: "dossier" }.into());
+        match known.state.filed() {
+            Some(filed) if caller.principal.sees(filed.concerned()) => Ok(Ok(filed.clone())),
+            Some(_) | None => {
+                let request = self.request(caller, operation, on.idempotency_key, canonical)?;
+                let before = self.executor.done_before::<Rejection>(&request, &stream).await?;
+                let done = before.ok_or(Problem::NotFound { what: "dossier" })?;
+                Ok(Err(accepted(dossier_id, done)))
+            }
         }
-        Ok(filed.clone())
     }
 
     /// The version of the procedure that the dossier keeps. Published versions never change.
@@ -447,19 +469,25 @@ fn papers(codes: Option<&[String]>) -> Result<Vec<PaperCode>, Problem> {
     codes.iter().map(|code| PaperCode::parse(code).map_err(Problem::code_of("papers"))).collect()
 }
 
-/// A text that must be there. NUL cannot be stored by PostgreSQL and means nothing in a name.
+/// A text that must be there.
 fn required(field: &'static str, text: &str, chars_max: usize) -> Result<Private, Problem> {
-    let text = text.trim();
+    let text = plain(field, text, chars_max)?;
     if text.is_empty() {
         return Err(Problem::invalid(field, "empty"));
     }
+    Ok(Private::open(text))
+}
+
+/// A text without the blanks around it. NUL cannot be stored by PostgreSQL and means nothing in a name.
+pub(super) fn plain(field: &'static str, text: &str, chars_max: usize) -> Result<String, Problem> {
+    let text = text.trim();
     if chars_max < text.chars().count() {
         return Err(Problem::invalid(field, format!("longer than {chars_max} characters")));
     }
     if text.contains('\0') {
         return Err(Problem::invalid(field, "contains NUL"));
     }
-    Ok(Private::open(text))
+    Ok(text.to_owned())
 }
 
 fn optional(field: &'static str, text: Option<&str>, chars_max: usize) -> Result<Option<Private>, Problem> {

@@ -20,11 +20,13 @@ use projections::public_status::{self, PublicStatus};
 use projections::read_side::WAIT_MAX;
 use uuid::Uuid;
 
+use super::dossiers::plain;
 use super::{Caller, Service};
 use crate::problem::{Problem, ServiceError};
 
 /// Due within this many working days after today is "due soon" (sắp đến hạn). A policy; no law names a number.
 const DUE_SOON_WORKING_DAYS: u32 = 2;
+const SEARCH_CHARS_MAX: usize = 300;
 
 /// What to list, as clients say it.
 #[derive(Clone, Debug, Default)]
@@ -122,13 +124,15 @@ impl Service {
             }
             None => None,
         };
+        let text = search.text.as_deref().unwrap_or_default();
+        let text = Some(plain("search", text, SEARCH_CHARS_MAX)?).filter(|text| !text.is_empty());
         Ok(Filter {
             scope: Self::scope(caller)?,
             agency,
             stage: search.stage,
             procedure,
             channel: search.channel,
-            search: search.text.clone().filter(|text| !text.trim().is_empty()),
+            search: text,
         })
     }
 

@@ -133,13 +133,13 @@ impl Server {
 #[test]
 fn a_binary_that_is_missing_or_old_is_refused() {
     let folder = super::TempFolder::new();
-    let binary = folder.path().join("motcua");
+    let binary = folder.join("motcua");
     assert!(is_current(&binary).unwrap_err().contains("missing"));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let lane = root.join("infrastructure/src/lane.rs");
     std::fs::write(&binary, "").unwrap();
     assert!(is_current(&binary).unwrap_err().contains("no list"));
-    std::fs::write(folder.path().join("motcua.d"), format!("motcua: {}\n", lane.display())).unwrap();
+    std::fs::write(folder.join("motcua.d"), format!("motcua: {}\n", lane.display())).unwrap();
     is_current(&binary).unwrap();
     let old = modified(&lane).unwrap() - Duration::from_secs(1);
     std::fs::File::options().append(true).open(&binary).unwrap().set_modified(old).unwrap();
