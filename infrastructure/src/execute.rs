@@ -199,6 +199,10 @@ impl Executor {
             let at = self.business_time(request, &folded);
             let decided = match request.expected {
                 Some(expected) if expected != folded.version && is_current => {
+                    // A conflict tells who did what: not to somebody who may not act.
+                    if let Err(Refusal::Denied(denial)) = decide(&folded.state, at) {
+                        return Err(ExecuteError::Denied(denial));
+                    }
                     return Err(self.version_conflict(stream, expected, folded.version).await?);
                 }
                 Some(expected) if expected != folded.version => None,
