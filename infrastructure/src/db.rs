@@ -110,9 +110,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS_MAX: u32 = 8;
 const POSTGRES_CONNECTIONS_MAX: u32 = 12;
-/// How often a schema is tried when other processes bring it up to date at the same time.
-const MIGRATE_TRIES_MAX: u32 = 8;
-const MIGRATE_PAUSE: Duration = Duration::from_millis(50);
+/// How often a step of the start is tried when other processes start on the same database at the same time.
+const START_TRIES_MAX: u32 = 8;
+const START_PAUSE: Duration = Duration::from_millis(50);
 
 impl Contents {
     /// The schema in PostgreSQL. Statements name no schema: the connection's search path does.
@@ -157,16 +157,24 @@ impl Database {
         if contents == Contents::Keys {
             options = options.pragma("secure_delete", "ON");
         }
-        let writer = SqlitePoolOptions::new()
+        let pool = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
-            .await
-            .map_err(failed)?;
+            .acquire_timeout(ACQUIRE_TIMEOUT);
+        let mut writer = pool.clone().connect_with(options.clone()).await;
+        for _ in 1..START_TRIES_MAX {
+            // The switch to a write-ahead log waits for nobody: two processes that make it at once get in each other's
+            // way.
+            if !writer.as_ref().is_err_and(is_busy) {
+                break;
+            }
+            tokio::time::sleep(START_PAUSE).await;
+            writer = pool.clone().connect_with(options.clone()).await;
+        }
+        let writer = writer.map_err(failed)?;
         let reading = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(BUSY_TIMEOUT)
@@ -232,11 +240,11 @@ impl Database {
             }
         };
         let mut done = run().await;
-        for _ in 1..MIGRATE_TRIES_MAX {
+        for _ in 1..START_TRIES_MAX {
             // On SQLite the migrator locks nothing: of two processes that start together the second meets the tables
             // of the first, and the next time finds nothing to do.
             let Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) = done else { break };
-            tokio::time::sleep(MIGRATE_PAUSE).await;
+            tokio::time::sleep(START_PAUSE).await;
             done = run().await;
         }
         done.map_err(|source| match source {
@@ -328,6 +336,11 @@ pub fn trouble(error: &sqlx::Error) -> Trouble {
         }
         _ => Trouble::Lasting,
     }
+}
+
+/// SQLite: somebody else has the lock.
+fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(_)) && trouble(error) == Trouble::Passing
 }
 
 /// SQLite 3.7.0 to 3.51.2 can corrupt a WAL file that two connections write and checkpoint at the same moment.
