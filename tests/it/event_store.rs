@@ -815,7 +815,7 @@ async fn a_log_bound_to_other_keys_is_refused(backend: Backend) {
 }
 
 async fn two_processes_open_a_new_log_at_once(backend: Backend) {
-    for _ in 0..3 {
+    for _ in 0..10 {
         let place = Place::new(backend).await;
         let url = place.log_url();
         let opening: Vec<_> = (0..4)
