@@ -104,11 +104,15 @@ static READ_POSTGRES: Migrator = sqlx::migrate!("../migrations/read/postgres");
 static KEYS_SQLITE: Migrator = sqlx::migrate!("../migrations/keys/sqlite");
 static KEYS_POSTGRES: Migrator = sqlx::migrate!("../migrations/keys/postgres");
 
+const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS_MAX: u32 = 8;
 const POSTGRES_CONNECTIONS_MAX: u32 = 12;
+/// How often a step of the start is tried when other processes start on the same database at the same time.
+const START_TRIES_MAX: u32 = 8;
+const START_PAUSE: Duration = Duration::from_millis(50);
 
 impl Contents {
     /// The schema in PostgreSQL. Statements name no schema: the connection's search path does.
@@ -153,16 +157,24 @@ impl Database {
         if contents == Contents::Keys {
             options = options.pragma("secure_delete", "ON");
         }
-        let writer = SqlitePoolOptions::new()
+        let pool = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
-            .await
-            .map_err(failed)?;
+            .acquire_timeout(ACQUIRE_TIMEOUT);
+        let mut writer = pool.clone().connect_with(options.clone()).await;
+        for _ in 1..START_TRIES_MAX {
+            // The switch to a write-ahead log waits for nobody: two processes that make it at once get in each other's
+            // way.
+            if !writer.as_ref().is_err_and(is_busy) {
+                break;
+            }
+            tokio::time::sleep(START_PAUSE).await;
+            writer = pool.clone().connect_with(options.clone()).await;
+        }
+        let writer = writer.map_err(failed)?;
         let reading = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(BUSY_TIMEOUT)
@@ -223,14 +235,24 @@ impl Database {
     }
 
     async fn migrate(&self, url: &DbUrl, contents: Contents) -> Result<(), DbError> {
-        let done = match (&self.writer, contents) {
-            (Db::Sqlite(pool), Contents::Log) => LOG_SQLITE.run(pool).await,
-            (Db::Sqlite(pool), Contents::Read) => READ_SQLITE.run(pool).await,
-            (Db::Sqlite(pool), Contents::Keys) => KEYS_SQLITE.run(pool).await,
-            (Db::Postgres(pool), Contents::Log) => LOG_POSTGRES.run(pool).await,
-            (Db::Postgres(pool), Contents::Read) => READ_POSTGRES.run(pool).await,
-            (Db::Postgres(pool), Contents::Keys) => KEYS_POSTGRES.run(pool).await,
+        let run = || async {
+            match (&self.writer, contents) {
+                (Db::Sqlite(pool), Contents::Log) => LOG_SQLITE.run(pool).await,
+                (Db::Sqlite(pool), Contents::Read) => READ_SQLITE.run(pool).await,
+                (Db::Sqlite(pool), Contents::Keys) => KEYS_SQLITE.run(pool).await,
+                (Db::Postgres(pool), Contents::Log) => LOG_POSTGRES.run(pool).await,
+                (Db::Postgres(pool), Contents::Read) => READ_POSTGRES.run(pool).await,
+                (Db::Postgres(pool), Contents::Keys) => KEYS_POSTGRES.run(pool).await,
+            }
         };
+        let mut done = run().await;
+        for _ in 1..START_TRIES_MAX {
+            // On SQLite the migrator locks nothing: of two processes that start together the second meets the tables
+            // of the first, and the next time finds nothing to do.
+            let Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) = done else { break };
+            tokio::time::sleep(START_PAUSE).await;
+            done = run().await;
+        }
         done.map_err(|source| match source {
             MigrateError::VersionMissing(version) => DbError::NewerSchema { url: url.clone(), version },
             source => DbError::Migrate { url: url.clone(), source },
@@ -241,7 +263,15 @@ impl Database {
     /// is refused without waiting.
     pub async fn begin_write(&self) -> sqlx::Result<Tx> {
         match &self.writer {
-            Db::Sqlite(pool) => pool.begin_with("BEGIN IMMEDIATE").await.map(Tx::Sqlite),
+            Db::Sqlite(pool) => match pool.begin_with(BEGIN_SQLITE).await {
+                // A full disk makes SQLite roll back by itself; the driver goes on counting a transaction, and this
+                // connection would never begin another one.
+                Err(sqlx::Error::InvalidSavePointStatement) => {
+                    pool.acquire().await?.close().await?;
+                    pool.begin_with(BEGIN_SQLITE).await.map(Tx::Sqlite)
+                }
+                begun => begun.map(Tx::Sqlite),
+            },
             // READ COMMITTED on purpose: the head row's lock is the order.
             Db::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
         }
@@ -312,6 +342,11 @@ pub fn trouble(error: &sqlx::Error) -> Trouble {
         }
         _ => Trouble::Lasting,
     }
+}
+
+/// SQLite: somebody else has the lock.
+fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(_)) && trouble(error) == Trouble::Passing
 }
 
 /// SQLite 3.7.0 to 3.51.2 can corrupt a WAL file that two connections write and checkpoint at the same moment.

@@ -43,6 +43,8 @@ pub enum StoreError {
     },
     #[error("an append is too large: {what}")]
     TooLarge { what: &'static str },
+    #[error("a text of an append holds a NUL")]
+    Nul,
     #[error("the event cannot be written")]
     Unencodable(#[source] Arc<serde_json::Error>),
     #[error("the disk of the event log is full")]
@@ -249,6 +251,11 @@ fn validate(append: &Append) -> Result<(), StoreError> {
     }
     if append.events.iter().any(|event| EVENT_BYTES_MAX < event.data.len() + append.metadata.len()) {
         return Err(StoreError::TooLarge { what: "an event" });
+    }
+    // PostgreSQL refuses it, and SQLite would cut the text there without a word.
+    let data = append.events.iter().map(|event| &event.data);
+    if data.chain([&append.stream, &append.metadata]).any(|text| text.contains('\0')) {
+        return Err(StoreError::Nul);
     }
     Ok(())
 }

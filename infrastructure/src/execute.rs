@@ -199,6 +199,10 @@ impl Executor {
             let at = self.business_time(request, &folded);
             let decided = match request.expected {
                 Some(expected) if expected != folded.version && is_current => {
+                    // A conflict tells who did what: not to somebody who may not act.
+                    if let Err(Refusal::Denied(denial)) = decide(&folded.state, at) {
+                        return Err(ExecuteError::Denied(denial));
+                    }
                     return Err(self.version_conflict(stream, expected, folded.version).await?);
                 }
                 Some(expected) if expected != folded.version => None,
@@ -252,17 +256,26 @@ impl Executor {
         };
         let id = append.id;
         let appended = self.store.append(append).await?;
-        let entered_at = if appended.repeated { self.entered_at(id).await? } else { at };
+        let entered_at = if appended.repeated { self.entered_at(request, id).await? } else { at };
         let date = local_date(entered_at);
         let number = u64::try_from(appended.version.0).unwrap_or(0);
         let code = DossierCode::new(agency, date, number).ok_or(ExecuteError::CodesExhausted { date })?;
         Ok((code, entered_at))
     }
 
-    /// On a repeat the first allocation counts, with its entry time, also if that was yesterday.
-    async fn entered_at(&self, id: AppendId) -> Result<Instant, StoreError> {
+    /// On a repeat the first allocation counts, with its entry time, also if that was yesterday. Its number is one of
+    /// the agency that the first request named: another request under the same key must not carry it elsewhere.
+    async fn entered_at<R: std::error::Error + 'static>(
+        &self,
+        request: &Request,
+        id: AppendId,
+    ) -> Result<Instant, ExecuteError<R>> {
         let stored = self.store.find_append(id, 1).await?;
-        let code_book::Event::Allocated(allocated) = stored.first().ok_or(StoreError::Closed)?.decode_as()?;
+        let stored = stored.first().ok_or(StoreError::Closed)?;
+        if stored.decode_metadata()?.mac != request.mac {
+            return Err(ExecuteError::KeyReused);
+        }
+        let code_book::Event::Allocated(allocated) = stored.decode_as()?;
         Ok(allocated.entered_at)
     }
 

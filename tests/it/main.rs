@@ -2,8 +2,13 @@
 
 mod architecture;
 mod cli;
+mod crash;
 mod demo;
+mod dialects;
+mod event_store;
+mod execute;
 mod graphql;
+mod leaf;
 mod read_models;
 mod real_input;
 mod support;

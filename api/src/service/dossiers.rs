@@ -258,20 +258,24 @@ impl Service {
         // Who may assign may forward what another holds.
         let function =
             if caller.principal.has(Function::Assign) { Function::Assign } else { Function::Process };
-        let filed = match self.filed(caller, "forwardDossier", &input.on, input, function).await? {
-            Ok(filed) => filed,
-            Err(before) => return Ok(before),
-        };
-        let agency = match (&input.agency, &filed.holder) {
-            (Some(code), _) => self.agency("agency", code).await?.0,
-            (None, Some(holder)) => holder.agency,
-            (None, None) => filed.agencies.receiving,
+        if let Err(before) = self.filed(caller, "forwardDossier", &input.on, input, function).await? {
+            return Ok(before);
+        }
+        let agency = match &input.agency {
+            Some(code) => Some(self.agency("agency", code).await?.0),
+            None => None,
         };
         let unit = plain("unit", input.unit.as_deref().unwrap_or_default(), NAME_CHARS_MAX)?;
         let unit = Some(unit).filter(|unit| !unit.is_empty());
-        let to = Holder { agency, unit, assignee: input.assignee.map(PrincipalId) };
+        let assignee = input.assignee.map(PrincipalId);
         let note = optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?;
-        self.act(caller, "forwardDossier", &input.on, input, function, Command::Forward { to, note }).await
+        // Where it is now is for the state that decides to say: this process may have seen an older one.
+        let command = |filed: &Filed| {
+            let here = filed.holder.as_ref().map_or(filed.agencies.receiving, |holder| holder.agency);
+            let to = Holder { agency: agency.unwrap_or(here), unit: unit.clone(), assignee };
+            Command::Forward { to, note: note.clone() }
+        };
+        self.act_by(caller, "forwardDossier", &input.on, input, function, command).await
     }
 
     pub async fn complete_step(
@@ -348,7 +352,6 @@ impl Service {
         self.act(caller, "withdrawDossier", &input.on, input, Function::Intake, command).await
     }
 
-    /// A command on a dossier that is there: authorise, then decide, on whatever state the executor has in hand.
     async fn act(
         &self,
         caller: &Caller,
@@ -357,6 +360,20 @@ impl Service {
         canonical: &impl Serialize,
         function: Function,
         command: Command,
+    ) -> Result<Accepted, ServiceError> {
+        self.act_by(caller, operation, on, canonical, function, |_| command.clone()).await
+    }
+
+    /// A command on a dossier that is there: authorise, then decide, on whatever state the executor has in hand.
+    /// `command` says what is asked for of that state.
+    async fn act_by(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        on: &OnDossier,
+        canonical: &impl Serialize,
+        function: Function,
+        command: impl Fn(&Filed) -> Command,
     ) -> Result<Accepted, ServiceError> {
         // Before anything else, also before the client's version is compared: a conflict tells who did what.
         if let Err(before) = self.filed(caller, operation, on, canonical, function).await? {
@@ -368,7 +385,7 @@ impl Service {
         let decide = |state: &Dossier, at: Instant| -> Decision {
             let filed = state.filed().ok_or(Refusal::Rejected(Rejection::NotFiled))?;
             filed.authorise(&caller.principal, function).map_err(Refusal::Denied)?;
-            state.decide(at, &command).map_err(Refusal::Rejected)
+            state.decide(at, &command(filed)).map_err(Refusal::Rejected)
         };
         let done = self.executor.execute(&stream(dossier_id), &request, decide).await?;
         Ok(accepted(dossier_id, done))

@@ -28,5 +28,12 @@ CREATE TABLE log_keys (
 
 CREATE TRIGGER event_is_never_updated BEFORE UPDATE ON event
 BEGIN SELECT RAISE(ABORT, 'events are immutable'); END;
+-- REPLACE deletes without asking the trigger below.
+CREATE TRIGGER event_is_never_replaced BEFORE INSERT ON event
+WHEN EXISTS (
+    SELECT 1 FROM event WHERE position = NEW.position OR event_id = NEW.event_id
+        OR (stream = NEW.stream AND version = NEW.version)
+)
+BEGIN SELECT RAISE(ABORT, 'events are immutable'); END;
 CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
 BEGIN SELECT RAISE(ABORT, 'events are immutable'); END;
