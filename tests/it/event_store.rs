@@ -205,7 +205,7 @@ async fn a_nul_is_refused_in_every_text(backend: Backend) {
         ("metadata", Append { metadata: "\0".to_owned(), ..good.clone() }),
     ] {
         let outcome = store.append(bad).await;
-        assert!(matches!(outcome, Err(_)), "{what}: {outcome:?}");
+        assert!(matches!(outcome, Err(StoreError::Nul)), "{what}: {outcome:?}");
     }
     assert_eq!(head(&store).await, 0);
     store.append(good).await.unwrap();
