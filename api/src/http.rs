@@ -101,8 +101,13 @@ fn caller(headers: &HeaderMap, settings: Settings) -> Result<Option<Caller>, &'s
     }
     let principal = development_token::parse(token.trim()).map_err(|_| "the token is not valid")?;
     let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
-    let traceparent = traceparent.filter(|value| value.len() <= 64).map(str::to_owned);
+    let traceparent = traceparent.filter(|value| is_traceparent(value)).map(str::to_owned);
     Ok(Some(Caller { principal, via: Via::Graphql, traceparent, at: None }))
+}
+
+/// `00-<trace id>-<span id>-<flags>` and nothing else: it is written for ever.
+fn is_traceparent(text: &str) -> bool {
+    text.len() == 55 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -364,6 +364,11 @@ impl Executor {
         };
         let ours = Version(before.version.0 + i64::try_from(events.len()).unwrap_or(i64::MAX));
         let appended = self.store.append(append).await?;
+        if appended.repeated {
+            // Another try of this request was faster. What was decided here was never written, keys included: the
+            // answer is the first one's, if it is the same request.
+            return self.done_before(request, stream).await?.ok_or(ExecuteError::Contended);
+        }
         if appended.version == ours {
             let last_at = before.last_at.max(at);
             let (version, position) = (appended.version, appended.position);

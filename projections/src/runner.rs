@@ -171,10 +171,12 @@ impl<R: ReadModel> Folder<R> {
                 .bind(self.model.name()).bind(stream).bind(position.0).bind(reason)
                 .execute(connection).await.map(|_| ()))?;
         }
+        // Pages are read from the model that is furthest behind: one that is ahead stays where it is.
+        let next = decoded.next.max(self.at);
         on_tx!(&mut *tx, connection => sqlx::query(MOVE)
-            .bind(self.model.name()).bind(decoded.next.0).bind(R::VERSION)
+            .bind(self.model.name()).bind(next.0).bind(R::VERSION)
             .execute(connection).await.map(|_| ()))?;
-        self.at = decoded.next;
+        self.at = next;
         Ok(())
     }
 
@@ -278,12 +280,13 @@ impl Runner {
     /// Creates checkpoints that are missing, and starts again where a table is of another version or ahead of the log:
     /// a restored backup.
     async fn prepare(&mut self) -> Result<(), RunError> {
-        let head = self.store.head().await?;
         for (model, _) in &self.folders {
             let mut tx = self.database.begin_write().await?;
             on_tx!(&mut tx, connection => sqlx::query(CREATE)
                 .bind(model.name()).bind(model.version()).execute(connection).await.map(|_| ()))?;
             let (position, version) = lock(&mut tx, *model).await?;
+            // Asked under the lock: whoever feeds the model now cannot have moved it beyond.
+            let head = self.store.head().await?;
             if version != model.version() || head < position {
                 tracing::warn!(model = model.name(), %position, %head, "the read model is built anew");
                 clear(&mut tx, *model).await?;
@@ -374,12 +377,17 @@ impl Runner {
                 );
             let step = self.apply(decoded).await?;
             let go_on = report(step.at);
-            let ahead = ahead.await.ok().flatten();
+            let ahead = match ahead.await {
+                Ok(ahead) => ahead,
+                // A panic in a reader is a bug; the run must not look complete.
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            };
             match ahead {
-                Some(ahead) if go_on && step.at == next => decoded = ahead?,
+                _ if !go_on => return Ok(step),
+                Some(ahead) if step.at == next => decoded = ahead?,
+                None if next <= step.at => return Ok(step),
                 // Another process was faster: read from where it left off.
-                Some(_) if go_on => decoded = Self::read(&self.store, step.at, limit).await?,
-                Some(_) | None => return Ok(step),
+                Some(_) | None => decoded = Self::read(&self.store, step.at, limit).await?,
             }
         }
     }

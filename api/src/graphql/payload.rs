@@ -17,6 +17,8 @@ use crate::service::{Accepted, Names};
 #[graphql(complex)]
 pub struct DossierPayload {
     pub dossier_id: Option<Uuid>,
+    /// MaHoSo: what the applicant looks the dossier up by.
+    pub code: Option<String>,
     /// The dossier's version after the command.
     pub version: Option<i64>,
     /// Pass it as `minPosition` to read what was written.
@@ -167,15 +169,16 @@ pub(super) async fn of_dossier(
     outcome: Result<Accepted, ServiceError>,
 ) -> Result<DossierPayload> {
     match outcome {
-        Ok(Accepted { dossier_id, done }) => Ok(DossierPayload {
+        Ok(Accepted { dossier_id, code, done }) => Ok(DossierPayload {
             dossier_id: Some(dossier_id.0),
+            code: Some(code.to_string()),
             version: Some(done.version.0),
             position: Some(PositionText(done.position)),
             problems: Vec::new(),
         }),
         Err(ServiceError::Problem(found)) => {
             let problems = problems(ctx, found).await?;
-            Ok(DossierPayload { dossier_id: None, version: None, position: None, problems })
+            Ok(DossierPayload { dossier_id: None, code: None, version: None, position: None, problems })
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }

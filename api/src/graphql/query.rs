@@ -159,7 +159,7 @@ impl Query {
         #[graphql(desc = "Agency code.")] agency: Option<String>,
         min_position: Option<PositionText>,
     ) -> Result<Progress> {
-        let (caller, service, names) = (ctx.caller()?, ctx.service(), ctx.names().await?);
+        let (caller, service) = (ctx.caller()?, ctx.service());
         let load = async {
             let months = (month("period.from", &period.from)?, month("period.to", &period.to)?);
             if months.1 < months.0 {
@@ -170,6 +170,8 @@ impl Query {
             service.agency_progress(caller, months, agency.as_deref()).await
         };
         let (rows, end) = load.await.map_err(|error| ctx.error(error))?;
+        // After the wait: a name may be as new as the figures.
+        let names = ctx.names().await?;
         let rows =
             rows.into_iter().map(|row| AgencyProgress::new(Agency::named(&names, row.agency_id), &row));
         Ok(Progress { as_of: local(end), agencies: rows.collect() })
@@ -311,11 +313,13 @@ impl DeadlineBoard {
             DeadlineClass::OnTime => Class::OnTime,
             DeadlineClass::Paused => Class::Paused,
         };
+        let caller = ctx.caller()?;
         query(after, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
             let after = after.map(|OpaqueCursor(place)| place);
             let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
             let load = async {
-                let (items, has_more) = ctx.service().board_items(&self.board, class, after, first).await?;
+                let (items, has_more) =
+                    ctx.service().board_items(caller, &self.board, class, after, first).await?;
                 let mut connection: BoardConnection = Connection::new(after.is_some(), has_more);
                 for BoardItem { item, summary } in items {
                     let cursor = OpaqueCursor((item.due_at.unwrap_or(i64::MAX), item.dossier_id));

@@ -38,6 +38,8 @@ const PAPERS_MAX: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     pub dossier_id: DossierId,
+    /// What the applicant looks it up by.
+    pub code: DossierCode,
     pub done: Done,
 }
 
@@ -109,7 +111,7 @@ impl Service {
         let dossier_id = request.command.dossier();
         let stream = stream(dossier_id);
         if let Some(done) = self.executor.done_before::<Rejection>(request, &stream).await? {
-            return Ok(accepted(dossier_id, done));
+            return self.accepted(dossier_id, done).await;
         }
         let at = request.at.unwrap_or_else(|| self.clock().now());
         let mut draft = self.draft(&request.principal, input, channel, code_rule, imported, at).await?;
@@ -122,7 +124,7 @@ impl Service {
         let request = Request { at: Some(entered_at), ..request.clone() };
         let decide = |state: &Dossier, at: Instant| state.decide(at, &command).map_err(Refusal::Rejected);
         let done = self.executor.execute(&stream, &request, decide).await?;
-        Ok(accepted(dossier_id, done))
+        self.accepted(dossier_id, done).await
     }
 
     async fn draft(
@@ -388,7 +390,7 @@ impl Service {
             state.decide(at, &command(filed)).map_err(Refusal::Rejected)
         };
         let done = self.executor.execute(&stream(dossier_id), &request, decide).await?;
-        Ok(accepted(dossier_id, done))
+        self.accepted(dossier_id, done).await
     }
 
     /// The dossier as this process last saw it, for what about it never changes: procedure version, agencies. Reading
@@ -416,7 +418,7 @@ impl Service {
                 let request = self.request(caller, operation, on.idempotency_key, canonical)?;
                 let before = self.executor.done_before::<Rejection>(&request, &stream).await?;
                 let done = before.ok_or(Problem::NotFound { what: "dossier" })?;
-                Ok(Err(accepted(dossier_id, done)))
+                Ok(Err(self.accepted(dossier_id, done).await?))
             }
         }
     }
@@ -432,14 +434,21 @@ impl Service {
         Ok(version.ok_or(Problem::NotFound { what: "procedure" })?.definition)
     }
 
+    /// The answer to a command: the executor has the dossier in hand, so this asks nothing of the database.
+    async fn accepted(
+        &self,
+        dossier_id: DossierId,
+        done: infrastructure::execute::Done,
+    ) -> Result<Accepted, ServiceError> {
+        let known = self.executor.load_cached::<Dossier>(&stream(dossier_id)).await?;
+        let code = known.state.filed().ok_or(Problem::NotFound { what: "dossier" })?.code.clone();
+        Ok(Accepted { dossier_id, code, done: Done { version: done.version, position: done.position } })
+    }
+
     async fn working_time(&self, receiving: AgencyId) -> Result<WorkingTime, ServiceError> {
         let office_hours = self.established(receiving, "receivingAgency").await?.office_hours;
         Ok(WorkingTime { calendar: Arc::clone(&self.calendar), office_hours })
     }
-}
-
-fn accepted(dossier_id: DossierId, done: infrastructure::execute::Done) -> Accepted {
-    Accepted { dossier_id, done: Done { version: done.version, position: done.position } }
 }
 
 fn appointment(at: Option<Instant>, without: bool) -> Result<Appointment, Problem> {

@@ -181,6 +181,7 @@ impl Service {
 
     pub async fn board_items(
         &self,
+        caller: &Caller,
         board: &Board,
         class: Class,
         after: Option<(i64, Uuid)>,
@@ -201,6 +202,8 @@ impl Service {
         let rows = items
             .into_iter()
             .filter_map(|item| summaries.remove(&item.dossier_id).map(|summary| BoardItem { item, summary }))
+            // The board of a past day counts who had it then; the dossier is shown to who may see it now.
+            .filter(|item| sees(caller, &item.summary))
             .collect();
         Ok((rows, has_more))
     }

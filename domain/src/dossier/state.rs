@@ -1,7 +1,7 @@
 //! What is folded from the events of a dossier.
 
 use super::{Agencies, Channel, Event, Holder, Outcome, ProcedureRef, Submitted};
-use crate::access::{Denial, Function, Principal};
+use crate::access::{Denial, Function, Principal, Scope};
 use crate::codes::DossierCode;
 use crate::identity::{AgencyId, KeyId};
 use crate::private::KeyOwner;
@@ -213,6 +213,10 @@ impl Filed {
         principal.require(function)?;
         match function {
             Function::Process | Function::Approve => self.is_in_hand_of(principal),
+            // Who merely helped to file sees the dossier, and acts on it no more.
+            Function::Intake | Function::Assign if !self.is_answered_for_by(principal) => {
+                Err(Denial::NotHolder)
+            }
             Function::File
             | Function::Intake
             | Function::Assign
@@ -220,6 +224,14 @@ impl Filed {
             | Function::ReadPersonalData
             | Function::Administer => Ok(()),
         }
+    }
+
+    /// The receiving, the competent and the holding agency, and who acts for the whole province.
+    fn is_answered_for_by(&self, principal: &Principal) -> bool {
+        let acting = principal.acting_as.agency;
+        let holder = self.holder.as_ref().map(|holder| holder.agency);
+        principal.scope == Scope::Province
+            || [Some(self.agencies.receiving), Some(self.agencies.competent), holder].contains(&Some(acting))
     }
 
     /// The holder acts: the assignee where there is one, else anybody of the holding agency.
