@@ -208,6 +208,29 @@ async fn two_runners_apply_nothing_twice() {
     }
 }
 
+/// One model starts again while the others are at the end, and there is more between them than a page: those ahead stay
+/// where they are, and fold nothing a second time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_starts_again_sets_no_other_back() {
+    for backend in backends() {
+        let mut fixture = Fixture::new(Place::new(backend).await).await;
+        // A page of the live runner holds 2,000 events.
+        let log = logs(40, 900).into_iter().find(|log| 2_500 < log.len()).expect("a log of several pages");
+        fixture.append(&log).await;
+        fixture.read_side.catch_up().await.unwrap();
+        let live = fixture.dump().await;
+        fixture.sql("UPDATE checkpoint SET position = 0 WHERE name = 'public_status'", false).await;
+        fixture.sql("DELETE FROM public_status", false).await;
+        let head = fixture.store.head().await.unwrap();
+        // A process that has seen nothing yet.
+        let other = ReadSide::open(&fixture.place.location().read, fixture.store.clone()).await.unwrap();
+        let follower = other.follow();
+        other.wait_for(Model::ALL, Some(head), Duration::from_secs(20)).await.unwrap();
+        follower.abort();
+        assert_eq!(fixture.dump().await, live, "{backend:?}");
+    }
+}
+
 /// The identities of DOMAIN 4.1, over whatever happened and for any months.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_figures_add_up_for_every_period() {
