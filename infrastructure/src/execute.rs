@@ -193,34 +193,38 @@ impl Executor {
             return Ok(done);
         }
         let mut folded = self.cached::<D>(stream);
-        // A refusal from a cached state is final only after the tail of the stream has been read.
+        // Whatever writes nothing is final only after the tail of the stream has been read, and only if it was not
+        // another try of this very command, under way at the same time, that changed the state.
         let mut is_current = false;
         for _ in 0..TRIES_MAX {
             let at = self.business_time(request, &folded);
-            let decided = match request.expected {
-                Some(expected) if expected != folded.version && is_current => {
-                    // A conflict tells who did what: not to somebody who may not act.
-                    if let Err(Refusal::Denied(denial)) = decide(&folded.state, at) {
-                        return Err(ExecuteError::Denied(denial));
-                    }
-                    return Err(self.version_conflict(stream, expected, folded.version).await?);
-                }
-                Some(expected) if expected != folded.version => None,
-                Some(_) | None => Some(decide(&folded.state, at)),
-            };
+            let conflicting = request.expected.filter(|expected| *expected != folded.version);
+            // In a conflict too: it tells who did what, and not to somebody who may not act.
+            let decided = decide(&folded.state, at);
             let events = match decided {
-                Some(Ok(events)) => events,
-                Some(Err(refusal)) if is_current => return Err(refusal.into()),
-                Some(Err(_)) | None => {
+                Ok(events) if conflicting.is_none() && !events.is_empty() => events,
+                Ok(_) | Err(_) if !is_current => {
                     folded = self.refresh(stream, folded).await?;
                     is_current = true;
                     continue;
                 }
+                nothing => {
+                    if let Some(done) = self.done_before(request, stream).await? {
+                        return Ok(done);
+                    }
+                    return match (nothing, conflicting) {
+                        (Err(Refusal::Denied(denial)), _) => Err(ExecuteError::Denied(denial)),
+                        (_, Some(expected)) => {
+                            Err(self.version_conflict(stream, expected, folded.version).await?)
+                        }
+                        (Err(refusal), None) => Err(refusal.into()),
+                        (Ok(_), None) => {
+                            let (version, position) = (folded.version, folded.position);
+                            Ok(Done { stream: stream.to_owned(), version, position, written: false })
+                        }
+                    };
+                }
             };
-            if events.is_empty() {
-                let (version, position) = (folded.version, folded.position);
-                return Ok(Done { stream: stream.to_owned(), version, position, written: false });
-            }
             let append_id = request.command.append();
             match self.append(stream, &folded, append_id, at, events, request).await {
                 Err(ExecuteError::Store(StoreError::Conflict { .. })) => {
