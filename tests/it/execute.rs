@@ -23,7 +23,7 @@ use domain::time::{Instant, local_date};
 use infrastructure::clock::Clock;
 use infrastructure::db::Db;
 use infrastructure::event_store::{Append, Expected, NewEvent, StoreError, StoredRow};
-use infrastructure::execute::{ExecuteError, Request};
+use infrastructure::execute::{ExecuteError, Refusal, Request};
 use infrastructure::location::DbUrl;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -44,6 +44,7 @@ on_each_backend!(
     a_retry_the_day_after_keeps_code_and_entry_time,
     a_refusal_costs_no_number,
     the_same_command_racing_through_two_processes_is_done_once,
+    what_another_try_of_the_same_command_changed_refuses_nobody,
     a_stale_cache_refuses_nobody_who_may_act,
     a_stale_cache_lets_nobody_act_who_may_not,
     forwarding_without_an_agency_stays_where_the_dossier_is,
@@ -265,7 +266,7 @@ async fn the_same_command_racing_through_two_processes_is_done_once(backend: Bac
     let two = open(&place, at(MORNING)).await;
     let dossier = registered(&one, "register").await.dossier_id;
     let before = head(&one).await.0;
-    for round in 0..10 {
+    for round in 0..40 {
         let input = submission(key(&format!("submit {round}")));
         let to = if round % 2 == 0 { LAN } else { HUNG };
         let forward_input = forward_to(to, key(&format!("forward {round}")), dossier);
@@ -280,7 +281,7 @@ async fn the_same_command_racing_through_two_processes_is_done_once(backend: Bac
     }
     let rows = whole_log(&two.executor.store).await;
     assert_sound(&rows);
-    assert_eq!(head(&one).await.0, before + 10 * 3, "a code, a submission and a hand-over per round");
+    assert_eq!(head(&one).await.0, before + 40 * 3, "a code, a submission and a hand-over per round");
     assert_eq!(codes(&rows).unused.len(), 0);
 }
 
@@ -518,6 +519,37 @@ async fn a_command_with_an_expected_version_is_not_retried(backend: Backend) {
     assert_eq!((since[0].version, since[0].type_name.as_str()), (Version(2), "agency.renamed.v1"));
     assert_eq!(since[0].metadata.mac, "theirs");
     assert_eq!(head(&here).await, Position(before.0 + 1));
+}
+
+/// While a command is decided, another try of it is done elsewhere: whatever this one would say after that, to whatever
+/// it meets, the answer is the other's.
+async fn what_another_try_of_the_same_command_changed_refuses_nobody(backend: Backend) {
+    let renamed = |name: &str| vec![agency::Event::Renamed(agency::Renamed { name: name.to_owned() })];
+    let refused = || Err(Refusal::Rejected(agency::Rejection::NameEmpty));
+    for expected in [None, Some(Version(1))] {
+        for says_nothing in [false, true] {
+            let place = Place::with_keys(backend).await;
+            let here = established(&place, at(MORNING)).await;
+            let there = open(&place, at(MORNING)).await;
+            let stream = agency::stream(AgencyId::of(&AgencyCode::parse(AGENCY).unwrap()));
+            let request = rename_request(expected);
+            let first = std::sync::OnceLock::new();
+            let outcome = here.executor.execute::<Agency>(&stream, &request, |_, _| {
+                first.get_or_init(|| {
+                    let other =
+                        there.executor.execute::<Agency>(&stream, &request, |_, _| Ok(renamed("Tên")));
+                    let handle = tokio::runtime::Handle::current();
+                    tokio::task::block_in_place(|| handle.block_on(other)).unwrap()
+                });
+                if says_nothing { Ok(Vec::new()) } else { refused() }
+            });
+            let answer = outcome.await.unwrap();
+            let first = first.into_inner().unwrap();
+            assert_eq!((answer.version, answer.position), (first.version, first.position), "{expected:?}");
+            assert!(first.written && !answer.written);
+            assert_eq!(head(&here).await, first.position);
+        }
+    }
 }
 
 async fn codes_are_distinct_across_two_processes(backend: Backend) {
