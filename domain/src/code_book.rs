@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::codes::{AgencyCode, yymmdd};
+use crate::codes::{AgencyCode, DossierCode, yymmdd};
 use crate::decider::events;
 use crate::identity::DossierId;
 use crate::private::HasPrivate;
@@ -32,4 +32,11 @@ impl HasPrivate for Allocated {}
 /// `code-000.00.16.H42-190805`
 pub fn stream(agency: &AgencyCode, date: NaiveDate) -> String {
     format!("{CATEGORY}-{agency}-{}", yymmdd(date))
+}
+
+/// The code that a number of a code stream makes: `code-000.00.16.H42-190805` and 1 are `000.00.16.H42-190805-0001`.
+/// `None` above [`DossierCode::NUMBERS_PER_DAY`].
+pub fn code(stream: &str, number: i64) -> Option<DossierCode> {
+    let of_the_day = stream.strip_prefix(CATEGORY)?.strip_prefix('-')?;
+    DossierCode::of_the_day(of_the_day, u64::try_from(number).ok()?)
 }

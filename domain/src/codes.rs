@@ -64,6 +64,9 @@ codes! {
     /// A step or task within a procedure, `THU_LY`.
     StepCode is "a step code: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
 
+    /// A unit inside an agency, as workflow files name groups: `PHONG_QUAN_LY_DO_THI`.
+    UnitCode is "a unit code: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
+
     /// A paper of a dossier, as the procedure names it.
     PaperCode is "a paper code: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
 }
@@ -89,9 +92,12 @@ impl DossierCode {
 
     /// The code with this number of the day, from 1; `None` above [`Self::NUMBERS_PER_DAY`].
     pub fn new(agency: &AgencyCode, date: NaiveDate, number: u64) -> Option<Self> {
-        (1..=Self::NUMBERS_PER_DAY)
-            .contains(&number)
-            .then(|| Self(format!("{agency}-{}-{number:04}", yymmdd(date))))
+        Self::of_the_day(&format!("{agency}-{}", yymmdd(date)), number)
+    }
+
+    /// As [`Self::new`], with agency and date as they stand in the code: `000.00.16.H42-190805`.
+    pub(crate) fn of_the_day(agency_and_date: &str, number: u64) -> Option<Self> {
+        (1..=Self::NUMBERS_PER_DAY).contains(&number).then(|| Self(format!("{agency_and_date}-{number:04}")))
     }
 
     /// Stands in while a command is decided before its number is known.

@@ -124,7 +124,7 @@ impl Filed {
                 let (clock, since) = rules::paused(self)?;
                 Ok(vec![Event::SupplementReceived(SupplementReceived {
                     supply: supply.clone(),
-                    due_at: rules::due_after_the_pause(clock, since, at, &law.calendar)?,
+                    due_at: rules::due_after_the_pause(clock, since, at, law)?,
                     calendar: law.calendar.version().clone(),
                 })])
             }

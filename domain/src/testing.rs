@@ -255,7 +255,7 @@ pub fn counter() -> Holder {
 
 /// An officer of the competent agency.
 pub fn desk_of(assignee: PrincipalId) -> Holder {
-    let unit = Some("Phòng Quản lý đô thị".to_owned());
+    let unit = Some("PHONG_QUAN_LY_DO_THI".parse().expect("a code"));
     Holder { agency: competent(), unit, assignee: Some(assignee) }
 }
 

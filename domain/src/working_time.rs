@@ -25,7 +25,7 @@ use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Calendar, CalendarError};
-use crate::time::{Instant, VIETNAM, local, local_date};
+use crate::time::{Instant, VIETNAM, local};
 pub use hours::{Half, InvalidOfficeHours, OfficeHours, Session};
 pub use reason::{End, Reason, What};
 pub use start::Moved;
@@ -160,16 +160,11 @@ pub fn due_at(
         }
         Term::HalfDays(n) => {
             let start = Start::of_days(n, local_receipt, calendar, hours, policy.late_receipt)?;
-            let (days, half) = match hours.half_of(start.at.time()) {
-                Half::Morning => (n / 2, if n % 2 == 0 { Half::Morning } else { Half::Afternoon }),
-                Half::Afternoon => (n.div_ceil(2), if n % 2 == 0 { Half::Afternoon } else { Half::Morning }),
-            };
-            let time = hours.session(half).closes;
-            calendar.nth_working_day_after(start.at.date(), days)?.and_time(time)
+            half_days_later(start.at, n, calendar, hours)?
         }
         Term::WorkingHours(n) => {
             let start = Start::when_open(local_receipt, calendar, hours, policy.late_receipt)?;
-            after_office_hours(start.at, n, calendar, hours)?
+            after_office_time(start.at, TimeDelta::hours(i64::from(n)), calendar, hours)?
         }
         Term::CalendarDays(n) => {
             let start = Start::of_days(n, local_receipt, calendar, hours, policy.late_receipt)?;
@@ -180,9 +175,13 @@ pub fn due_at(
     Ok(Some(instant(due)))
 }
 
-/// The due instant after one pause: it moves by as many working days as lie between the local day of the
-/// pause (counted) and that of the resumption (not counted), and keeps its clock time. A pause within one
-/// day, or over days off only, moves nothing. Several pauses are applied one after the other.
+/// The due instant after one pause: it moves by the time of the pause, counted in the unit of the term. Several pauses
+/// are applied one after the other.
+///
+/// - Hours: by the office time of the pause.
+/// - Half-days: by the half-days from that of the pause (counted) to that of the resumption (not counted).
+/// - Any other term: by the working days from the local day of the pause (counted) to that of the resumption (not
+///   counted); the clock time stays. A pause within one day, or over days off only, moves nothing.
 ///
 /// This is the rule for supplements asked for during processing. A procedure whose term starts afresh with
 /// the complete dossier computes it with [`due_at`] from the day of completion instead.
@@ -193,33 +192,75 @@ pub fn resume_due(
     due: Instant,
     paused_at: Instant,
     resumed_at: Instant,
+    term: &Term,
     calendar: &Calendar,
+    hours: &OfficeHours,
 ) -> Result<Instant, DueError> {
     if resumed_at < paused_at {
         return Err(DueError::ResumedBeforePaused { paused_at, resumed_at });
     }
-    let paused = calendar.working_days_between(local_date(paused_at), local_date(resumed_at))?;
-    let due = local(due);
-    // Not negative, as checked; and a calendar of at most 300 years fits.
-    let paused = u32::try_from(paused).unwrap_or(0);
-    Ok(instant(calendar.nth_working_day_after(due.date(), paused)?.and_time(due.time())))
+    let (paused, resumed, due) = (local(paused_at), local(resumed_at), local(due));
+    let days = calendar.working_days_between(paused.date(), resumed.date())?;
+    let moved = match term {
+        Term::WorkingHours(_) => {
+            let passed_on = |at: NaiveDateTime| office_time_passed(at, calendar, hours);
+            let whole = TimeDelta::seconds(days * hours.length().num_seconds());
+            after_office_time(due, whole + passed_on(resumed)? - passed_on(paused)?, calendar, hours)?
+        }
+        Term::HalfDays(_) => {
+            let in_afternoon = |at: NaiveDateTime| {
+                let works = calendar.is_working_day(at.date())?;
+                Ok::<_, CalendarError>(i64::from(works && hours.half_of(at.time()) == Half::Afternoon))
+            };
+            let halves = 2 * days + in_afternoon(resumed)? - in_afternoon(paused)?;
+            // Not negative, as checked; and a calendar of at most 300 years fits.
+            half_days_later(due, u32::try_from(halves).unwrap_or(0), calendar, hours)?
+        }
+        Term::WorkingDays(_) | Term::CalendarDays(_) | Term::Given(_) | Term::Open => {
+            let days = u32::try_from(days).unwrap_or(0);
+            calendar.nth_working_day_after(due.date(), days)?.and_time(due.time())
+        }
+    };
+    Ok(instant(moved))
 }
 
-/// Hours are seconds of office time, counted from the opening: whole days by the calendar, the rest by the
-/// clock.
-fn after_office_hours(
-    start: NaiveDateTime,
+/// The end of the n-th half-day after that of `from`.
+fn half_days_later(
+    from: NaiveDateTime,
     n: u32,
     calendar: &Calendar,
     hours: &OfficeHours,
 ) -> Result<NaiveDateTime, CalendarError> {
-    if n == 0 {
+    let (days, half) = match hours.half_of(from.time()) {
+        Half::Morning => (n / 2, if n % 2 == 0 { Half::Morning } else { Half::Afternoon }),
+        Half::Afternoon => (n.div_ceil(2), if n % 2 == 0 { Half::Afternoon } else { Half::Morning }),
+    };
+    Ok(calendar.nth_working_day_after(from.date(), days)?.and_time(hours.session(half).closes))
+}
+
+/// Office time of the local day until `at`; none on a day off.
+fn office_time_passed(
+    at: NaiveDateTime,
+    calendar: &Calendar,
+    hours: &OfficeHours,
+) -> Result<TimeDelta, CalendarError> {
+    Ok(if calendar.is_working_day(at.date())? { hours.passed_at(at.time()) } else { TimeDelta::zero() })
+}
+
+/// The earliest moment at which so much office time has passed since `start`, a moment of a working day: whole days by
+/// the calendar, the rest by the clock.
+fn after_office_time(
+    start: NaiveDateTime,
+    time: TimeDelta,
+    calendar: &Calendar,
+    hours: &OfficeHours,
+) -> Result<NaiveDateTime, CalendarError> {
+    if time.is_zero() {
         return Ok(start);
     }
     let day = hours.length();
-    let seconds = i64::from(n) * 3600;
-    let mut days = seconds / day.num_seconds();
-    let mut passed = hours.passed_at(start.time()) + TimeDelta::seconds(seconds % day.num_seconds());
+    let mut days = time.num_seconds() / day.num_seconds();
+    let mut passed = hours.passed_at(start.time()) + time - TimeDelta::seconds(days * day.num_seconds());
     if passed.is_zero() {
         // Whole days from an opening end with a closing, the earliest moment at which they have passed.
         days -= 1;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use domain::access::{Denial, Principal};
 use domain::agency::Agency;
 use domain::code_book;
@@ -63,6 +64,38 @@ pub struct Done {
     pub written: bool,
 }
 
+/// The number that a new dossier has, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub code: DossierCode,
+    /// The business time of its entry.
+    pub at: Instant,
+}
+
+/// Whether an earlier try of a request has a number already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entered {
+    With(Entry),
+    Not(UsedUp),
+}
+
+/// Earlier tries that came when all numbers of the day were given. What they were refused on one day, they may get on
+/// the next: so each has an append identity of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UsedUp {
+    tries: u32,
+    last: Option<NaiveDate>,
+}
+
+impl UsedUp {
+    fn append_id(self, request: &Request) -> AppendId {
+        match self.tries {
+            0 => request.command.append_for("code"),
+            n => request.command.append_for(&format!("code:{n}")),
+        }
+    }
+}
+
 /// Why a state does not allow something: the person may not, or the act may not.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refusal<R> {
@@ -92,7 +125,7 @@ pub enum ExecuteError<R: std::error::Error + 'static> {
     #[error("others kept changing the stream; try again")]
     Contended,
     #[error("the receiving agency has given all {} codes of {date}", DossierCode::NUMBERS_PER_DAY)]
-    CodesExhausted { date: chrono::NaiveDate },
+    CodesExhausted { date: NaiveDate },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -241,46 +274,61 @@ impl Executor {
         Err(ExecuteError::Contended)
     }
 
-    /// The number of the day for a dossier that enters, and its entry time. A repeat gets its own number back.
+    /// What earlier tries of a request that creates a dossier were given. Also when that was yesterday: the entry time
+    /// of the number, not the clock, is the dossier's.
+    pub async fn entered_before<R: std::error::Error + 'static>(
+        &self,
+        request: &Request,
+    ) -> Result<Entered, ExecuteError<R>> {
+        let mut used_up = UsedUp::default();
+        loop {
+            let stored = self.store.find_append(used_up.append_id(request), 1).await?;
+            let Some(stored) = stored.first() else { return Ok(Entered::Not(used_up)) };
+            // Another request under the same key must not carry the number elsewhere.
+            if stored.decode_metadata()?.mac != request.mac {
+                return Err(ExecuteError::KeyReused);
+            }
+            let code_book::Event::Allocated(allocated) = stored.decode_as()?;
+            let at = allocated.entered_at;
+            match code_book::code(&stored.stream, stored.version) {
+                Some(code) => return Ok(Entered::With(Entry { code, at })),
+                None => used_up = UsedUp { tries: used_up.tries + 1, last: Some(local_date(at)) },
+            }
+        }
+    }
+
+    /// The number of the day for a dossier that enters. A repeat gets its own number back.
     pub async fn allocate_code<R: std::error::Error + 'static>(
         &self,
         request: &Request,
+        used_up: UsedUp,
         agency: &AgencyCode,
         dossier_id: DossierId,
         at: Instant,
-    ) -> Result<(DossierCode, Instant), ExecuteError<R>> {
+    ) -> Result<Entry, ExecuteError<R>> {
+        let date = local_date(at);
+        if used_up.last == Some(date) {
+            return Err(ExecuteError::CodesExhausted { date });
+        }
         let event = code_book::Event::Allocated(code_book::Allocated { dossier_id, entered_at: at });
         let append = Append {
-            id: request.command.append_for("code"),
-            stream: code_book::stream(agency, local_date(at)),
+            id: used_up.append_id(request),
+            stream: code_book::stream(agency, date),
             expected: Expected::Any,
             events: vec![encode(&event)?],
             metadata: metadata(request)?,
             occurred_at: at,
         };
-        let id = append.id;
         let appended = self.store.append(append).await?;
-        let entered_at = if appended.repeated { self.entered_at(request, id).await? } else { at };
-        let date = local_date(entered_at);
-        let number = u64::try_from(appended.version.0).unwrap_or(0);
-        let code = DossierCode::new(agency, date, number).ok_or(ExecuteError::CodesExhausted { date })?;
-        Ok((code, entered_at))
-    }
-
-    /// On a repeat the first allocation counts, with its entry time, also if that was yesterday. Its number is one of
-    /// the agency that the first request named: another request under the same key must not carry it elsewhere.
-    async fn entered_at<R: std::error::Error + 'static>(
-        &self,
-        request: &Request,
-        id: AppendId,
-    ) -> Result<Instant, ExecuteError<R>> {
-        let stored = self.store.find_append(id, 1).await?;
-        let stored = stored.first().ok_or(StoreError::Closed)?;
-        if stored.decode_metadata()?.mac != request.mac {
-            return Err(ExecuteError::KeyReused);
+        if appended.repeated {
+            // Another try of this request was faster.
+            return match self.entered_before(request).await? {
+                Entered::With(entry) => Ok(entry),
+                Entered::Not(_) => Err(ExecuteError::CodesExhausted { date }),
+            };
         }
-        let code_book::Event::Allocated(allocated) = stored.decode_as()?;
-        Ok(allocated.entered_at)
+        let code = code_book::code(&appended.stream, appended.version.0);
+        Ok(Entry { code: code.ok_or(ExecuteError::CodesExhausted { date })?, at })
     }
 
     fn cached<D: Cached>(&self, stream: &str) -> Arc<Folded<D>> {

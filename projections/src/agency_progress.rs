@@ -2,67 +2,48 @@
 //! and is pending. The identities of DOMAIN 4.1 hold by construction for live dossiers:
 //! carried over + received = to process; resolved = early + on time + late; pending = not due + overdue.
 
-use std::collections::BTreeMap;
-
 use infrastructure::db::Database;
 use infrastructure::on_db;
 use uuid::Uuid;
 
-// $1, $2 first and last month; $3 scope; $4 agency.
-const COUNTERS: &str = "
+// $1, $2 first and last month; $3 scope; $4 agency; $5 as of. One statement, so that counters and board are of one
+// moment: what happens in between would make the identities fail.
+const FIGURES: &str = "
     SELECT agency_id,
-           CAST(SUM(CASE WHEN month < $1 THEN received - withdrawn - ended_early - ended_on_time - ended_late ELSE 0 END)
-                AS BIGINT) AS carried_over,
-           CAST(SUM(CASE WHEN month >= $1 THEN received ELSE 0 END) AS BIGINT) AS received,
-           CAST(SUM(CASE WHEN month >= $1 THEN received_online ELSE 0 END) AS BIGINT) AS received_online,
-           CAST(SUM(CASE WHEN month >= $1 THEN received_post ELSE 0 END) AS BIGINT) AS received_post,
-           CAST(SUM(CASE WHEN month >= $1 THEN refused ELSE 0 END) AS BIGINT) AS refused,
-           CAST(SUM(CASE WHEN month >= $1 THEN withdrawn ELSE 0 END) AS BIGINT) AS withdrawn,
-           CAST(SUM(CASE WHEN month >= $1 THEN ended_early ELSE 0 END) AS BIGINT) AS early,
-           CAST(SUM(CASE WHEN month >= $1 THEN ended_on_time ELSE 0 END) AS BIGINT) AS on_time,
-           CAST(SUM(CASE WHEN month >= $1 THEN ended_late ELSE 0 END) AS BIGINT) AS late
-    FROM agency_month
-    WHERE month <= $2 AND (CAST($3 AS UUID) IS NULL OR agency_id = $3)
-      AND (CAST($4 AS UUID) IS NULL OR agency_id = $4)
+           CAST(SUM(carried_over) AS BIGINT) AS carried_over,
+           CAST(SUM(received) AS BIGINT) AS received,
+           CAST(SUM(received_online) AS BIGINT) AS received_online,
+           CAST(SUM(received_post) AS BIGINT) AS received_post,
+           CAST(SUM(refused) AS BIGINT) AS refused,
+           CAST(SUM(withdrawn) AS BIGINT) AS withdrawn,
+           CAST(SUM(ended_early) AS BIGINT) AS early,
+           CAST(SUM(ended_on_time) AS BIGINT) AS on_time,
+           CAST(SUM(ended_late) AS BIGINT) AS late,
+           CAST(SUM(not_due) AS BIGINT) AS not_due,
+           CAST(SUM(overdue) AS BIGINT) AS overdue,
+           CAST(SUM(paused) AS BIGINT) AS paused
+    FROM (SELECT agency_id, received - withdrawn - ended_early - ended_on_time - ended_late AS carried_over,
+                 0 AS received, 0 AS received_online, 0 AS received_post, 0 AS refused, 0 AS withdrawn,
+                 0 AS ended_early, 0 AS ended_on_time, 0 AS ended_late, 0 AS not_due, 0 AS overdue, 0 AS paused
+          FROM agency_month WHERE month < $1
+          UNION ALL
+          SELECT agency_id, 0, received, received_online, received_post, refused, withdrawn,
+                 ended_early, ended_on_time, ended_late, 0, 0, 0
+          FROM agency_month WHERE month BETWEEN $1 AND $2
+          UNION ALL
+          SELECT competent_agency, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                 CASE WHEN state = 'RUNNING' AND (due_at IS NULL OR due_at >= $5) THEN 1 ELSE 0 END,
+                 CASE WHEN state = 'RUNNING' AND due_at < $5 THEN 1 ELSE 0 END,
+                 CASE WHEN state = 'PAUSED' THEN 1 ELSE 0 END
+          FROM deadline_board
+          WHERE state IN ('RUNNING', 'PAUSED') AND from_at <= $5 AND $5 < until_at) AS figures
+    WHERE (CAST($3 AS UUID) IS NULL OR agency_id = $3) AND (CAST($4 AS UUID) IS NULL OR agency_id = $4)
     GROUP BY agency_id ORDER BY agency_id";
 
-// $1 as of; $2 scope; $3 agency.
-const OPEN: &str = "
-    SELECT competent_agency AS agency_id,
-           COUNT(CASE WHEN state = 'RUNNING' AND (due_at IS NULL OR due_at >= $1) THEN 1 END) AS not_due,
-           COUNT(CASE WHEN state = 'RUNNING' AND due_at < $1 THEN 1 END) AS overdue,
-           COUNT(CASE WHEN state = 'PAUSED' THEN 1 END) AS paused
-    FROM deadline_board
-    WHERE state IN ('RUNNING', 'PAUSED') AND from_at <= $1 AND $1 < until_at
-      AND (CAST($2 AS UUID) IS NULL OR competent_agency = $2) AND (CAST($3 AS UUID) IS NULL OR competent_agency = $3)
-    GROUP BY competent_agency";
-
-pub(crate) const SQL: &[&str] = &[COUNTERS, OPEN];
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
-struct Counters {
-    agency_id: Uuid,
-    carried_over: i64,
-    received: i64,
-    received_online: i64,
-    received_post: i64,
-    refused: i64,
-    withdrawn: i64,
-    early: i64,
-    on_time: i64,
-    late: i64,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
-struct Open {
-    agency_id: Uuid,
-    not_due: i64,
-    overdue: i64,
-    paused: i64,
-}
+pub(crate) const SQL: &[&str] = &[FIGURES];
 
 /// Figures of one agency.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct AgencyProgress {
     pub agency_id: Uuid,
     pub carried_over: i64,
@@ -108,36 +89,7 @@ pub async fn agency_progress(
     scope: Option<Uuid>,
     agency: Option<Uuid>,
 ) -> sqlx::Result<Vec<AgencyProgress>> {
-    let counters: Vec<Counters> = on_db!(&database.readers, pool => sqlx::query_as(COUNTERS)
-        .bind(period.first_month).bind(period.last_month).bind(scope).bind(agency)
-        .fetch_all(pool).await)?;
-    let open: Vec<Open> = on_db!(&database.readers, pool => sqlx::query_as(OPEN)
-        .bind(period.end).bind(scope).bind(agency)
-        .fetch_all(pool).await)?;
-    let mut rows: BTreeMap<Uuid, AgencyProgress> = BTreeMap::new();
-    for counted in counters {
-        let agency_id = counted.agency_id;
-        rows.insert(
-            agency_id,
-            AgencyProgress {
-                agency_id,
-                carried_over: counted.carried_over,
-                received: counted.received,
-                received_online: counted.received_online,
-                received_post: counted.received_post,
-                refused: counted.refused,
-                withdrawn: counted.withdrawn,
-                early: counted.early,
-                on_time: counted.on_time,
-                late: counted.late,
-                ..AgencyProgress::default()
-            },
-        );
-    }
-    for open in open {
-        let row = rows.entry(open.agency_id).or_default();
-        row.agency_id = open.agency_id;
-        (row.not_due, row.overdue, row.paused) = (open.not_due, open.overdue, open.paused);
-    }
-    Ok(rows.into_values().collect())
+    on_db!(&database.readers, pool => sqlx::query_as(FIGURES)
+        .bind(period.first_month).bind(period.last_month).bind(scope).bind(agency).bind(period.end)
+        .fetch_all(pool).await)
 }

@@ -180,8 +180,11 @@ impl ReadModel for DeadlineBoard {
     }
 }
 
-// $1 as of; $2 end of that local day; $3 end of "soon"; $4 scope; $5 agency. An imported dossier that ended before it
-// started has an empty running row and so is never open.
+// Scope: who takes in or decides a dossier sees it, then and now; who merely held it for a while sees it on the board of
+// that time only while it holds it still. An imported dossier that ended before it started has an empty running row and
+// so is never open.
+//
+// $1 as of; $2 end of that local day; $3 end of "soon"; $4 scope; $5 agency.
 const COUNTS: &str = "
     SELECT COUNT(CASE WHEN state = 'RUNNING' AND due_at < $1 THEN 1 END) AS overdue,
            COUNT(CASE WHEN state = 'RUNNING' AND due_at >= $1 AND due_at < $2 THEN 1 END) AS due_today,
@@ -191,18 +194,22 @@ const COUNTS: &str = "
            COUNT(CASE WHEN state = 'PAUSED' THEN 1 END) AS paused,
            COUNT(CASE WHEN state = 'ENDED' AND (due_at IS NULL OR from_at <= due_at) THEN 1 END) AS ended_on_time,
            COUNT(CASE WHEN state = 'ENDED' AND due_at < from_at THEN 1 END) AS ended_late
-    FROM deadline_board
+    FROM deadline_board AS board
     WHERE state IN ('RUNNING', 'PAUSED', 'ENDED') AND from_at <= $1 AND $1 < until_at
-      AND (CAST($4 AS UUID) IS NULL OR $4 IN (competent_agency, holder_agency, receiving_agency))
+      AND (CAST($4 AS UUID) IS NULL OR $4 IN (competent_agency, receiving_agency) OR ($4 = holder_agency AND EXISTS (
+          SELECT 1 FROM deadline_board AS latest WHERE latest.dossier_id = board.dossier_id
+             AND latest.until_at = 9223372036854775807 AND latest.holder_agency = $4)))
       AND (CAST($5 AS UUID) IS NULL OR $5 IN (competent_agency, holder_agency))";
 
 // $1 as of; $2, $3 due from (inclusive) and before; $4 state; $5 scope; $6 agency; $7, $8 after (due, id); $9 limit.
 // Without an appointment the due instant is the end of time.
 const ITEMS: &str = "
-    SELECT dossier_id, due_at, from_at FROM deadline_board
+    SELECT dossier_id, due_at, from_at FROM deadline_board AS board
     WHERE state = $4 AND from_at <= $1 AND $1 < until_at
       AND COALESCE(due_at, 9223372036854775807) >= $2 AND COALESCE(due_at, 9223372036854775806) < $3
-      AND (CAST($5 AS UUID) IS NULL OR $5 IN (competent_agency, holder_agency, receiving_agency))
+      AND (CAST($5 AS UUID) IS NULL OR $5 IN (competent_agency, receiving_agency) OR ($5 = holder_agency AND EXISTS (
+          SELECT 1 FROM deadline_board AS latest WHERE latest.dossier_id = board.dossier_id
+             AND latest.until_at = 9223372036854775807 AND latest.holder_agency = $5)))
       AND (CAST($6 AS UUID) IS NULL OR $6 IN (competent_agency, holder_agency))
       AND (COALESCE(due_at, 9223372036854775807), dossier_id) > ($7, $8)
     ORDER BY COALESCE(due_at, 9223372036854775807), dossier_id LIMIT $9";
@@ -214,6 +221,7 @@ pub(crate) const SQL: &[&str] = &[COUNTS, ITEMS];
 pub struct AsOf {
     pub at: i64,
     pub day_end: i64,
+    /// The end of "soon"; that of the day where nothing is soon.
     pub soon_end: i64,
 }
 

@@ -144,7 +144,7 @@ impl DossierSummary {
 
     fn hold(&mut self, holder: &dossier::Holder) {
         self.holder_agency = Some(holder.agency.0);
-        self.holder_unit.clone_from(&holder.unit);
+        self.holder_unit = holder.unit.as_ref().map(ToString::to_string);
         self.assignee = holder.assignee.map(|assignee| assignee.0);
     }
 

@@ -120,7 +120,6 @@ impl ReadSide {
         models: &[Model],
         report: impl FnMut(Position) -> bool,
     ) -> Result<Position, RunError> {
-        Runner::new(self.database.clone(), self.store.clone(), models).await?;
         runner::reset(&self.database, models).await?;
         self.run(models, report).await
     }

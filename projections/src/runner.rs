@@ -38,6 +38,9 @@ pub enum RunError {
     Store(#[from] StoreError),
     #[error("the read models are unavailable")]
     Unavailable(#[from] sqlx::Error),
+    /// Two programs of different versions must not feed one table; `motcua rebuild` of either makes it that one's.
+    #[error("a newer program has built the read model {model}")]
+    NewerModel { model: &'static str },
     #[error("a row of {table} cannot be read")]
     Row {
         table: &'static str,
@@ -277,16 +280,18 @@ impl Runner {
         Ok(runner)
     }
 
-    /// Creates checkpoints that are missing, and starts again where a table is of another version or ahead of the log:
-    /// a restored backup.
+    /// Creates checkpoints that are missing, and starts again where a table is of an older version or ahead of the log:
+    /// a restored backup. A table of a newer version is left to the newer program.
     async fn prepare(&mut self) -> Result<(), RunError> {
         for (model, _) in &self.folders {
             let mut tx = self.database.begin_write().await?;
-            on_tx!(&mut tx, connection => sqlx::query(CREATE)
-                .bind(model.name()).bind(model.version()).execute(connection).await.map(|_| ()))?;
+            create(&mut tx, *model).await?;
             let (position, version) = lock(&mut tx, *model).await?;
             // Asked under the lock: whoever feeds the model now cannot have moved it beyond.
             let head = self.store.head().await?;
+            if model.version() < version {
+                return Err(RunError::NewerModel { model: model.name() });
+            }
             if version != model.version() || head < position {
                 tracing::warn!(model = model.name(), %position, %head, "the read model is built anew");
                 clear(&mut tx, *model).await?;
@@ -348,7 +353,10 @@ impl Runner {
     async fn write(&mut self, decoded: &Decoded) -> Result<bool, RunError> {
         let mut tx = self.database.begin_write().await?;
         for (model, folder) in &mut self.folders {
-            let (position, _) = lock(&mut tx, *model).await?;
+            let (position, version) = lock(&mut tx, *model).await?;
+            if version != model.version() {
+                return Err(RunError::NewerModel { model: model.name() });
+            }
             if position != on_folder!(&*folder, folder => folder.at) {
                 tx.rollback().await?;
                 return Ok(false);
@@ -393,6 +401,11 @@ impl Runner {
     }
 }
 
+async fn create(tx: &mut Tx, model: Model) -> sqlx::Result<()> {
+    on_tx!(tx, connection => sqlx::query(CREATE)
+        .bind(model.name()).bind(model.version()).execute(connection).await.map(|_| ()))
+}
+
 async fn lock(tx: &mut Tx, model: Model) -> sqlx::Result<(Position, i64)> {
     let (position, version): (i64, i64) =
         on_tx!(tx, connection => sqlx::query_as(LOCK).bind(model.name()).fetch_one(connection).await)?;
@@ -415,6 +428,7 @@ pub(crate) async fn clear(tx: &mut Tx, model: Model) -> sqlx::Result<()> {
 pub(crate) async fn reset(database: &Database, models: &[Model]) -> sqlx::Result<()> {
     for model in models {
         let mut tx = database.begin_write().await?;
+        create(&mut tx, *model).await?;
         lock(&mut tx, *model).await?;
         clear(&mut tx, *model).await?;
         tx.commit().await?;

@@ -42,6 +42,7 @@ on_each_backend!(
     a_key_used_for_another_request_is_refused,
     a_key_whose_code_was_given_at_another_agency_is_refused,
     a_retry_the_day_after_keeps_code_and_entry_time,
+    a_retry_is_judged_as_of_its_entry,
     a_refusal_costs_no_number,
     the_same_command_racing_through_two_processes_is_done_once,
     what_another_try_of_the_same_command_changed_refuses_nobody,
@@ -187,9 +188,12 @@ async fn a_key_used_for_another_request_is_refused(backend: Backend) {
 }
 
 /// No dossier can be written while this holds, codes can: as if the process died between the two.
-async fn die_before_the_dossier(place: &Place, service: &Service, input: &SubmitDossierInput) {
+async fn die_before_the_dossier(
+    place: &Place,
+    entering: impl Future<Output = Result<Accepted, ServiceError>>,
+) {
     place.refuse_insert("NEW.type LIKE 'dossier.%'", "P0001").await;
-    let died = store_error(submit(service, input).await);
+    let died = store_error(entering.await);
     assert!(matches!(died, StoreError::Unavailable(_)), "{died:?}");
     place.allow_insert().await;
 }
@@ -198,7 +202,7 @@ async fn a_key_whose_code_was_given_at_another_agency_is_refused(backend: Backen
     let place = Place::with_keys(backend).await;
     let service = established(&place, at(MORNING)).await;
     let here = submission(key("submit"));
-    die_before_the_dossier(&place, &service, &here).await;
+    die_before_the_dossier(&place, submit(&service, &here)).await;
     let there = SubmitDossierInput { receiving_agency: OTHER_AGENCY.to_owned(), ..here.clone() };
     let first_there = SubmitDossierInput { idempotency_key: key("first there"), ..there.clone() };
     submit(&service, &first_there).await.unwrap();
@@ -215,7 +219,7 @@ async fn a_retry_the_day_after_keeps_code_and_entry_time(backend: Backend) {
     let before_midnight = "2024-04-26T16:59:59.999999Z";
     let service = established(&place, at(before_midnight)).await;
     let late = submission(key("late"));
-    die_before_the_dossier(&place, &service, &late).await;
+    die_before_the_dossier(&place, submit(&service, &late)).await;
 
     let service = open(&place, at("2024-04-26T17:00:00Z")).await;
     let next = submit(&service, &submission(key("next day"))).await.unwrap();
@@ -229,6 +233,25 @@ async fn a_retry_the_day_after_keeps_code_and_entry_time(backend: Backend) {
     let row = rows.iter().find(|row| row.stream == dossier::stream(retried.dossier_id)).unwrap();
     assert_eq!(row.occurred_at, instant(before_midnight).timestamp_micros());
     assert_eq!(row.recorded_at, instant("2024-04-26T17:00:00Z").timestamp_micros());
+}
+
+/// A clock that has run beyond the calendar would compute no appointment; the entry was in time.
+async fn a_retry_is_judged_as_of_its_entry(backend: Backend) {
+    let place = Place::with_keys(backend).await;
+    let service = established(&place, at(MORNING)).await;
+    let input = registration(key("counter"));
+    let register =
+        async |service: &Service, input| service.register_dossier(&caller(INTAKE), input, None).await;
+    die_before_the_dossier(&place, register(&service, &input)).await;
+    let later = open(&place, at("2090-01-02T02:00:00Z")).await;
+    let retried = register(&later, &input).await.unwrap();
+    let rows = whole_log(service.store()).await;
+    let received = rows.iter().find(|row| row.type_name == "dossier.received.v1").unwrap();
+    assert_eq!(received.occurred_at, instant(MORNING).timestamp_micros());
+    assert!(received.data.contains(r#""due_at":"2024-05-07"#), "{}", received.data);
+    assert_eq!(codes(&rows).used[&retried.dossier_id], "000.00.16.H42-240426-0001");
+    let anew = register(&later, &registration(key("anew"))).await;
+    assert_eq!(problem(anew).code(), "CALENDAR_UNKNOWN");
 }
 
 async fn a_refusal_costs_no_number(backend: Backend) {
@@ -635,8 +658,12 @@ async fn codes_of_a_day_end_at_9999(backend: Backend) {
     let elsewhere = submit(&service, &elsewhere).await.unwrap();
     clock.set(instant("2024-04-27T02:00:00Z"));
     let next_day = submit(&service, &submission(key("next day"))).await.unwrap();
+    // The day after, the same key is not refused for what was then; and once entered it stays entered.
+    let come_back = submit(&service, &submission(key("too late"))).await.unwrap();
+    assert_eq!(submit(&service, &submission(key("too late"))).await.unwrap(), come_back);
     let codes = codes(&whole_log(service.store()).await);
-    assert_eq!(codes.used.len(), 3);
+    assert_eq!(codes.used.len(), 4);
+    assert_eq!(codes.used[&come_back.dossier_id], "000.00.16.H42-240427-0002");
     assert_eq!(codes.used[&last.dossier_id], "000.00.16.H42-240426-9999");
     assert_eq!(codes.used[&elsewhere.dossier_id], "000.00.17.H42-240426-0001");
     assert_eq!(codes.used[&next_day.dossier_id], "000.00.16.H42-240427-0001");

@@ -17,6 +17,7 @@ use projections::agency_progress::{Period, agency_progress};
 use projections::dossier_summary::{DossierSummary, month_of};
 use projections::read_model::ReadModel;
 use projections::read_side::WaitError;
+use projections::runner::RunError;
 use projections::table::{Cell, Table, rows};
 use projections::{Model, ReadSide, deadline_board::DeadlineBoard, public_status::PublicStatus};
 use proptest::strategy::{Strategy, ValueTree};
@@ -228,6 +229,115 @@ async fn a_model_that_starts_again_sets_no_other_back() {
         other.wait_for(Model::ALL, Some(head), Duration::from_secs(20)).await.unwrap();
         follower.abort();
         assert_eq!(fixture.dump().await, live, "{backend:?}");
+    }
+}
+
+/// Processes that start while others feed the models find them healthy: no checkpoint is ever set back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_starts_sets_no_model_back() {
+    for backend in backends() {
+        let mut fixture = Fixture::new(Place::new(backend).await).await;
+        fixture.read_side.catch_up().await.unwrap();
+        let refuse = match backend {
+            crate::support::Backend::Sqlite => vec![
+                "CREATE TRIGGER forward BEFORE UPDATE ON checkpoint WHEN NEW.position < OLD.position
+                 BEGIN SELECT RAISE(ABORT, 'set back'); END",
+            ],
+            crate::support::Backend::Postgres => vec![
+                "CREATE FUNCTION set_back() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE EXCEPTION 'set back'; END $$",
+                "CREATE TRIGGER forward BEFORE UPDATE ON checkpoint FOR EACH ROW
+                 WHEN (NEW.position < OLD.position) EXECUTE FUNCTION set_back()",
+            ],
+        };
+        for sql in refuse {
+            fixture.sql(sql, false).await;
+        }
+        let follower = fixture.read_side.follow();
+        let (url, store) = (fixture.place.location().read, fixture.store.clone());
+        let starting = tokio::spawn(async move {
+            for _ in 0..30 {
+                ReadSide::open(&url, store.clone()).await.unwrap().catch_up().await.unwrap();
+            }
+        });
+        let mut logs = logs(40, 60).into_iter();
+        while !starting.is_finished() {
+            fixture.append(&logs.next().expect("enough to write")).await;
+        }
+        starting.await.unwrap();
+        follower.abort();
+    }
+}
+
+/// A table that a newer program has built is not fed, and not built anew, by an older one that runs or starts, until
+/// somebody asks for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_program_leaves_the_table_of_a_newer_one_alone() {
+    for backend in backends() {
+        let mut fixture = Fixture::new(Place::new(backend).await).await;
+        let log = logs(1, 10).remove(0);
+        let (first, then) = log.split_at(log.len() / 2);
+        fixture.append(first).await;
+        let follower = fixture.read_side.follow();
+        let head = fixture.store.head().await.unwrap();
+        fixture.read_side.wait_for(Model::ALL, Some(head), Duration::from_secs(20)).await.unwrap();
+        let older = fixture.dump().await;
+        fixture.sql("UPDATE checkpoint SET version = version + 1 WHERE name = 'public_status'", false).await;
+        fixture.append(then).await;
+        let short = Duration::from_millis(300);
+        let head = fixture.store.head().await.unwrap();
+        let waited = fixture.read_side.wait_for(&[Model::PublicStatus], Some(head), short).await;
+        assert!(matches!(waited, Err(WaitError::Behind(_))), "{backend:?}");
+        let started = fixture.read_side.catch_up().await;
+        let Err(RunError::NewerModel { model }) = started else { panic!("{backend:?}: {started:?}") };
+        assert_eq!(model, "public_status");
+        let public = |dump: Vec<(&'static str, Vec<Vec<Cell>>)>| {
+            dump.into_iter().find(|(name, _)| *name == "public_status").unwrap()
+        };
+        assert_eq!(public(fixture.dump().await), public(older));
+        // Asked for.
+        fixture.read_side.rebuild(&[Model::PublicStatus], |_| true).await.unwrap();
+        fixture.read_side.wait_for(Model::ALL, Some(head), Duration::from_secs(20)).await.unwrap();
+        follower.abort();
+        let rows = folded::<PublicStatus>(&recorded(log)).1;
+        assert_eq!(fixture.table(PublicStatus::TABLE).await, rows, "{backend:?}");
+    }
+}
+
+/// A rebuild that finds the checkpoint moved by another process goes on from there, to the end of the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_overtaken_on_its_last_page_still_comes_to_the_end() {
+    for backend in backends() {
+        let mut fixture = Fixture::new(Place::new(backend).await).await;
+        let log = logs(1, 1).remove(0);
+        fixture.append(&log[..1]).await;
+        let id = log[0].0;
+        let (at, step) = (log[0].1, r#"{"step":"THU_LY"}"#);
+        // A page of a rebuild holds 10,000 events.
+        for n in 0..60_u32 {
+            let append = Append {
+                id: CommandId(Uuid::from_u128(u128::from(n))).append(),
+                stream: dossier::stream(id),
+                expected: Expected::Any,
+                events: vec![NewEvent { type_name: "dossier.step_completed.v1", data: step.to_owned() }; 256],
+                metadata: METADATA.to_owned(),
+                occurred_at: at,
+            };
+            fixture.store.append(append).await.unwrap();
+        }
+        let head = fixture.store.head().await.unwrap();
+        let mut pages = 0;
+        let built = fixture.read_side.rebuild(Model::ALL, |position| {
+            pages += 1;
+            if pages == 1 {
+                assert_eq!(position, Position(10_000));
+                let handle = tokio::runtime::Handle::current();
+                let overtake = fixture.sql("UPDATE checkpoint SET position = 12000", false);
+                tokio::task::block_in_place(|| handle.block_on(overtake));
+            }
+            true
+        });
+        assert_eq!((built.await.unwrap(), pages), (head, 3), "{backend:?}");
     }
 }
 

@@ -244,8 +244,9 @@ pub struct DeadlineBoard {
     pub overdue: i64,
     /// Đến hạn hôm nay.
     pub due_today: i64,
-    /// Sắp đến hạn: within two working days after today.
-    pub due_soon: i64,
+    /// Sắp đến hạn: within two working days after today. Null where the calendar does not say which days those are;
+    /// such dossiers are then counted as not due.
+    pub due_soon: Option<i64>,
     /// Chưa đến hạn.
     pub on_time: i64,
     /// Tạm dừng.
@@ -285,7 +286,7 @@ impl DeadlineBoard {
             as_of: local(board.at),
             overdue: counts.overdue,
             due_today: counts.due_today,
-            due_soon: counts.due_soon,
+            due_soon: board.knows_soon.then_some(counts.due_soon),
             on_time: counts.on_time,
             paused: counts.paused,
             ended_on_time: counts.ended_on_time,
@@ -313,13 +314,11 @@ impl DeadlineBoard {
             DeadlineClass::OnTime => Class::OnTime,
             DeadlineClass::Paused => Class::Paused,
         };
-        let caller = ctx.caller()?;
         query(after, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
             let after = after.map(|OpaqueCursor(place)| place);
             let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
             let load = async {
-                let (items, has_more) =
-                    ctx.service().board_items(caller, &self.board, class, after, first).await?;
+                let (items, has_more) = ctx.service().board_items(&self.board, class, after, first).await?;
                 let mut connection: BoardConnection = Connection::new(after.is_some(), has_more);
                 for BoardItem { item, summary } in items {
                     let cursor = OpaqueCursor((item.due_at.unwrap_or(i64::MAX), item.dossier_id));

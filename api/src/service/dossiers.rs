@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::access::{Function, Principal};
 use domain::agency;
 use domain::agency::{Agency, Established};
-use domain::codes::{AgencyCode, DossierCode, PaperCode, ProcedureCode, StepCode};
+use domain::codes::{AgencyCode, DossierCode, PaperCode, ProcedureCode, StepCode, UnitCode};
 use domain::decider::Decider;
 use domain::dossier::{
     Agencies, Answer, Applicant, Appointment, Channel, CodeRule, Command, CompleteStep, Dossier, Filed,
@@ -17,7 +17,7 @@ use domain::private::Private;
 use domain::procedure::{self, InForce, Procedure};
 use domain::recorded::Version;
 use domain::time::{Instant, local_date, truncate};
-use infrastructure::execute::{Refusal, Request};
+use infrastructure::execute::{Entered, Refusal, Request};
 use serde::Serialize;
 
 use super::{Caller, Done, Service};
@@ -98,7 +98,8 @@ impl Service {
     }
 
     /// A new dossier. (a) Decide with a placeholder: a refusal costs no number. (b) Allocate the number. (c) Decide with
-    /// the code, and append. A crash in between leaves a number that a retry gets back.
+    /// the code, and append. A crash in between leaves a number that a retry gets back, with its entry time: the retry
+    /// is judged as of then.
     async fn enter(
         &self,
         request: &Request,
@@ -113,15 +114,24 @@ impl Service {
         if let Some(done) = self.executor.done_before::<Rejection>(request, &stream).await? {
             return self.accepted(dossier_id, done).await;
         }
-        let at = request.at.unwrap_or_else(|| self.clock().now());
+        let entered = self.executor.entered_before::<Rejection>(request).await?;
+        let at = match &entered {
+            Entered::With(entry) => entry.at,
+            Entered::Not(_) => request.at.unwrap_or_else(|| self.clock().now()),
+        };
         let mut draft = self.draft(&request.principal, input, channel, code_rule, imported, at).await?;
         let placeholder = command(&draft)?;
         Dossier::default().decide(at, &placeholder).map_err(Problem::from)?;
-        let (code, entered_at) =
-            self.executor.allocate_code::<Rejection>(request, &draft.code_agency, dossier_id, at).await?;
-        draft.submitted.code = code;
+        let entry = match entered {
+            Entered::With(entry) => entry,
+            Entered::Not(used_up) => {
+                let agency = &draft.code_agency;
+                self.executor.allocate_code::<Rejection>(request, used_up, agency, dossier_id, at).await?
+            }
+        };
+        draft.submitted.code = entry.code;
         let command = command(&draft)?;
-        let request = Request { at: Some(entered_at), ..request.clone() };
+        let request = Request { at: Some(entry.at), ..request.clone() };
         let decide = |state: &Dossier, at: Instant| state.decide(at, &command).map_err(Refusal::Rejected);
         let done = self.executor.execute(&stream, &request, decide).await?;
         self.accepted(dossier_id, done).await
@@ -267,8 +277,8 @@ impl Service {
             Some(code) => Some(self.agency("agency", code).await?.0),
             None => None,
         };
-        let unit = plain("unit", input.unit.as_deref().unwrap_or_default(), NAME_CHARS_MAX)?;
-        let unit = Some(unit).filter(|unit| !unit.is_empty());
+        let unit =
+            input.unit.as_deref().map(UnitCode::parse).transpose().map_err(Problem::code_of("unit"))?;
         let assignee = input.assignee.map(PrincipalId);
         let note = optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?;
         // Where it is now is for the state that decides to say: this process may have seen an older one.

@@ -51,6 +51,8 @@ pub struct Board {
     pub at: Instant,
     pub counts: Counts,
     pub as_of: AsOf,
+    /// The calendar reaches as far as "soon" does.
+    pub knows_soon: bool,
     pub scope: Option<Uuid>,
     pub agency: Option<Uuid>,
 }
@@ -164,29 +166,28 @@ impl Service {
         let scope = Self::scope(caller)?;
         let agency = agency_id("agency", agency)?;
         let at = as_of.unwrap_or_else(|| self.clock().now());
-        let as_of = self.board_instants(at)?;
+        let (day_end, soon_end) = (end_of(local_date(at)), self.soon_end(at));
+        let as_of = AsOf { at: micros(at), day_end, soon_end: soon_end.unwrap_or(day_end) };
         let counts = deadline_board::counts(self.database(), as_of, scope, agency).await?;
-        Ok(Board { at, counts, as_of, scope, agency })
+        Ok(Board { at, counts, as_of, knows_soon: soon_end.is_some(), scope, agency })
     }
 
-    /// The end of the local day and the end of "soon": the day after so many further working days.
-    fn board_instants(&self, at: Instant) -> Result<AsOf, Problem> {
-        let today = local_date(at);
-        let last = self
-            .calendar
-            .nth_working_day_after(today, DUE_SOON_WORKING_DAYS)
-            .map_err(|error| Problem::Refused { code: "CALENDAR_UNKNOWN", reason: error.to_string() })?;
-        Ok(AsOf { at: micros(at), day_end: end_of(today), soon_end: end_of(last) })
+    /// The end of "soon": that of the day after so many further working days. `None` beyond the calendar.
+    fn soon_end(&self, at: Instant) -> Option<i64> {
+        self.calendar.nth_working_day_after(local_date(at), DUE_SOON_WORKING_DAYS).ok().map(end_of)
     }
 
     pub async fn board_items(
         &self,
-        caller: &Caller,
         board: &Board,
         class: Class,
         after: Option<(i64, Uuid)>,
         first: i64,
     ) -> Result<(Vec<BoardItem>, bool), ServiceError> {
+        if class == Class::DueSoon && !board.knows_soon {
+            let reason = format!("no calendar is loaded for the days after {}", local_date(board.at));
+            return Err(Problem::Refused { code: "CALENDAR_UNKNOWN", reason }.into());
+        }
         let after = after.unwrap_or((i64::MIN, Uuid::nil()));
         let range = (board.scope, board.agency);
         let items =
@@ -202,8 +203,6 @@ impl Service {
         let rows = items
             .into_iter()
             .filter_map(|item| summaries.remove(&item.dossier_id).map(|summary| BoardItem { item, summary }))
-            // The board of a past day counts who had it then; the dossier is shown to who may see it now.
-            .filter(|item| sees(caller, &item.summary))
             .collect();
         Ok((rows, has_more))
     }

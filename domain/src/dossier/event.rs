@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Agencies;
 use crate::calendar::CalendarVersion;
-use crate::codes::{DossierCode, PaperCode, ProcedureCode, StepCode};
+use crate::codes::{DossierCode, PaperCode, ProcedureCode, StepCode, UnitCode};
 use crate::decider::events;
 use crate::identity::{AgencyId, KeyId, PrincipalId, ProcedureId};
 use crate::private::{HasPrivate, KeyOwner, Private, show};
@@ -171,7 +171,7 @@ pub struct Received {
 pub struct Holder {
     pub agency: AgencyId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit: Option<String>,
+    pub unit: Option<UnitCode>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignee: Option<PrincipalId>,
 }

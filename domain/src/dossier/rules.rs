@@ -2,9 +2,8 @@
 
 use super::{
     Appointment, Clock, CompleteStep, Dossier, Filed, Holder, Phase, Receive, Received, Rejection,
-    SupplementRequest,
+    SupplementRequest, WorkingTime,
 };
-use crate::calendar::Calendar;
 use crate::procedure::ProcedureTerm;
 use crate::time::Instant;
 use crate::working_time::{self, Term};
@@ -145,15 +144,17 @@ pub(super) fn receipt(at: Instant, receive: &Receive, imported: bool) -> Result<
     })
 }
 
-/// the time of waiting for a supplement does not count: the due instant moves by the working days of the pause.
+/// the time of waiting for a supplement does not count: the due instant moves by the time of the pause, counted in
+/// the unit of the term.
 pub(super) fn due_after_the_pause(
     clock: &Clock,
     since: Instant,
     at: Instant,
-    calendar: &Calendar,
+    law: &WorkingTime,
 ) -> Result<Option<Instant>, Rejection> {
     let Some(due_at) = clock.due_at else { return Ok(None) };
-    Ok(Some(working_time::resume_due(due_at, since, at, calendar)?))
+    let (calendar, hours) = (&law.calendar, &law.office_hours);
+    Ok(Some(working_time::resume_due(due_at, since, at, &clock.term, calendar, hours)?))
 }
 
 /// a dossier goes through the tasks of the procedure version it keeps, in whatever order and as often as needed:

@@ -6,6 +6,7 @@ use crate::codes::DossierCode;
 use crate::identity::{AgencyId, KeyId};
 use crate::private::KeyOwner;
 use crate::time::Instant;
+use crate::working_time::Term;
 
 /// A dossier as of its last event.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -69,6 +70,8 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clock {
     pub received_at: Instant,
+    /// As given at receipt: a pause is counted in its unit.
+    pub term: Term,
     /// As given at receipt.
     pub due_at_original: Option<Instant>,
     /// As moved by pauses.
@@ -255,8 +258,12 @@ impl Filed {
             Event::Refused(_) => self.phase = Phase::Refused,
             Event::Received(received) => {
                 self.holder = Some(received.holder.clone());
-                let clock =
-                    Clock { received_at: at, due_at_original: received.due_at, due_at: received.due_at };
+                let clock = Clock {
+                    received_at: at,
+                    term: received.term,
+                    due_at_original: received.due_at,
+                    due_at: received.due_at,
+                };
                 self.phase = Phase::InProgress { clock, handed_over: false };
             }
             Event::Forwarded(forwarded) => {

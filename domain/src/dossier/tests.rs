@@ -72,7 +72,8 @@ fn receipt_starts_the_clock_and_gives_the_appointment() {
         .then([Event::Received(receipt(Some("2024-05-20 17:00")))]);
     let filed = filed(received_on_monday());
     let due_at = Some(at("2024-05-20 17:00"));
-    let clock = Clock { received_at: at(MONDAY), due_at_original: due_at, due_at };
+    let term = Term::WorkingDays(10);
+    let clock = Clock { received_at: at(MONDAY), term, due_at_original: due_at, due_at };
     assert_eq!((filed.stage(), filed.clock()), (Stage::Received, Some(&clock)));
     assert_eq!(filed.holder, Some(counter()));
 }
@@ -703,6 +704,23 @@ fn the_agencies_of_a_dossier_and_its_holder_have_it_in_scope() {
     }
     let province = principal(officer(1), agency(19), &[Function::ReadDossiers], Scope::Province);
     assert_eq!(may(history, &province, Function::ReadDossiers), Ok(()));
+}
+
+#[test]
+fn who_merely_helped_to_file_sees_a_dossier_and_acts_on_it_no_more() {
+    let agencies = Agencies { supporting: Some(agency(1)), receiving: agency(16), competent: agency(7) };
+    let filing = submit(Submitted { agencies, ..submitted(1, at(MONDAY)) });
+    let filed = then(Vec::new(), [(MONDAY, filing)]);
+    for function in [Function::Intake, Function::Assign] {
+        let may = |number: u8, scope| {
+            may(filed.clone(), &principal(officer(1), agency(number), &FUNCTIONS, scope), function)
+        };
+        assert_eq!(may(1, Scope::Agency(agency(1))), Err(Denial::NotHolder));
+        for number in [7, 16] {
+            assert_eq!(may(number, Scope::Agency(agency(number))), Ok(()));
+        }
+        assert_eq!(may(1, Scope::Province), Ok(()));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::calendar::{DayKind, DeclaredDay};
+use crate::time::local_date;
 
 /// Local time in Viet Nam, `2024-05-06 09:00` or with seconds.
 fn at(text: &str) -> Instant {
@@ -79,7 +80,8 @@ fn working_days_end_on_the_dates_computed_by_hand() {
 
 #[test]
 fn a_pause_moves_the_due_instant_by_its_working_days() {
-    let resume = |due, paused, resumed| resume_due(at(due), at(paused), at(resumed), built_in());
+    let term = Term::WorkingDays(10);
+    let resume = |due, paused, resumed| resume_ok(due, paused, resumed, term);
     // Paused working days 9, 10 and 13/5/2024.
     let due = resume("2024-05-20 17:00", "2024-05-09 10:00", "2024-05-14 08:00");
     assert_eq!(due, Ok(at("2024-05-23 17:00")));
@@ -108,10 +110,47 @@ fn a_pause_moves_the_due_instant_by_its_working_days() {
 #[test]
 fn a_pause_cannot_end_before_it_begins_or_beyond_the_calendar() {
     let (paused_at, resumed_at) = (at("2024-05-09 10:00"), at("2024-05-09 09:59"));
-    let due = resume_due(at("2024-05-20 17:00"), paused_at, resumed_at, built_in());
+    let (term, hours) = (Term::WorkingDays(10), OfficeHours::default());
+    let due = resume_due(at("2024-05-20 17:00"), paused_at, resumed_at, &term, built_in(), &hours);
     assert_eq!(due, Err(DueError::ResumedBeforePaused { paused_at, resumed_at }));
-    let due = resume_due(at("2027-12-31 17:00"), at("2027-12-01 08:00"), at("2027-12-02 08:00"), built_in());
+    let due = resume_ok("2027-12-31 17:00", "2027-12-01 08:00", "2027-12-02 08:00", term);
     assert_eq!(due, Err(DueError::Calendar(CalendarError::YearNotLoaded { year: 2028 })));
+}
+
+fn resume_ok(due: &str, paused: &str, resumed: &str, term: Term) -> Result<Instant, DueError> {
+    resume_due(at(due), at(paused), at(resumed), &term, built_in(), &OfficeHours::default())
+}
+
+#[test]
+fn a_pause_moves_a_term_of_hours_by_its_office_time() {
+    let resume = |due, paused, resumed| resume_ok(due, paused, resumed, Term::WorkingHours(8));
+    // Thursday 9/5/2024: from 10:00 over lunch to 14:00, two hours of office time; over the evening; over the weekend.
+    let due = resume("2024-05-09 15:00", "2024-05-09 10:00", "2024-05-09 14:00");
+    assert_eq!(due, Ok(at("2024-05-09 17:00")));
+    let due = resume("2024-05-09 16:00", "2024-05-09 10:00", "2024-05-09 14:00");
+    assert_eq!(due, Ok(at("2024-05-10 08:00")));
+    let due = resume("2024-05-10 16:00", "2024-05-09 17:00", "2024-05-10 07:00");
+    assert_eq!(due, Ok(at("2024-05-10 16:00")));
+    let due = resume("2024-05-13 08:00", "2024-05-10 16:00", "2024-05-13 07:30");
+    assert_eq!(due, Ok(at("2024-05-13 09:30")));
+    // Paused on a day off.
+    let due = resume("2024-05-13 08:00", "2024-05-11 09:00", "2024-05-13 07:30");
+    assert_eq!(due, Ok(at("2024-05-13 08:30")));
+}
+
+#[test]
+fn a_pause_moves_a_term_of_half_days_by_its_half_days() {
+    let resume = |due, paused, resumed| resume_ok(due, paused, resumed, Term::HalfDays(3));
+    // Thursday 9/5/2024.
+    let due = resume("2024-05-10 11:30", "2024-05-09 08:00", "2024-05-09 14:00");
+    assert_eq!(due, Ok(at("2024-05-10 17:00")));
+    let due = resume("2024-05-10 17:00", "2024-05-09 14:00", "2024-05-10 08:00");
+    assert_eq!(due, Ok(at("2024-05-13 11:30")));
+    let due = resume("2024-05-10 17:00", "2024-05-09 08:00", "2024-05-09 10:00");
+    assert_eq!(due, Ok(at("2024-05-10 17:00")));
+    // From the afternoon of a Saturday off to Monday morning: nothing worked is lost.
+    let due = resume("2024-05-13 17:00", "2024-05-11 15:00", "2024-05-13 08:00");
+    assert_eq!(due, Ok(at("2024-05-13 17:00")));
 }
 
 #[test]
@@ -542,13 +581,37 @@ proptest! {
 
     #[test]
     fn a_pause_never_makes_it_earlier_and_a_longer_one_never_less_late(
-        due in receipts(), paused in receipts(), gap in 0..60 * 86_400_i64, more in 0..10 * 86_400_i64,
-        calendar in calendars(),
+        received in receipts(), (term, n) in counted(0..40_u32), paused in receipts(),
+        gap in 0..60 * 86_400_i64, more in 0..10 * 86_400_i64,
+        calendar in calendars(), hours in office_hours(), policy in policies(),
     ) {
-        let resume = |gap| resume_due(due, paused, paused + TimeDelta::seconds(gap), &calendar).unwrap();
+        let term = term(n);
+        let due = due_ok(received, term, &calendar, &hours, &policy);
+        let resume =
+            |gap| resume_due(due, paused, paused + TimeDelta::seconds(gap), &term, &calendar, &hours).unwrap();
         prop_assert!(due <= resume(gap));
         prop_assert!(resume(gap) <= resume(gap + more));
-        prop_assert_eq!(local(resume(gap)).time(), local(due).time());
+        prop_assert_eq!(resume(0), due);
+        if matches!(term, Term::WorkingDays(_) | Term::CalendarDays(_)) {
+            prop_assert_eq!(local(resume(gap)).time(), local(due).time());
+        }
+    }
+
+    // What was left when the clock stopped is left when it runs again.
+    #[test]
+    fn a_term_of_hours_keeps_the_hours_that_are_left(
+        received in receipts(), n in 1..80_u32, gap in 0..60 * 86_400_i64, calendar in calendars(),
+        hours in office_hours(), part in 0..80_u32,
+    ) {
+        let policy = DuePolicy::default();
+        let paused = due_ok(received, Term::WorkingHours(part.min(n)), &calendar, &hours, &policy);
+        let due = due_ok(received, Term::WorkingHours(n), &calendar, &hours, &policy);
+        let resumed = paused + TimeDelta::seconds(gap);
+        let left = Term::WorkingHours(n - part.min(n));
+        let moved = resume_due(due, paused, resumed, &Term::WorkingHours(n), &calendar, &hours).unwrap();
+        if due != paused {
+            prop_assert_eq!(moved, due_ok(resumed, left, &calendar, &hours, &policy));
+        }
     }
 
     #[test]
