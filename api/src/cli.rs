@@ -20,7 +20,7 @@ use domain::identity::AgencyId;
 use domain::recorded::Via;
 use infrastructure::clock::Clock;
 use infrastructure::entropy::Entropy;
-use infrastructure::location::{InvalidLocation, Location};
+use infrastructure::location::{DbUrl, InvalidLocation, Location};
 
 use crate::development_token;
 use crate::problem::{Failure, Problem, ServiceError};
@@ -82,6 +82,14 @@ impl StoreArgs {
     async fn open(&self) -> Result<Service, CliError> {
         Ok(Service::open(&self.location()?, Clock::System, Entropy::System).await?)
     }
+
+    /// For commands that only read: a mistyped path is not a new store.
+    async fn open_existing(&self) -> Result<Service, CliError> {
+        match self.location()?.log {
+            DbUrl::Sqlite(path) if !path.exists() => Err(CliError::NoStore(path)),
+            DbUrl::Sqlite(_) | DbUrl::Postgres(_) => self.open().await,
+        }
+    }
 }
 
 /// How a command ends when it does not end well.
@@ -93,6 +101,8 @@ pub(crate) enum CliError {
     Refused(String),
     #[error(transparent)]
     Failure(#[from] Failure),
+    #[error("there is no store at {}", .0.display())]
+    NoStore(PathBuf),
     #[error("{what}")]
     Io {
         what: String,
@@ -106,7 +116,7 @@ impl CliError {
         match self {
             Self::Usage(_) => 2,
             Self::Refused(_) => 3,
-            Self::Failure(_) | Self::Io { .. } => 4,
+            Self::Failure(_) | Self::NoStore(_) | Self::Io { .. } => 4,
         }
     }
 

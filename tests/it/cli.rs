@@ -460,6 +460,11 @@ async fn replay_and_rebuild_tell_the_same_story() {
         types.sort();
         assert_eq!(types.iter().filter(|kind| *kind == "dossier.step_completed.v1").count(), 3);
         assert_eq!(types.len(), 13);
+        for command in [&["replay", "000.00.00.H25-240304-0001"][..], &["rebuild"]] {
+            let mistyped = [command, &["--store", "sqlite:motcau.db"]].concat();
+            fails(&motcua(&place.folder, &words(&mistyped)).await, 4, "there is no store at motcau.db");
+            assert!(!place.folder.join("motcau.db").exists());
+        }
         let unknown = stored(&place, &["replay", "000.00.00.H25-240304-0005", "--json"]);
         fails(&motcua(&place.folder, &unknown).await, 3, "NOT_FOUND");
         for malformed in ["H25", "000.00.00.H25-240304-5", ""] {

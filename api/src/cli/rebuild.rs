@@ -24,7 +24,7 @@ pub(super) struct Rebuild {
 impl Rebuild {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let models = self.models()?;
-        let service = self.store.open().await?;
+        let service = self.store.open_existing().await?;
         let head = service.store().head().await?;
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);

@@ -28,7 +28,7 @@ pub(super) struct Replay {
 impl Replay {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let code = DossierCode::parse(&self.code).map_err(|error| CliError::Usage(error.to_string()))?;
-        let service = self.store.open().await?;
+        let service = self.store.open_existing().await?;
         service.read_side.catch_up().await?;
         let caller = auditor(&code)?;
         let row = service.dossier_by_code(&caller, code.as_str()).await?;
