@@ -24,7 +24,7 @@ pub use histories::*;
 
 use crate::access::{ActingAs, Function, Principal, Scope};
 use crate::calendar::Calendar;
-use crate::codes::{AgencyCode, DossierCode, PaperCode, ProcedureCode, StepCode};
+use crate::codes::{AgencyCode, DossierCode, PaperCode, ProcedureCode, StepCode, UnitCode};
 use crate::decider::{Decider, StoredEvent, fold};
 use crate::dossier::{
     Agencies, Answer, Applicant, ApplicantKind, Appointment, Channel, CodeRule, Command, CompleteStep,
@@ -255,7 +255,7 @@ pub fn counter() -> Holder {
 
 /// An officer of the competent agency.
 pub fn desk_of(assignee: PrincipalId) -> Holder {
-    let unit = Some("PHONG_QUAN_LY_DO_THI".parse().expect("a code"));
+    let unit = Some(must(UnitCode::parse("PHONG_QUAN_LY_DO_THI")));
     Holder { agency: competent(), unit, assignee: Some(assignee) }
 }
 

@@ -232,8 +232,8 @@ fn half_days_later(
     hours: &OfficeHours,
 ) -> Result<NaiveDateTime, CalendarError> {
     let (days, half) = match hours.half_of(from.time()) {
-        Half::Morning => (n / 2, if n % 2 == 0 { Half::Morning } else { Half::Afternoon }),
-        Half::Afternoon => (n.div_ceil(2), if n % 2 == 0 { Half::Afternoon } else { Half::Morning }),
+        Half::Morning => (n / 2, if n.is_multiple_of(2) { Half::Morning } else { Half::Afternoon }),
+        Half::Afternoon => (n.div_ceil(2), if n.is_multiple_of(2) { Half::Afternoon } else { Half::Morning }),
     };
     Ok(calendar.nth_working_day_after(from.date(), days)?.and_time(hours.session(half).closes))
 }
