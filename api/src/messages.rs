@@ -91,6 +91,93 @@ const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     ("ALREADY_THERE", "Hồ sơ đã ở nơi nhận.", "The dossier is there already."),
     (
+        "IN_TRANSIT",
+        "Hồ sơ đang trên đường chuyển sang cơ quan khác.",
+        "The dossier is on its way to another agency.",
+    ),
+    (
+        "NOT_IN_TRANSIT",
+        "Hồ sơ không ở trạng thái đang chuyển sang cơ quan khác.",
+        "The dossier is not on its way to another agency.",
+    ),
+    ("WRONG_RECIPIENT", "Hồ sơ được chuyển cho cơ quan khác.", "The dossier was sent to another agency."),
+    (
+        "OTHER_AGENCY",
+        "Chuyển sang cơ quan khác phải dùng chức năng chuyển liên cơ quan; cơ quan nhận phải tiếp nhận.",
+        "Another agency has to be sent the dossier, and to accept it.",
+    ),
+    (
+        "NOTHING_TO_RECALL",
+        "Hồ sơ chưa được chuyển hoặc người nhận đã xử lý, không thể thu hồi.",
+        "It was not handed over, or somebody has begun since: it cannot be recalled.",
+    ),
+    ("OPINION_PENDING", "Đang chờ ý kiến của cơ quan này.", "This agency's opinion is being waited for."),
+    (
+        "UNKNOWN_OPINION",
+        "Không có yêu cầu cho ý kiến đang chờ với số này.",
+        "No opinion of this number is being waited for.",
+    ),
+    (
+        "APPROVAL_NOT_THERE",
+        "Hồ sơ chưa đến hoặc đã qua bước trình, duyệt, ký này.",
+        "The decision has not come to this step, or is beyond it.",
+    ),
+    (
+        "OUTCOME_DIFFERS",
+        "Kết quả khác với kết quả đã được duyệt.",
+        "The outcome is not the one that was approved.",
+    ),
+    (
+        "OBLIGATION_PENDING",
+        "Còn một khoản cùng loại chưa nộp.",
+        "An obligation of this kind is still to be paid.",
+    ),
+    ("UNKNOWN_OBLIGATION", "Hồ sơ không có khoản phải nộp này.", "The dossier has no such obligation."),
+    ("NOTHING_DUE", "Khoản này không còn phải nộp.", "Nothing is to be paid for this obligation."),
+    ("AMOUNT_MISSING", "Số tiền phải lớn hơn 0.", "The amount has to be more than nothing."),
+    (
+        "ORDER_DIFFERS",
+        "Mã giao dịch đã được ghi nhận với số tiền hoặc khoản nộp khác.",
+        "The order was recorded with another amount or for another obligation.",
+    ),
+    ("UNKNOWN_ORDER", "Chưa ghi nhận giao dịch này.", "No such order was recorded."),
+    ("ALREADY_REFUNDED", "Giao dịch đã được hoàn trả.", "The order was refunded already."),
+    (
+        "PAYMENT_DUE",
+        "Hồ sơ còn khoản chưa nộp, chưa thể trả kết quả.",
+        "Something is still to be paid: the result cannot be handed out.",
+    ),
+    (
+        "NO_APPOINTMENT",
+        "Hồ sơ không có ngày hẹn trả để gia hạn.",
+        "The dossier has no appointment that could be extended.",
+    ),
+    (
+        "EXTENSION_NOT_LATER",
+        "Ngày hẹn lại phải sau ngày hẹn cũ và sau thời điểm hiện tại.",
+        "The new appointment has to be later than the old one and than now.",
+    ),
+    (
+        "EXTENDED_ALREADY",
+        "Hồ sơ đã được gia hạn đủ số lần cho phép.",
+        "It was extended as often as the procedure allows.",
+    ),
+    (
+        "DECIDED",
+        "Đã ký quyết định, không thể dừng giải quyết.",
+        "A decision is signed: it can no longer be stopped.",
+    ),
+    (
+        "NOTHING_TO_CORRECT",
+        "Đã có thao tác khác sau đó, không thể đính chính.",
+        "Something has happened since, or there is nothing to take back.",
+    ),
+    (
+        "WRONG_CHANNEL",
+        "Kênh nộp không phù hợp với cách tiếp nhận này.",
+        "A dossier of this channel does not enter this way.",
+    ),
+    (
         "CALENDAR_UNKNOWN",
         "Chưa có lịch làm việc của năm cần tính ngày hẹn trả.",
         "The working calendar of the year in question has not been entered.",

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod dossiers;
+mod life_cycle;
 mod queries;
 
 pub use catalogue::Published;

@@ -88,6 +88,15 @@ impl Principal {
         if self.has(function) { Ok(()) } else { Err(Denial::NoFunction { function }) }
     }
 
+    /// Denies with the first where there is none of them.
+    pub fn require_any(&self, functions: &[Function]) -> Result<(), Denial> {
+        match functions.first() {
+            Some(_) if functions.iter().any(|function| self.has(*function)) => Ok(()),
+            Some(&function) => Err(Denial::NoFunction { function }),
+            None => Ok(()),
+        }
+    }
+
     /// Whether something that concerns these agencies is in scope.
     pub fn sees(&self, agencies: impl IntoIterator<Item = AgencyId>) -> bool {
         match self.scope {

@@ -67,6 +67,9 @@ codes! {
     /// A unit inside an agency, as workflow files name groups: `PHONG_QUAN_LY_DO_THI`.
     UnitCode is "a unit code: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
 
+    /// A payment order, as the gateway or the cash desk numbers it.
+    OrderCode is "a payment order: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
+
     /// A paper of a dossier, as the procedure names it.
     PaperCode is "a paper code: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
 }

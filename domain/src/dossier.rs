@@ -5,21 +5,31 @@
 //! | --- | --- |
 //! | `command.rs` | what can be asked |
 //! | `event.rs` | what is written, for ever |
-//! | `state.rs` | what is folded from it |
+//! | `state.rs` | what is folded from it, and who may act on it |
+//! | `stage.rs` | where it stands, by name |
+//! | `classification.rs` | early, on time or late |
+//! | `finance.rs` | what is to be paid and was paid |
+//! | `rules.rs` | the law, one function per rule |
 //! | `rejection.rs` | why something is refused |
 //! | this file | `decide` and `evolve` |
 
+mod classification;
 mod command;
 mod event;
+mod finance;
 mod rejection;
 mod rules;
+mod stage;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub use classification::{Measure, Timeliness};
 pub use command::*;
 pub use event::*;
+pub use finance::*;
 pub use rejection::Rejection;
+pub use stage::{InvalidStage, Stage};
 pub use state::*;
 
 use crate::decider::Decider;
@@ -39,7 +49,7 @@ impl Decider for Dossier {
 
     fn decide(&self, at: Instant, command: &Command) -> Result<Vec<Event>, Rejection> {
         if let Command::Submit(submit) = command {
-            return self.submit(submit);
+            return self.submit(at, submit);
         }
         if let Command::Register(register) = command {
             return self.register(at, register);
@@ -53,17 +63,8 @@ impl Decider for Dossier {
         match self {
             Self::Absent => match event {
                 Event::Submitted(submitted) => Self::Filed(Box::new(Filed::new(at, submitted))),
-                Event::IntakeSupplementRequested(_)
-                | Event::IntakeSupplementReceived(_)
-                | Event::Refused(_)
-                | Event::Received(_)
-                | Event::Forwarded(_)
-                | Event::StepCompleted(_)
-                | Event::SupplementRequested(_)
-                | Event::SupplementReceived(_)
-                | Event::ProcessingFinished(_)
-                | Event::ResultReturned(_)
-                | Event::Withdrawn(_) => Self::Absent,
+                // Of a dossier that was never submitted there is nothing to fold; no rule lets such an event happen.
+                _ => Self::Absent,
             },
             Self::Filed(filed) => Self::Filed(Box::new(filed.evolve(at, event))),
         }
@@ -71,14 +72,17 @@ impl Decider for Dossier {
 }
 
 impl Dossier {
-    fn submit(&self, submit: &Submit) -> Result<Vec<Event>, Rejection> {
+    fn submit(&self, at: Instant, submit: &Submit) -> Result<Vec<Event>, Rejection> {
         rules::absent(self)?;
-        Ok(vec![Event::Submitted(submit.submitted.clone())])
+        rules::enters_by(&submit.submitted, true)?;
+        let answer_by = rules::answer_by(at, submit.answer_within.as_ref());
+        Ok(vec![Event::Submitted(Submitted { answer_by, ..submit.submitted.clone() })])
     }
 
     /// At the counter and by post, entering and being received are one act.
     fn register(&self, at: Instant, register: &Register) -> Result<Vec<Event>, Rejection> {
         rules::absent(self)?;
+        rules::enters_by(&register.submitted, false)?;
         let received = rules::receipt(at, &register.receive, register.submitted.imported.is_some())?;
         Ok(vec![Event::Submitted(register.submitted.clone()), Event::Received(received)])
     }
@@ -96,9 +100,12 @@ impl Filed {
                     request: request.clone(),
                 })])
             }
-            Command::SupplyIntakeSupplement { supply } => {
+            Command::SupplyIntakeSupplement { supply, answer_within } => {
                 rules::intake_waits(self)?;
-                Ok(vec![Event::IntakeSupplementReceived(IntakeSupplementReceived { supply: supply.clone() })])
+                Ok(vec![Event::IntakeSupplementReceived(IntakeSupplementReceived {
+                    supply: supply.clone(),
+                    answer_by: rules::answer_by(at, answer_within.as_ref()),
+                })])
             }
             Command::Refuse { reason } => {
                 rules::before_receipt(self, "REFUSE")?;
@@ -121,15 +128,13 @@ impl Filed {
                 Ok(vec![Event::SupplementRequested(SupplementRequested { request: request.clone() })])
             }
             Command::ReceiveSupplement { supply, rules: law } => {
-                let (clock, since) = rules::paused(self)?;
-                Ok(vec![Event::SupplementReceived(SupplementReceived {
-                    supply: supply.clone(),
-                    due_at: rules::due_after_the_pause(clock, since, at, law)?,
-                    calendar: law.calendar.version().clone(),
-                })])
+                let (clock, since) = rules::paused(self, "RECEIVE_SUPPLEMENT", true)?;
+                let clock = rules::after_the_pause(clock, since, at, law)?;
+                Ok(vec![Event::SupplementReceived(SupplementReceived { supply: supply.clone(), clock })])
             }
             Command::FinishProcessing { outcome, note } => {
                 rules::running(self, "FINISH_PROCESSING")?;
+                rules::ends_as_decided(self, *outcome)?;
                 Ok(vec![Event::ProcessingFinished(ProcessingFinished {
                     outcome: *outcome,
                     note: note.clone(),
@@ -138,13 +143,171 @@ impl Filed {
             }
             Command::ReturnResult { method, note } => {
                 rules::finished(self)?;
+                rules::nothing_is_due(self)?;
                 Ok(vec![Event::ResultReturned(ResultReturned { method: *method, note: note.clone() })])
+            }
+            Command::Send { to, note } => {
+                rules::running(self, "SEND")?;
+                rules::to_another_agency(self, *to)?;
+                Ok(vec![Event::Sent(Sent { to: *to, note: note.clone() })])
+            }
+            Command::Accept { holder } => {
+                let to = rules::in_transit(self, "ACCEPT")?;
+                rules::taken_where_it_was_sent(to, holder)?;
+                Ok(vec![Event::Accepted(Accepted { holder: holder.clone() })])
+            }
+            Command::SendBack { reason } => {
+                rules::in_transit(self, "SEND_BACK")?;
+                Ok(vec![Event::SentBack(SentBack { reason: reason.clone() })])
+            }
+            Command::Recall { reason } => {
+                rules::recallable(self)?;
+                Ok(vec![Event::Recalled(Recalled { reason: reason.clone() })])
+            }
+            Command::RequestOpinion { from, question, answer_by } => {
+                rules::running(self, "REQUEST_OPINION")?;
+                rules::to_another_agency(self, *from)?;
+                rules::not_asked_already(self, *from)?;
+                Ok(vec![Event::OpinionRequested(OpinionRequested {
+                    opinion: self.opinions_requested.saturating_add(1),
+                    from: *from,
+                    question: question.clone(),
+                    answer_by: *answer_by,
+                })])
+            }
+            Command::GiveOpinion { opinion, answer } => {
+                rules::opinion_is_waited_for(self, *opinion)?;
+                Ok(vec![Event::OpinionGiven(OpinionGiven { opinion: *opinion, answer: answer.clone() })])
+            }
+            Command::Propose { outcome, note } => {
+                rules::running(self, "PROPOSE")?;
+                rules::approval_is(self, "NONE", |approval| approval == Approval::None)?;
+                Ok(vec![Event::Proposed(Proposed { outcome: *outcome, note: note.clone() })])
+            }
+            Command::Approve { note } => {
+                rules::running(self, "APPROVE")?;
+                rules::approval_is(self, "PROPOSED", |approval| matches!(approval, Approval::Proposed(_)))?;
+                Ok(vec![Event::Approved(Approved { note: note.clone() })])
+            }
+            Command::RequestRework { reason } => {
+                rules::running(self, "REQUEST_REWORK")?;
+                rules::approval_is(self, "PROPOSED", |approval| {
+                    matches!(approval, Approval::Proposed(_) | Approval::Approved(_))
+                })?;
+                Ok(vec![Event::ReworkRequested(ReworkRequested { reason: reason.clone() })])
+            }
+            Command::Sign { note } => {
+                rules::running(self, "SIGN")?;
+                rules::approval_is(self, "APPROVED", |approval| matches!(approval, Approval::Approved(_)))?;
+                Ok(vec![Event::Signed(Signed { note: note.clone() })])
+            }
+            Command::Issue { number } => {
+                rules::running(self, "ISSUE")?;
+                rules::approval_is(self, "SIGNED", |approval| matches!(approval, Approval::Signed(_)))?;
+                Ok(vec![Event::Issued(Issued { number: number.clone() })])
+            }
+            Command::Pause { reason, note, until } => {
+                rules::running(self, "PAUSE")?;
+                let (reason, note, until) = (*reason, note.clone(), *until);
+                Ok(vec![Event::Paused(Paused { reason, note, until })])
+            }
+            Command::Resume { note, rules: law } => {
+                let (clock, since) = rules::paused(self, "RESUME", false)?;
+                let clock = rules::after_the_pause(clock, since, at, law)?;
+                Ok(vec![Event::Resumed(Resumed { clock, note: note.clone() })])
+            }
+            Command::RequestObligation(request) => self.request_obligation(request),
+            Command::RecordPayment(payment) => self.record_payment(at, payment),
+            Command::Waive { obligation, reason, rules: law } => {
+                rules::something_is_due(self, *obligation)?;
+                let (obligation, reason) = (*obligation, reason.clone());
+                let waived = Event::ObligationWaived(ObligationWaived { obligation, reason });
+                self.with_the_clock_running_once_settled(at, waived, law)
+            }
+            Command::Refund { order, reason } => {
+                rules::order_can_be_refunded(self, order)?;
+                let (order, reason) = (order.clone(), reason.clone());
+                Ok(vec![Event::PaymentRefunded(PaymentRefunded { order, reason })])
+            }
+            Command::Extend(extend) => {
+                let clock = rules::running(self, "EXTEND")?;
+                rules::extension(self, clock, at, extend)?;
+                Ok(vec![Event::Extended(Extended {
+                    reason: extend.reason.clone(),
+                    due_at: extend.due_at,
+                    signed_by: extend.signed_by.clone(),
+                })])
+            }
+            Command::Stop { reason } => {
+                rules::not_decided(self)?;
+                Ok(vec![Event::Stopped(Stopped { reason: reason.clone() })])
+            }
+            Command::Notify { about, by, .. } if self.notices.contains(&(*about, *by)) => Ok(Vec::new()),
+            Command::Notify { about, by, note } => Ok(vec![Event::ApplicantNotified(ApplicantNotified {
+                about: *about,
+                by: *by,
+                note: note.clone(),
+            })]),
+            Command::Correct { reason } => {
+                let what = rules::mistake(self)?;
+                Ok(vec![Event::Corrected(Corrected { what, reason: reason.clone() })])
             }
             Command::Withdraw { reason } => {
                 rules::not_ended(self, "WITHDRAW")?;
                 Ok(vec![Event::Withdrawn(Withdrawn { reason: reason.clone() })])
             }
         }
+    }
+
+    fn request_obligation(&self, request: &RequestObligation) -> Result<Vec<Event>, Rejection> {
+        rules::may_ask_for_money(self, request.stops_clock)?;
+        rules::obligation_is_new(self, request)?;
+        let requested = Event::ObligationRequested(ObligationRequested {
+            obligation: self.finance.next_number(),
+            kind: request.kind,
+            amount_vnd: request.amount_vnd,
+            note: request.note.clone(),
+            pay_by: request.pay_by,
+        });
+        let paused = || {
+            let reason = PauseReason::FinancialObligation;
+            Event::Paused(Paused { reason, note: None, until: request.pay_by })
+        };
+        Ok(std::iter::once(requested).chain(request.stops_clock.then(paused)).collect())
+    }
+
+    fn record_payment(&self, at: Instant, payment: &RecordPayment) -> Result<Vec<Event>, Rejection> {
+        if !rules::order_is_new(self, payment)? {
+            return Ok(Vec::new());
+        }
+        let recorded = Event::PaymentRecorded(PaymentRecorded {
+            obligation: payment.obligation,
+            order: payment.order.clone(),
+            amount_vnd: payment.amount_vnd,
+            method: payment.method,
+        });
+        self.with_the_clock_running_once_settled(at, recorded, &payment.rules)
+    }
+
+    /// A clock that stands still for money runs again with the act that settles the last of it: nobody has to think of
+    /// it, and no day is lost.
+    fn with_the_clock_running_once_settled(
+        &self,
+        at: Instant,
+        event: Event,
+        law: &WorkingTime,
+    ) -> Result<Vec<Event>, Rejection> {
+        let mut finance = self.finance.clone();
+        finance.evolve(&event);
+        let mut events = vec![event];
+        if let Phase::Paused { clock, since, reason: Pause::Other(PauseReason::FinancialObligation) } =
+            &self.phase
+            && finance.outstanding_vnd() == 0
+        {
+            let clock = rules::after_the_pause(clock, *since, at, law)?;
+            events.push(Event::Resumed(Resumed { clock, note: None }));
+        }
+        Ok(events)
     }
 
     fn complete_step(&self, at: Instant, complete: &CompleteStep) -> Result<Vec<Event>, Rejection> {

@@ -24,11 +24,12 @@ pub use histories::*;
 
 use crate::access::{ActingAs, Function, Principal, Scope};
 use crate::calendar::Calendar;
-use crate::codes::{AgencyCode, DossierCode, PaperCode, ProcedureCode, StepCode, UnitCode};
+use crate::codes::{AgencyCode, DossierCode, OrderCode, PaperCode, ProcedureCode, StepCode, UnitCode};
 use crate::decider::{Decider, StoredEvent, fold};
 use crate::dossier::{
     Agencies, Answer, Applicant, ApplicantKind, Appointment, Channel, CodeRule, Command, CompleteStep,
-    Holder, ImportedFrom, Outcome, ProcedureRef, Receive, Register, ReturnMethod, Submit, Submitted,
+    Extend, Holder, ImportedFrom, Notice, NoticeChannel, ObligationKind, Outcome, PauseReason, PaymentMethod,
+    ProcedureRef, Receive, RecordPayment, Register, RequestObligation, ReturnMethod, Submit, Submitted,
     SupplementRequest, WorkingTime,
 };
 use crate::identity::{AgencyId, CommandId, DossierId, KeyId, PrincipalId, ProcedureId};
@@ -233,6 +234,7 @@ pub fn submitted(number: u32, at: Instant) -> Submitted {
         subject: Some(open("Xin cấp phép xây nhà ở ba tầng")),
         form: Some(open(r#"{"dienTich":"80"}"#)),
         papers: vec![paper("DON_DE_NGHI"), paper("BAN_VE")],
+        answer_by: None,
         imported: None,
     }
 }
@@ -260,7 +262,7 @@ pub fn desk_of(assignee: PrincipalId) -> Holder {
 }
 
 pub fn submit(submitted: Submitted) -> Command {
-    Command::Submit(Submit { submitted })
+    Command::Submit(Submit { submitted, answer_within: None })
 }
 
 pub fn register(submitted: Submitted, receive: Receive) -> Command {
@@ -296,7 +298,7 @@ pub fn request_intake_supplement() -> Command {
 }
 
 pub fn supply_intake_supplement() -> Command {
-    Command::SupplyIntakeSupplement { supply: missing_papers_brought() }
+    Command::SupplyIntakeSupplement { supply: missing_papers_brought(), answer_within: None }
 }
 
 pub fn refuse() -> Command {
@@ -329,6 +331,106 @@ pub fn finish_processing() -> Command {
 
 pub fn return_result() -> Command {
     Command::ReturnResult { method: ReturnMethod::Counter, note: None }
+}
+
+pub fn send(to: AgencyId) -> Command {
+    Command::Send { to, note: None }
+}
+
+pub fn accept(holder: Holder) -> Command {
+    Command::Accept { holder }
+}
+
+pub fn send_back() -> Command {
+    Command::SendBack { reason: open("Không đúng thẩm quyền") }
+}
+
+pub fn recall() -> Command {
+    Command::Recall { reason: None }
+}
+
+pub fn pause(reason: PauseReason) -> Command {
+    Command::Pause { reason, note: None, until: None }
+}
+
+pub fn resume() -> Command {
+    Command::Resume { note: None, rules: law() }
+}
+
+pub fn propose(outcome: Outcome) -> Command {
+    Command::Propose { outcome, note: None }
+}
+
+pub fn approve() -> Command {
+    Command::Approve { note: None }
+}
+
+pub fn request_rework() -> Command {
+    Command::RequestRework { reason: open("Chưa đủ căn cứ") }
+}
+
+pub fn sign() -> Command {
+    Command::Sign { note: None }
+}
+
+pub fn issue() -> Command {
+    Command::Issue { number: open("123/GPXD") }
+}
+
+pub fn request_opinion(from: AgencyId) -> Command {
+    Command::RequestOpinion { from, question: open("Có phù hợp quy hoạch không?"), answer_by: None }
+}
+
+pub fn give_opinion(opinion: u32) -> Command {
+    Command::GiveOpinion { opinion, answer: open("Phù hợp") }
+}
+
+pub fn ask_for_money(kind: ObligationKind, amount_vnd: u64, stops_clock: bool) -> Command {
+    Command::RequestObligation(RequestObligation { kind, amount_vnd, note: None, pay_by: None, stops_clock })
+}
+
+pub fn pay(obligation: u32, order: &str, amount_vnd: u64) -> Command {
+    Command::RecordPayment(RecordPayment {
+        obligation,
+        order: order_code(order),
+        amount_vnd,
+        method: PaymentMethod::NationalGateway,
+        rules: law(),
+    })
+}
+
+pub fn order_code(order: &str) -> OrderCode {
+    must(OrderCode::parse(order))
+}
+
+pub fn waive(obligation: u32) -> Command {
+    Command::Waive { obligation, reason: open("Hộ nghèo"), rules: law() }
+}
+
+pub fn refund(order: &str) -> Command {
+    Command::Refund { order: order_code(order), reason: open("Nộp hai lần") }
+}
+
+/// With the default of one extension.
+pub fn extend(due_at: Instant) -> Command {
+    Command::Extend(Extend {
+        reason: open("Phải xác minh thêm"),
+        due_at,
+        signed_by: open("MẪU Lê Văn Chủ tịch"),
+        extensions_max: 1,
+    })
+}
+
+pub fn stop() -> Command {
+    Command::Stop { reason: open("Chủ hồ sơ đề nghị dừng") }
+}
+
+pub fn notify(about: Notice) -> Command {
+    Command::Notify { about, by: NoticeChannel::Sms, note: None }
+}
+
+pub fn correct() -> Command {
+    Command::Correct { reason: open("Bấm nhầm hồ sơ") }
 }
 
 pub fn withdraw() -> Command {

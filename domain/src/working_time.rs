@@ -95,6 +95,27 @@ pub enum LateReceipt {
     SameDay,
 }
 
+/// What a pause does to the due instant. All three are in the field (DOMAIN 1.5), so it is a policy of the procedure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Resume {
+    /// R1: the due instant moves by the time of the pause. The default.
+    #[default]
+    #[serde(rename = "shift")]
+    Shift,
+    /// R3: the whole term runs again from the resumption ("tính lại từ đầu sau khi nhận đủ hồ sơ").
+    #[serde(rename = "restart")]
+    Restart,
+    /// R4: the promised instant stays; only what on time is measured by moves.
+    #[serde(rename = "statistics_only")]
+    StatisticsOnly,
+}
+
+impl Resume {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What an agency or a procedure may choose. The default fits a procedure that says nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
@@ -103,6 +124,9 @@ pub struct DuePolicy {
     pub day_term_due: DayTermDue,
     /// For all terms that are counted.
     pub late_receipt: LateReceipt,
+    /// After a pause.
+    #[serde(skip_serializing_if = "Resume::is_default")]
+    pub resume: Resume,
 }
 
 /// A due instant and the way to it.

@@ -121,6 +121,9 @@ fn what_is_optional_may_be_absent() {
             "due_policy":{{}},"holder":{{"agency":"{key}"}}}}"#
     );
     let forwarded = format!(r#"{{"to":{{"agency":"{key}"}}}}"#);
+    let sent = format!(r#"{{"to":"{key}"}}"#);
+    let accepted = format!(r#"{{"holder":{{"agency":"{key}"}}}}"#);
+    let opinion_requested = format!(r#"{{"opinion":1,"from":"{key}","question":"sealed.1"}}"#);
     let least = [
         ("dossier.submitted.v1", submitted.as_str()),
         ("dossier.intake_supplement_requested.v1", r#"{"reason":"sealed.1"}"#),
@@ -134,6 +137,30 @@ fn what_is_optional_may_be_absent() {
         ("dossier.processing_finished.v1", r#"{"outcome":"declined"}"#),
         ("dossier.result_returned.v1", r#"{"method":"online"}"#),
         ("dossier.withdrawn.v1", "{}"),
+        ("dossier.paused.v1", r#"{"reason":"suspension"}"#),
+        ("dossier.resumed.v1", r#"{"calendar":"vn-2017-2027.1+2cc20c7e4536689b"}"#),
+        ("dossier.sent.v1", sent.as_str()),
+        ("dossier.accepted.v1", accepted.as_str()),
+        ("dossier.sent_back.v1", r#"{"reason":"sealed.1"}"#),
+        ("dossier.recalled.v1", r#"{}"#),
+        ("dossier.opinion_requested.v1", opinion_requested.as_str()),
+        ("dossier.opinion_given.v1", r#"{"opinion":1,"answer":"sealed.1"}"#),
+        ("dossier.proposed.v1", r#"{"outcome":"declined"}"#),
+        ("dossier.approved.v1", r#"{}"#),
+        ("dossier.rework_requested.v1", r#"{"reason":"sealed.1"}"#),
+        ("dossier.signed.v1", r#"{}"#),
+        ("dossier.issued.v1", r#"{"number":"sealed.1"}"#),
+        ("dossier.obligation_requested.v1", r#"{"obligation":1,"kind":"fee","amount_vnd":1}"#),
+        ("dossier.payment_recorded.v1", r#"{"obligation":1,"order":"1","amount_vnd":1,"method":"cash"}"#),
+        ("dossier.obligation_waived.v1", r#"{"obligation":1,"reason":"sealed.1"}"#),
+        ("dossier.payment_refunded.v1", r#"{"order":"1","reason":"sealed.1"}"#),
+        (
+            "dossier.extended.v1",
+            r#"{"reason":"sealed.1","due_at":"2019-09-02T10:00:00Z","signed_by":"sealed.1"}"#,
+        ),
+        ("dossier.stopped.v1", r#"{"reason":"sealed.1"}"#),
+        ("dossier.applicant_notified.v1", r#"{"about":"stopped","by":"letter"}"#),
+        ("dossier.corrected.v1", r#"{"what":"refused","reason":"sealed.1"}"#),
         (
             "procedure.drafted.v1",
             r#"{"code":"DT01","definition":{"name":"","term":"set_at_receipt","steps":[]}}"#,

@@ -16,24 +16,27 @@ const FIGURES: &str = "
            CAST(SUM(received_post) AS BIGINT) AS received_post,
            CAST(SUM(refused) AS BIGINT) AS refused,
            CAST(SUM(withdrawn) AS BIGINT) AS withdrawn,
+           CAST(SUM(stopped) AS BIGINT) AS stopped,
            CAST(SUM(ended_early) AS BIGINT) AS early,
            CAST(SUM(ended_on_time) AS BIGINT) AS on_time,
            CAST(SUM(ended_late) AS BIGINT) AS late,
            CAST(SUM(not_due) AS BIGINT) AS not_due,
            CAST(SUM(overdue) AS BIGINT) AS overdue,
            CAST(SUM(paused) AS BIGINT) AS paused
-    FROM (SELECT agency_id, received - withdrawn - ended_early - ended_on_time - ended_late AS carried_over,
+    FROM (SELECT agency_id, received - withdrawn - stopped - ended_early - ended_on_time - ended_late
+                     AS carried_over,
                  0 AS received, 0 AS received_online, 0 AS received_post, 0 AS refused, 0 AS withdrawn,
+                 0 AS stopped,
                  0 AS ended_early, 0 AS ended_on_time, 0 AS ended_late, 0 AS not_due, 0 AS overdue, 0 AS paused
           FROM agency_month WHERE month < $1
           UNION ALL
-          SELECT agency_id, 0, received, received_online, received_post, refused, withdrawn,
+          SELECT agency_id, 0, received, received_online, received_post, refused, withdrawn, stopped,
                  ended_early, ended_on_time, ended_late, 0, 0, 0
           FROM agency_month WHERE month BETWEEN $1 AND $2
           UNION ALL
-          SELECT competent_agency, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                 CASE WHEN state = 'RUNNING' AND (due_at IS NULL OR due_at >= $5) THEN 1 ELSE 0 END,
-                 CASE WHEN state = 'RUNNING' AND due_at < $5 THEN 1 ELSE 0 END,
+          SELECT competent_agency, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                 CASE WHEN state = 'RUNNING' AND (legal_due_at IS NULL OR legal_due_at >= $5) THEN 1 ELSE 0 END,
+                 CASE WHEN state = 'RUNNING' AND legal_due_at < $5 THEN 1 ELSE 0 END,
                  CASE WHEN state = 'PAUSED' THEN 1 ELSE 0 END
           FROM deadline_board
           WHERE state IN ('RUNNING', 'PAUSED') AND from_at <= $5 AND $5 < until_at) AS figures
@@ -52,6 +55,7 @@ pub struct AgencyProgress {
     pub received_post: i64,
     pub refused: i64,
     pub withdrawn: i64,
+    pub stopped: i64,
     pub early: i64,
     pub on_time: i64,
     pub late: i64,

@@ -1,7 +1,8 @@
 //! Deadline board: what the clock of each dossier was like, from when until when. One row per dossier is valid at any
-//! instant after receipt, so the board as of any instant is one query. Overdue is never stored: it is asked.
+//! instant, so the board as of any instant is one query. Overdue is never stored: it is asked. A correction empties the
+//! interval of the mistake and opens the one before it again: as of then, it never was.
 
-use domain::dossier::Event as Dossier;
+use domain::dossier::{Correctable, Event as Dossier, Resumption};
 use domain::recorded::{Event, Recorded};
 use infrastructure::db::Database;
 use infrastructure::event_store::micros;
@@ -22,37 +23,59 @@ pub struct DeadlineBoard {
     pub from_at: i64,
     pub until_at: i64,
     pub state: State,
+    /// What is promised.
     pub due_at: Option<i64>,
+    /// What the law measures by.
+    pub legal_due_at: Option<i64>,
+    /// Until when somebody is waited for: the office with an answer to a submission, else the applicant.
+    pub wait_until: Option<i64>,
     pub competent_agency: Uuid,
     pub holder_agency: Uuid,
     pub receiving_agency: Uuid,
 }
 
-/// `Submitted` rows are there before receipt, to carry the agencies; they never show on the board.
+/// What the clock does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
+    /// The office has to say whether it takes it.
     Submitted,
+    /// The applicant is waited for before receipt.
+    Awaiting,
+    Refused,
     Running,
     Paused,
     Ended,
+    Stopped,
     Withdrawn,
 }
 
 impl State {
+    const ALL: [Self; 8] = [
+        Self::Submitted,
+        Self::Awaiting,
+        Self::Refused,
+        Self::Running,
+        Self::Paused,
+        Self::Ended,
+        Self::Stopped,
+        Self::Withdrawn,
+    ];
+
     fn name(self) -> &'static str {
         match self {
             Self::Submitted => "SUBMITTED",
+            Self::Awaiting => "AWAITING",
+            Self::Refused => "REFUSED",
             Self::Running => "RUNNING",
             Self::Paused => "PAUSED",
             Self::Ended => "ENDED",
+            Self::Stopped => "STOPPED",
             Self::Withdrawn => "WITHDRAWN",
         }
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        [Self::Submitted, Self::Running, Self::Paused, Self::Ended, Self::Withdrawn]
-            .into_iter()
-            .find(|state| state.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 
@@ -60,27 +83,52 @@ impl DeadlineBoard {
     /// The row after this one, from an event on.
     fn next(&self, recorded: &Recorded) -> Option<Self> {
         let Event::Dossier(event) = &recorded.event else { return None };
+        let state = |state, wait_until: Option<domain::time::Instant>| Self {
+            state,
+            wait_until: wait_until.map(micros),
+            ..self.clone()
+        };
         let next = match event {
-            Dossier::Submitted(_)
-            | Dossier::IntakeSupplementRequested(_)
-            | Dossier::IntakeSupplementReceived(_)
-            | Dossier::Refused(_)
-            | Dossier::StepCompleted(_)
-            | Dossier::ResultReturned(_) => return None,
-            Dossier::Received(received) => Self {
-                state: State::Running,
-                due_at: received.due_at.map(micros),
-                holder_agency: received.holder.agency.0,
-                ..self.clone()
-            },
-            Dossier::Forwarded(forwarded) if forwarded.to.agency.0 == self.holder_agency => return None,
-            Dossier::Forwarded(forwarded) => Self { holder_agency: forwarded.to.agency.0, ..self.clone() },
-            Dossier::SupplementRequested(_) => Self { state: State::Paused, ..self.clone() },
-            Dossier::SupplementReceived(received) => {
-                Self { state: State::Running, due_at: received.due_at.map(micros), ..self.clone() }
+            Dossier::IntakeSupplementRequested(requested) => {
+                state(State::Awaiting, requested.request.answer_by)
             }
-            Dossier::ProcessingFinished(_) => Self { state: State::Ended, ..self.clone() },
-            Dossier::Withdrawn(_) => Self { state: State::Withdrawn, ..self.clone() },
+            Dossier::IntakeSupplementReceived(received) => state(State::Submitted, received.answer_by),
+            Dossier::Refused(_) => state(State::Refused, None),
+            Dossier::Received(received) => Self {
+                due_at: received.due_at.map(micros),
+                legal_due_at: received.due_at.map(micros),
+                holder_agency: received.holder.agency.0,
+                ..state(State::Running, None)
+            },
+            Dossier::Forwarded(forwarded) => self.held_by(forwarded.to.agency.0)?,
+            Dossier::Accepted(accepted) => self.held_by(accepted.holder.agency.0)?,
+            Dossier::SupplementRequested(requested) => state(State::Paused, requested.request.answer_by),
+            Dossier::Paused(paused) => state(State::Paused, paused.until),
+            Dossier::SupplementReceived(received) => state(State::Running, None).running(&received.clock),
+            Dossier::Resumed(resumed) => state(State::Running, None).running(&resumed.clock),
+            Dossier::Extended(extended) => Self { due_at: Some(micros(extended.due_at)), ..self.clone() },
+            Dossier::ProcessingFinished(_) => state(State::Ended, None),
+            Dossier::Stopped(_) => state(State::Stopped, None),
+            Dossier::Withdrawn(_) => state(State::Withdrawn, None),
+            Dossier::Submitted(_)
+            | Dossier::StepCompleted(_)
+            | Dossier::ResultReturned(_)
+            | Dossier::Sent(_)
+            | Dossier::SentBack(_)
+            | Dossier::Recalled(_)
+            | Dossier::OpinionRequested(_)
+            | Dossier::OpinionGiven(_)
+            | Dossier::Proposed(_)
+            | Dossier::Approved(_)
+            | Dossier::ReworkRequested(_)
+            | Dossier::Signed(_)
+            | Dossier::Issued(_)
+            | Dossier::ObligationRequested(_)
+            | Dossier::PaymentRecorded(_)
+            | Dossier::ObligationWaived(_)
+            | Dossier::PaymentRefunded(_)
+            | Dossier::ApplicantNotified(_)
+            | Dossier::Corrected(_) => return None,
         };
         Some(Self {
             from_version: recorded.version.0,
@@ -89,10 +137,48 @@ impl DeadlineBoard {
             ..next
         })
     }
+
+    fn held_by(&self, agency: Uuid) -> Option<Self> {
+        (agency != self.holder_agency).then(|| Self { holder_agency: agency, ..self.clone() })
+    }
+
+    fn running(self, clock: &Resumption) -> Self {
+        Self {
+            due_at: clock.due_at.map(micros),
+            legal_due_at: clock.legal_due_at.or(clock.due_at).map(micros),
+            ..self
+        }
+    }
+}
+
+/// Whether taking this back changes what the clock did.
+fn moved_the_clock(what: Correctable) -> bool {
+    match what {
+        Correctable::Refused
+        | Correctable::ProcessingFinished
+        | Correctable::Stopped
+        | Correctable::Withdrawn => true,
+        Correctable::StepCompleted | Correctable::ResultReturned => false,
+    }
+}
+
+/// The rows as if the current one had never begun.
+fn take_back(rows: &mut [DeadlineBoard]) {
+    rows.sort_by_key(|row| row.from_version);
+    let Some(current) = rows.iter().position(|row| row.until_at == FOR_EVER) else { return };
+    let from_at = rows[current].from_at;
+    // Rows that were taken back before are empty already.
+    let before =
+        rows[..current].iter().rposition(|row| row.until_at == from_at && row.from_at != row.until_at);
+    let before = before.or_else(|| rows[..current].iter().rposition(|row| row.until_at == from_at));
+    if let Some(before) = before {
+        rows[current].until_at = from_at;
+        rows[before].until_at = FOR_EVER;
+    }
 }
 
 impl ReadModel for DeadlineBoard {
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const TABLE: Table = Table {
         name: "deadline_board",
         key: &[uuid("dossier_id"), int("from_version")],
@@ -101,6 +187,8 @@ impl ReadModel for DeadlineBoard {
             int("until_at"),
             text("state"),
             int("due_at"),
+            int("legal_due_at"),
+            int("wait_until"),
             uuid("competent_agency"),
             uuid("holder_agency"),
             uuid("receiving_agency"),
@@ -108,29 +196,22 @@ impl ReadModel for DeadlineBoard {
     };
 
     fn partition(recorded: &Recorded) -> Option<Uuid> {
-        let Event::Dossier(event) = &recorded.event else { return None };
-        match event {
-            Dossier::Submitted(_)
-            | Dossier::Received(_)
-            | Dossier::Forwarded(_)
-            | Dossier::SupplementRequested(_)
-            | Dossier::SupplementReceived(_)
-            | Dossier::ProcessingFinished(_)
-            | Dossier::Withdrawn(_) => stream_id(&recorded.stream, "dossier"),
-            Dossier::IntakeSupplementRequested(_)
-            | Dossier::IntakeSupplementReceived(_)
-            | Dossier::Refused(_)
-            | Dossier::StepCompleted(_)
-            | Dossier::ResultReturned(_) => None,
+        match &recorded.event {
+            Event::Dossier(_) => stream_id(&recorded.stream, "dossier"),
+            Event::Code(_) | Event::Procedure(_) | Event::Agency(_) => None,
         }
     }
 
     fn fold(rows: &mut Vec<Self>, recorded: &Recorded) -> Result<(), FoldError> {
         let Event::Dossier(event) = &recorded.event else { return Ok(()) };
-        if let Some(current) = rows.iter_mut().max_by_key(|row| row.from_version) {
+        if let Some(current) = rows.iter_mut().find(|row| row.until_at == FOR_EVER) {
             if let Some(next) = current.next(recorded) {
                 current.until_at = next.from_at;
                 rows.push(next);
+            } else if let Dossier::Corrected(corrected) = event
+                && moved_the_clock(corrected.what)
+            {
+                take_back(rows);
             }
             return Ok(());
         }
@@ -144,6 +225,8 @@ impl ReadModel for DeadlineBoard {
             until_at: FOR_EVER,
             state: State::Submitted,
             due_at: None,
+            legal_due_at: None,
+            wait_until: submitted.answer_by.map(micros),
             competent_agency: submitted.agencies.competent.0,
             holder_agency: submitted.agencies.receiving.0,
             receiving_agency: submitted.agencies.receiving.0,
@@ -159,6 +242,8 @@ impl ReadModel for DeadlineBoard {
             self.until_at.into(),
             self.state.name().into(),
             self.due_at.into(),
+            self.legal_due_at.into(),
+            self.wait_until.into(),
             self.competent_agency.into(),
             self.holder_agency.into(),
             self.receiving_agency.into(),
@@ -173,6 +258,8 @@ impl ReadModel for DeadlineBoard {
             until_at: cells.int()?,
             state: State::from_name(&cells.text()?).ok_or(WrongCell)?,
             due_at: cells.int_or_null()?,
+            legal_due_at: cells.int_or_null()?,
+            wait_until: cells.int_or_null()?,
             competent_agency: cells.uuid()?,
             holder_agency: cells.uuid()?,
             receiving_agency: cells.uuid()?,
@@ -192,29 +279,51 @@ const COUNTS: &str = "
            COUNT(CASE WHEN state = 'RUNNING' AND (due_at IS NULL OR (due_at >= $2 AND due_at >= $3)) THEN 1 END)
                AS on_time,
            COUNT(CASE WHEN state = 'PAUSED' THEN 1 END) AS paused,
-           COUNT(CASE WHEN state = 'ENDED' AND (due_at IS NULL OR from_at <= due_at) THEN 1 END) AS ended_on_time,
-           COUNT(CASE WHEN state = 'ENDED' AND due_at < from_at THEN 1 END) AS ended_late
+           COUNT(CASE WHEN state = 'ENDED' AND (legal_due_at IS NULL OR from_at <= legal_due_at) THEN 1 END)
+               AS ended_on_time,
+           COUNT(CASE WHEN state = 'ENDED' AND legal_due_at < from_at THEN 1 END) AS ended_late,
+           COUNT(CASE WHEN state = 'SUBMITTED' THEN 1 END) AS intake_waiting,
+           COUNT(CASE WHEN state = 'SUBMITTED' AND wait_until < $1 THEN 1 END) AS intake_overdue,
+           COUNT(CASE WHEN state IN ('AWAITING', 'PAUSED') AND wait_until < $1 THEN 1 END) AS unanswered
     FROM deadline_board AS board
-    WHERE state IN ('RUNNING', 'PAUSED', 'ENDED') AND from_at <= $1 AND $1 < until_at
+    WHERE state IN ('SUBMITTED', 'AWAITING', 'RUNNING', 'PAUSED', 'ENDED') AND from_at <= $1 AND $1 < until_at
       AND (CAST($4 AS UUID) IS NULL OR $4 IN (competent_agency, receiving_agency) OR ($4 = holder_agency AND EXISTS (
           SELECT 1 FROM deadline_board AS latest WHERE latest.dossier_id = board.dossier_id
              AND latest.until_at = 9223372036854775807 AND latest.holder_agency = $4)))
       AND (CAST($5 AS UUID) IS NULL OR $5 IN (competent_agency, holder_agency))";
 
-// $1 as of; $2, $3 due from (inclusive) and before; $4 state; $5 scope; $6 agency; $7, $8 after (due, id); $9 limit.
+// $1 as of; $2, $3 due from (inclusive) and before; $4, $10 states; $5 scope; $6 agency; $7, $8 after (due, id); $9 limit.
 // Without an appointment the due instant is the end of time.
-const ITEMS: &str = "
-    SELECT dossier_id, due_at, from_at FROM deadline_board AS board
-    WHERE state = $4 AND from_at <= $1 AND $1 < until_at
-      AND COALESCE(due_at, 9223372036854775807) >= $2 AND COALESCE(due_at, 9223372036854775806) < $3
-      AND (CAST($5 AS UUID) IS NULL OR $5 IN (competent_agency, receiving_agency) OR ($5 = holder_agency AND EXISTS (
-          SELECT 1 FROM deadline_board AS latest WHERE latest.dossier_id = board.dossier_id
-             AND latest.until_at = 9223372036854775807 AND latest.holder_agency = $5)))
-      AND (CAST($6 AS UUID) IS NULL OR $6 IN (competent_agency, holder_agency))
-      AND (COALESCE(due_at, 9223372036854775807), dossier_id) > ($7, $8)
-    ORDER BY COALESCE(due_at, 9223372036854775807), dossier_id LIMIT $9";
+macro_rules! items {
+    ($due:literal) => {
+        concat!(
+            "SELECT dossier_id, ",
+            $due,
+            " AS due_at, from_at FROM deadline_board AS board
+             WHERE state IN ($4, $10) AND from_at <= $1 AND $1 < until_at
+               AND COALESCE(",
+            $due,
+            ", 9223372036854775807) >= $2 AND COALESCE(",
+            $due,
+            ", 9223372036854775806) < $3
+               AND (CAST($5 AS UUID) IS NULL OR $5 IN (competent_agency, receiving_agency)
+                    OR ($5 = holder_agency AND EXISTS (
+                        SELECT 1 FROM deadline_board AS latest WHERE latest.dossier_id = board.dossier_id
+                           AND latest.until_at = 9223372036854775807 AND latest.holder_agency = $5)))
+               AND (CAST($6 AS UUID) IS NULL OR $6 IN (competent_agency, holder_agency))
+               AND (COALESCE(",
+            $due,
+            ", 9223372036854775807), dossier_id) > ($7, $8)
+             ORDER BY COALESCE(",
+            $due,
+            ", 9223372036854775807), dossier_id LIMIT $9"
+        )
+    };
+}
+const ITEMS: &str = items!("due_at");
+const WAITING_ITEMS: &str = items!("wait_until");
 
-pub(crate) const SQL: &[&str] = &[COUNTS, ITEMS];
+pub(crate) const SQL: &[&str] = &[COUNTS, ITEMS, WAITING_ITEMS];
 
 /// The instants a board is asked with, as microseconds.
 #[derive(Clone, Copy, Debug)]
@@ -234,6 +343,12 @@ pub struct Counts {
     pub paused: i64,
     pub ended_on_time: i64,
     pub ended_late: i64,
+    /// Online submissions that the office has not answered yet.
+    pub intake_waiting: i64,
+    /// Of these, beyond the working hours it has for it.
+    pub intake_overdue: i64,
+    /// The applicant has not brought in time what is waited for: to be reminded, and then for an officer to decide.
+    pub unanswered: i64,
 }
 
 /// What can be listed of a board.
@@ -244,6 +359,9 @@ pub enum Class {
     DueSoon,
     OnTime,
     Paused,
+    IntakeWaiting,
+    IntakeOverdue,
+    Unanswered,
 }
 
 /// A dossier on the board.
@@ -277,15 +395,18 @@ pub async fn items(
 ) -> sqlx::Result<Vec<Item>> {
     let today = as_of.day_end.max(as_of.at);
     let soon = as_of.soon_end.max(today);
-    let (state, from, before) = match class {
-        Class::Overdue => (State::Running, i64::MIN, as_of.at),
-        Class::DueToday => (State::Running, as_of.at, today),
-        Class::DueSoon => (State::Running, today, soon),
-        Class::OnTime => (State::Running, soon, FOR_EVER),
-        Class::Paused => (State::Paused, i64::MIN, FOR_EVER),
+    let (sql, states, from, before) = match class {
+        Class::Overdue => (ITEMS, [State::Running; 2], i64::MIN, as_of.at),
+        Class::DueToday => (ITEMS, [State::Running; 2], as_of.at, today),
+        Class::DueSoon => (ITEMS, [State::Running; 2], today, soon),
+        Class::OnTime => (ITEMS, [State::Running; 2], soon, FOR_EVER),
+        Class::Paused => (ITEMS, [State::Paused; 2], i64::MIN, FOR_EVER),
+        Class::IntakeWaiting => (WAITING_ITEMS, [State::Submitted; 2], i64::MIN, FOR_EVER),
+        Class::IntakeOverdue => (WAITING_ITEMS, [State::Submitted; 2], i64::MIN, as_of.at),
+        Class::Unanswered => (WAITING_ITEMS, [State::Awaiting, State::Paused], i64::MIN, as_of.at),
     };
-    on_db!(&database.readers, pool => sqlx::query_as(ITEMS)
-        .bind(as_of.at).bind(from).bind(before).bind(state.name()).bind(scope).bind(agency)
-        .bind(after.0).bind(after.1).bind(limit)
+    on_db!(&database.readers, pool => sqlx::query_as(sql)
+        .bind(as_of.at).bind(from).bind(before).bind(states[0].name()).bind(scope).bind(agency)
+        .bind(after.0).bind(after.1).bind(limit).bind(states[1].name())
         .fetch_all(pool).await)
 }

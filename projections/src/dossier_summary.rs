@@ -1,7 +1,10 @@
 //! Dossier summary: one row per dossier, for lists and the head of the detail page; and the counters per agency and
 //! month that its rows feed. Private values stay sealed here.
 
-use domain::dossier::{self, Channel, Event as Dossier, Outcome, Stage};
+use domain::dossier::{
+    self, Channel, Correctable, Event as Dossier, Finance, FinancialState, Measure, Notice, Outcome, Stage,
+    Timeliness,
+};
 use domain::recorded::{Event, Recorded};
 use domain::time::{Instant, local_date};
 use infrastructure::db::Database;
@@ -16,7 +19,11 @@ use crate::table::{Cell, Cells, Table, WrongCell, int, text, uuid};
 pub struct DossierSummary {
     pub dossier_id: Uuid,
     pub code: String,
-    pub stage: String,
+    #[sqlx(try_from = "String")]
+    pub stage: Stage,
+    /// Before the last event: where a correction leads back to.
+    #[sqlx(try_from = "String")]
+    pub stage_before: Stage,
     pub procedure_id: Uuid,
     pub procedure_version: i64,
     pub supporting_agency: Option<Uuid>,
@@ -25,6 +32,12 @@ pub struct DossierSummary {
     pub holder_agency: Option<Uuid>,
     pub holder_unit: Option<String>,
     pub assignee: Option<Uuid>,
+    /// Who had it before the last hand-over, as long as nothing else has happened: what a recall leads back to.
+    pub held_before: Option<String>,
+    /// Where it is on its way to.
+    pub transit_agency: Option<Uuid>,
+    /// Agencies whose opinion is waited for: `number:agency`, with a blank between.
+    pub consulted: Option<String>,
     pub channel: String,
     pub applicant_kind: String,
     /// A sealed token.
@@ -32,15 +45,30 @@ pub struct DossierSummary {
     /// A sealed token.
     pub subject: Option<String>,
     pub submitted_at: i64,
+    /// Until when the office has to say whether it takes it, or the applicant to bring what is missing or to pay.
+    pub answer_by: Option<i64>,
     pub received_at: Option<i64>,
     pub due_at_original: Option<i64>,
+    /// What the law measures by.
+    pub legal_due_at: Option<i64>,
+    /// What is promised now.
     pub due_at: Option<i64>,
+    /// Of the last pause; over, unless the stage says that it stands still.
     pub paused_since: Option<i64>,
+    pub supplements: i64,
+    pub extensions: i64,
+    pub approval: String,
     pub ended_at: Option<i64>,
     pub outcome: Option<String>,
     pub returned_at: Option<i64>,
     pub withdrawn_at: Option<i64>,
     pub refused_at: Option<i64>,
+    pub stopped_at: Option<i64>,
+    /// The applicant was told that the result is there.
+    pub announced: i64,
+    pub financial_state: String,
+    #[sqlx(try_from = "String")]
+    pub finance: FinanceText,
     pub import_source: Option<String>,
     /// Completed steps.
     pub activities: i64,
@@ -77,30 +105,32 @@ fn outcome_name(outcome: Outcome) -> &'static str {
     }
 }
 
+/// [`Finance`] as JSON; empty while nothing was asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FinanceText(pub Finance);
+
+impl TryFrom<String> for FinanceText {
+    type Error = serde_json::Error;
+
+    fn try_from(text: String) -> Result<Self, serde_json::Error> {
+        if text.is_empty() { Ok(Self::default()) } else { serde_json::from_str(&text).map(Self) }
+    }
+}
+
+impl FinanceText {
+    fn text(&self) -> String {
+        if self.0 == Finance::default() {
+            return String::new();
+        }
+        serde_json::to_string(&self.0).unwrap_or_default() // numbers, codes and names always serialise
+    }
+}
+
 /// `year * 12 + month - 1` of the local date.
 pub fn month_of(at: Instant) -> i64 {
     use chrono::Datelike;
     let date = local_date(at);
     i64::from(date.year()) * 12 + i64::from(date.month0())
-}
-
-/// Early: finished on an earlier day than the due day. On time: on the due day, at or before the due instant; also
-/// without an appointment. Late: after it. (DOMAIN 1.6; QĐ 766 knows only the last distinction.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timeliness {
-    Early,
-    OnTime,
-    Late,
-}
-
-impl Timeliness {
-    pub fn of(ended_at: Instant, due_at: Option<Instant>) -> Self {
-        match due_at {
-            Some(due_at) if due_at < ended_at => Self::Late,
-            Some(due_at) if local_date(ended_at) < local_date(due_at) => Self::Early,
-            Some(_) | None => Self::OnTime,
-        }
-    }
 }
 
 impl DossierSummary {
@@ -111,7 +141,8 @@ impl DossierSummary {
         Self {
             dossier_id,
             code: submitted.code.to_string(),
-            stage: Stage::Submitted.name().to_owned(),
+            stage: Stage::Submitted,
+            stage_before: Stage::Submitted,
             procedure_id: submitted.procedure.id.0,
             procedure_version: i64::from(submitted.procedure.version),
             supporting_agency: submitted.agencies.supporting.map(|agency| agency.0),
@@ -120,20 +151,32 @@ impl DossierSummary {
             holder_agency: None,
             holder_unit: None,
             assignee: None,
+            held_before: None,
+            transit_agency: None,
+            consulted: None,
             channel: channel_name(submitted.channel).to_owned(),
             applicant_kind: applicant_kind_name(submitted.applicant.kind).to_owned(),
             applicant_name: sealed(&submitted.applicant.name),
             subject: submitted.subject.as_ref().map(sealed),
             submitted_at: micros(recorded.occurred_at),
+            answer_by: submitted.answer_by.map(micros),
             received_at: None,
             due_at_original: None,
+            legal_due_at: None,
             due_at: None,
             paused_since: None,
+            supplements: 0,
+            extensions: 0,
+            approval: dossier::Approval::None.name().to_owned(),
             ended_at: None,
             outcome: None,
             returned_at: None,
             withdrawn_at: None,
             refused_at: None,
+            stopped_at: None,
+            announced: 0,
+            financial_state: FinancialState::None.name().to_owned(),
+            finance: FinanceText::default(),
             import_source: submitted.imported.as_ref().map(|imported| imported.source.clone()),
             activities: 0,
             anomalies: 0,
@@ -149,58 +192,134 @@ impl DossierSummary {
     }
 
     fn apply(&mut self, at: i64, event: &Dossier) {
-        let stage = match event {
-            Dossier::Submitted(_) => return,
-            Dossier::IntakeSupplementRequested(_) => Stage::AwaitingIntakeSupplement,
-            Dossier::IntakeSupplementReceived(_) => Stage::Submitted,
-            Dossier::Refused(_) => {
-                self.refused_at = Some(at);
-                Stage::Refused
+        let held_before = self.held_before.take();
+        match event {
+            Dossier::Submitted(_) => {}
+            Dossier::Sent(sent) => self.transit_agency = Some(sent.to.0),
+            Dossier::SentBack(_) => self.transit_agency = None,
+            Dossier::Recalled(_) => {
+                if self.transit_agency.take().is_none() {
+                    self.take_back(held_before.as_deref());
+                }
             }
+            Dossier::IntakeSupplementRequested(requested) => {
+                self.answer_by = requested.request.answer_by.map(micros);
+            }
+            Dossier::IntakeSupplementReceived(received) => self.answer_by = received.answer_by.map(micros),
+            Dossier::Refused(_) => self.refused_at = Some(at),
             Dossier::Received(received) => {
                 self.received_at = Some(at);
                 self.due_at_original = received.due_at.map(micros);
+                self.legal_due_at = self.due_at_original;
                 self.due_at = self.due_at_original;
                 self.hold(&received.holder);
-                Stage::Received
             }
             Dossier::Forwarded(forwarded) => {
+                let before = self.held_by();
                 self.hold(&forwarded.to);
-                Stage::InProgress
+                self.held_before = before;
+            }
+            Dossier::Accepted(accepted) => {
+                self.transit_agency = None;
+                self.hold(&accepted.holder);
             }
             Dossier::StepCompleted(completed) => {
                 self.activities += 1;
                 self.count(&completed.anomalies);
-                Stage::InProgress
             }
-            Dossier::SupplementRequested(_) => {
+            Dossier::OpinionRequested(requested) => {
+                let mut consulted = self.consulted.take().map(|text| text + " ").unwrap_or_default();
+                consulted += &format!("{}:{}", requested.opinion, requested.from.0);
+                self.consulted = Some(consulted);
+            }
+            Dossier::OpinionGiven(given) => {
+                let number = format!("{}:", given.opinion);
+                let still = |text: String| {
+                    let rest: Vec<_> = text.split(' ').filter(|asked| !asked.starts_with(&number)).collect();
+                    (!rest.is_empty()).then(|| rest.join(" "))
+                };
+                self.consulted = self.consulted.take().and_then(still);
+            }
+            Dossier::Proposed(proposed) => self.approve(dossier::Approval::Proposed(proposed.outcome)),
+            Dossier::Approved(_) => "APPROVED".clone_into(&mut self.approval),
+            Dossier::ReworkRequested(_) => self.approve(dossier::Approval::None),
+            Dossier::Signed(_) => "SIGNED".clone_into(&mut self.approval),
+            Dossier::Issued(_) => "ISSUED".clone_into(&mut self.approval),
+            Dossier::SupplementRequested(requested) => {
                 self.paused_since = Some(at);
-                Stage::AwaitingSupplement
+                self.supplements += 1;
+                self.answer_by = requested.request.answer_by.map(micros);
             }
-            Dossier::SupplementReceived(received) => {
-                self.paused_since = None;
-                self.due_at = received.due_at.map(micros);
-                Stage::InProgress
+            Dossier::Paused(paused) => {
+                self.paused_since = Some(at);
+                self.answer_by = paused.until.map(micros);
+            }
+            Dossier::SupplementReceived(received) => self.resume(&received.clock),
+            Dossier::Resumed(resumed) => self.resume(&resumed.clock),
+            Dossier::ObligationRequested(_)
+            | Dossier::PaymentRecorded(_)
+            | Dossier::ObligationWaived(_)
+            | Dossier::PaymentRefunded(_) => {
+                self.finance.0.evolve(event);
+                self.finance.0.state().name().clone_into(&mut self.financial_state);
+            }
+            Dossier::Extended(extended) => {
+                self.extensions += 1;
+                self.due_at = Some(micros(extended.due_at));
             }
             Dossier::ProcessingFinished(finished) => {
                 self.ended_at = Some(at);
                 self.outcome = Some(outcome_name(finished.outcome).to_owned());
                 self.count(&finished.anomalies);
-                Stage::Finished
             }
-            Dossier::ResultReturned(_) => {
-                self.returned_at = Some(at);
-                Stage::Returned
+            Dossier::ResultReturned(_) => self.returned_at = Some(at),
+            Dossier::Stopped(_) => self.stopped_at = Some(at),
+            Dossier::Withdrawn(_) => self.withdrawn_at = Some(at),
+            Dossier::ApplicantNotified(notified) => {
+                self.announced = self.announced.max(i64::from(notified.about == Notice::ResultReady));
             }
-            Dossier::Withdrawn(_) => {
-                self.withdrawn_at = Some(at);
-                self.paused_since = None;
-                Stage::Withdrawn
-            }
-        };
-        stage.name().clone_into(&mut self.stage);
+            Dossier::Corrected(corrected) => self.correct(corrected.what),
+        }
+        (self.stage_before, self.stage) = (self.stage, self.stage.after(self.stage_before, event));
     }
 
+    /// The holder as one text: `agency unit assignee`, a dash for what is not there.
+    fn held_by(&self) -> Option<String> {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let (unit, assignee) = (self.holder_unit.clone(), self.assignee.map(|id| id.to_string()));
+        self.holder_agency.map(|agency| format!("{agency} {} {}", or_dash(unit), or_dash(assignee)))
+    }
+
+    fn take_back(&mut self, held_before: Option<&str>) {
+        let Some(mut parts) = held_before.map(|text| text.split(' ')) else { return };
+        let mut next = || parts.next().filter(|part| *part != "-");
+        self.holder_agency = next().and_then(|agency| agency.parse().ok());
+        self.holder_unit = next().map(str::to_owned);
+        self.assignee = next().and_then(|assignee| assignee.parse().ok());
+    }
+
+    fn approve(&mut self, approval: dossier::Approval) {
+        approval.name().clone_into(&mut self.approval);
+    }
+
+    fn resume(&mut self, clock: &dossier::Resumption) {
+        self.due_at = clock.due_at.map(micros);
+        self.legal_due_at = clock.legal_due_at.or(clock.due_at).map(micros);
+    }
+
+    fn correct(&mut self, what: Correctable) {
+        match what {
+            Correctable::Refused => self.refused_at = None,
+            Correctable::StepCompleted => self.activities -= 1,
+            Correctable::ProcessingFinished => (self.ended_at, self.outcome) = (None, None),
+            Correctable::ResultReturned => self.returned_at = None,
+            Correctable::Stopped => self.stopped_at = None,
+            Correctable::Withdrawn => self.withdrawn_at = None,
+        }
+    }
+}
+
+impl DossierSummary {
     fn count(&mut self, anomalies: &[dossier::Anomaly]) {
         self.anomalies += anomalies.iter().map(anomaly_count).sum::<i64>();
     }
@@ -217,13 +336,14 @@ fn anomaly_count(anomaly: &dossier::Anomaly) -> i64 {
 }
 
 impl ReadModel for DossierSummary {
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const TABLE: Table = Table {
         name: "dossier_summary",
         key: &[uuid("dossier_id")],
         values: &[
             text("code"),
             text("stage"),
+            text("stage_before"),
             uuid("procedure_id"),
             int("procedure_version"),
             uuid("supporting_agency"),
@@ -232,20 +352,32 @@ impl ReadModel for DossierSummary {
             uuid("holder_agency"),
             text("holder_unit"),
             uuid("assignee"),
+            text("held_before"),
+            uuid("transit_agency"),
+            text("consulted"),
             text("channel"),
             text("applicant_kind"),
             text("applicant_name"),
             text("subject"),
             int("submitted_at"),
+            int("answer_by"),
             int("received_at"),
             int("due_at_original"),
+            int("legal_due_at"),
             int("due_at"),
             int("paused_since"),
+            int("supplements"),
+            int("extensions"),
+            text("approval"),
             int("ended_at"),
             text("outcome"),
             int("returned_at"),
             int("withdrawn_at"),
             int("refused_at"),
+            int("stopped_at"),
+            int("announced"),
+            text("financial_state"),
+            text("finance"),
             text("import_source"),
             int("activities"),
             int("anomalies"),
@@ -265,6 +397,7 @@ impl ReadModel for DossierSummary {
             int("ended_early"),
             int("ended_on_time"),
             int("ended_late"),
+            int("stopped"),
         ],
     });
 
@@ -295,7 +428,8 @@ impl ReadModel for DossierSummary {
         vec![
             row.dossier_id.into(),
             row.code.into(),
-            row.stage.into(),
+            row.stage.name().into(),
+            row.stage_before.name().into(),
             row.procedure_id.into(),
             row.procedure_version.into(),
             row.supporting_agency.into(),
@@ -304,20 +438,32 @@ impl ReadModel for DossierSummary {
             row.holder_agency.into(),
             row.holder_unit.into(),
             row.assignee.into(),
+            row.held_before.into(),
+            row.transit_agency.into(),
+            row.consulted.into(),
             row.channel.into(),
             row.applicant_kind.into(),
             row.applicant_name.into(),
             row.subject.into(),
             row.submitted_at.into(),
+            row.answer_by.into(),
             row.received_at.into(),
             row.due_at_original.into(),
+            row.legal_due_at.into(),
             row.due_at.into(),
             row.paused_since.into(),
+            row.supplements.into(),
+            row.extensions.into(),
+            row.approval.into(),
             row.ended_at.into(),
             row.outcome.into(),
             row.returned_at.into(),
             row.withdrawn_at.into(),
             row.refused_at.into(),
+            row.stopped_at.into(),
+            row.announced.into(),
+            row.financial_state.into(),
+            row.finance.text().into(),
             row.import_source.into(),
             row.activities.into(),
             row.anomalies.into(),
@@ -330,7 +476,8 @@ impl ReadModel for DossierSummary {
         Ok(Self {
             dossier_id: cells.uuid()?,
             code: cells.text()?,
-            stage: cells.text()?,
+            stage: cells.text()?.try_into().map_err(|_| WrongCell)?,
+            stage_before: cells.text()?.try_into().map_err(|_| WrongCell)?,
             procedure_id: cells.uuid()?,
             procedure_version: cells.int()?,
             supporting_agency: cells.uuid_or_null()?,
@@ -339,20 +486,32 @@ impl ReadModel for DossierSummary {
             holder_agency: cells.uuid_or_null()?,
             holder_unit: cells.text_or_null()?,
             assignee: cells.uuid_or_null()?,
+            held_before: cells.text_or_null()?,
+            transit_agency: cells.uuid_or_null()?,
+            consulted: cells.text_or_null()?,
             channel: cells.text()?,
             applicant_kind: cells.text()?,
             applicant_name: cells.text()?,
             subject: cells.text_or_null()?,
             submitted_at: cells.int()?,
+            answer_by: cells.int_or_null()?,
             received_at: cells.int_or_null()?,
             due_at_original: cells.int_or_null()?,
+            legal_due_at: cells.int_or_null()?,
             due_at: cells.int_or_null()?,
             paused_since: cells.int_or_null()?,
+            supplements: cells.int()?,
+            extensions: cells.int()?,
+            approval: cells.text()?,
             ended_at: cells.int_or_null()?,
             outcome: cells.text_or_null()?,
             returned_at: cells.int_or_null()?,
             withdrawn_at: cells.int_or_null()?,
             refused_at: cells.int_or_null()?,
+            stopped_at: cells.int_or_null()?,
+            announced: cells.int()?,
+            financial_state: cells.text()?,
+            finance: cells.text()?.try_into().map_err(|_| WrongCell)?,
             import_source: cells.text_or_null()?,
             activities: cells.int()?,
             anomalies: cells.int()?,
@@ -361,39 +520,67 @@ impl ReadModel for DossierSummary {
         })
     }
 
-    /// Refused dossiers were never received; withdrawn ones count if they had been.
+    /// Refused dossiers were never received; withdrawn and stopped ones count if they had been. An end is measured by
+    /// the law's due instant, not by that of an extension.
     fn tally(&self, add: &mut dyn FnMut(Vec<Cell>, &[i64])) {
-        let mut at = |month_at: i64, values: [i64; 8]| {
+        let mut at = |month_at: i64, values: [i64; 9]| {
             add(vec![self.competent_agency.into(), month_of(instant(month_at)).into()], &values);
         };
         if let Some(received_at) = self.received_at {
             let online = i64::from(self.channel == "ONLINE");
             let post = i64::from(self.channel == "POST");
-            at(received_at, [1, online, post, 0, 0, 0, 0, 0]);
+            at(received_at, [1, online, post, 0, 0, 0, 0, 0, 0]);
         }
         if let Some(refused_at) = self.refused_at {
-            at(refused_at, [0, 0, 0, 1, 0, 0, 0, 0]);
+            at(refused_at, [0, 0, 0, 1, 0, 0, 0, 0, 0]);
         }
         if let (Some(withdrawn_at), Some(_)) = (self.withdrawn_at, self.received_at) {
-            at(withdrawn_at, [0, 0, 0, 0, 1, 0, 0, 0]);
+            at(withdrawn_at, [0, 0, 0, 0, 1, 0, 0, 0, 0]);
         }
         if let Some(ended_at) = self.ended_at {
-            let values = match Timeliness::of(instant(ended_at), self.due_at.map(instant)) {
-                Timeliness::Early => [0, 0, 0, 0, 0, 1, 0, 0],
-                Timeliness::OnTime => [0, 0, 0, 0, 0, 0, 1, 0],
-                Timeliness::Late => [0, 0, 0, 0, 0, 0, 0, 1],
+            let values = match Timeliness::of(instant(ended_at), self.legal_due_at.map(instant)) {
+                Timeliness::Early => [0, 0, 0, 0, 0, 1, 0, 0, 0],
+                Timeliness::OnTime => [0, 0, 0, 0, 0, 0, 1, 0, 0],
+                Timeliness::Late => [0, 0, 0, 0, 0, 0, 0, 1, 0],
             };
             at(ended_at, values);
         }
+        if let Some(stopped_at) = self.stopped_at {
+            at(stopped_at, [0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        }
+    }
+}
+
+impl DossierSummary {
+    /// What QĐ 766/QĐ-TTg measures; `None` before receipt.
+    pub fn measure(&self) -> Option<Measure> {
+        self.received_at?;
+        let waits = self.stage == Stage::AwaitingSupplement;
+        Some(Measure {
+            due_at: self.legal_due_at.map(instant),
+            ended_at: self.ended_at.or(self.stopped_at).or(self.withdrawn_at).map(instant),
+            waiting_since: self.paused_since.filter(|_| waits).map(instant),
+            supplements: u32::try_from(self.supplements).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// Agencies whose opinion is waited for, with the numbers of the questions.
+    pub fn consulted(&self) -> impl Iterator<Item = (u32, Uuid)> {
+        self.consulted.as_deref().unwrap_or_default().split(' ').filter_map(|asked| {
+            let (number, agency) = asked.split_once(':')?;
+            Some((number.parse().ok()?, agency.parse().ok()?))
+        })
     }
 }
 
 macro_rules! columns {
     () => {
-        "dossier_id, code, stage, procedure_id, procedure_version, supporting_agency, receiving_agency,
-         competent_agency, holder_agency, holder_unit, assignee, channel, applicant_kind, applicant_name, subject,
-         submitted_at, received_at, due_at_original, due_at, paused_since, ended_at, outcome, returned_at, withdrawn_at,
-         refused_at, import_source, activities, anomalies, stream_version, position"
+        "dossier_id, code, stage, stage_before, procedure_id, procedure_version, supporting_agency, receiving_agency,
+         competent_agency, holder_agency, holder_unit, assignee, held_before, transit_agency, consulted, channel,
+         applicant_kind, applicant_name, subject, submitted_at, answer_by, received_at, due_at_original, legal_due_at,
+         due_at, paused_since, supplements, extensions, approval, ended_at, outcome, returned_at, withdrawn_at,
+         refused_at, stopped_at, announced, financial_state, finance, import_source, activities, anomalies,
+         stream_version, position"
     };
 }
 
@@ -402,9 +589,9 @@ macro_rules! filtered {
     () => {
         " FROM dossier_summary
           WHERE (CAST($1 AS UUID) IS NULL
-                 OR $1 IN (receiving_agency, competent_agency, holder_agency, supporting_agency))
+                 OR $1 IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency))
             AND (CAST($2 AS UUID) IS NULL
-                 OR $2 IN (receiving_agency, competent_agency, holder_agency, supporting_agency))
+                 OR $2 IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency))
             AND (CAST($3 AS TEXT) IS NULL OR stage = $3)
             AND (CAST($4 AS UUID) IS NULL OR procedure_id = $4)
             AND (CAST($5 AS TEXT) IS NULL OR channel = $5)
@@ -437,8 +624,8 @@ const COUNT: &str = concat!("SELECT COUNT(*)", filtered!());
 const IMPORTED: &str = "
     SELECT COUNT(*) AS dossiers, CAST(COALESCE(SUM(stream_version), 0) AS BIGINT) AS events,
            CAST(COALESCE(SUM(activities), 0) AS BIGINT) AS activities, COUNT(ended_at) AS ended,
-           COUNT(CASE WHEN ended_at IS NOT NULL AND (due_at IS NULL OR ended_at <= due_at) THEN 1 END) AS on_time,
-           COUNT(CASE WHEN due_at < ended_at THEN 1 END) AS late,
+           COUNT(CASE WHEN ended_at IS NOT NULL AND (legal_due_at IS NULL OR ended_at <= legal_due_at) THEN 1 END) AS on_time,
+           COUNT(CASE WHEN legal_due_at < ended_at THEN 1 END) AS late,
            CAST(COALESCE(SUM(anomalies), 0) AS BIGINT) AS anomalies
     FROM dossier_summary WHERE import_source = $1";
 

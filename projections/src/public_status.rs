@@ -1,7 +1,7 @@
 //! Public status: what anybody may see of a dossier who has its code. Codes are easily guessed, so the type has no
 //! place for anything about a person.
 
-use domain::dossier::{Event as Dossier, Stage};
+use domain::dossier::{Correctable, Event as Dossier, Resumption, Stage};
 use domain::recorded::{Event, Recorded};
 use infrastructure::db::Database;
 use infrastructure::event_store::micros;
@@ -15,63 +15,97 @@ use crate::table::{Cell, Cells, Table, WrongCell, int, text, uuid};
 pub struct PublicStatus {
     pub dossier_id: Uuid,
     pub code: String,
-    pub stage: String,
+    #[sqlx(try_from = "String")]
+    pub stage: Stage,
+    /// Before the last event: where a correction leads back to.
+    #[sqlx(try_from = "String")]
+    pub stage_before: Stage,
     pub procedure_id: Uuid,
     pub receiving_agency: Uuid,
     pub competent_agency: Uuid,
     pub submitted_at: i64,
     pub received_at: Option<i64>,
+    /// What is promised now.
     pub due_at: Option<i64>,
+    /// What it was before an apology, if there was one.
+    pub legal_due_at: Option<i64>,
     pub ended_at: Option<i64>,
     pub returned_at: Option<i64>,
 }
 
 impl PublicStatus {
     fn apply(&mut self, at: i64, event: &Dossier) {
-        let stage = match event {
-            Dossier::Submitted(_) => return,
-            Dossier::IntakeSupplementRequested(_) => Stage::AwaitingIntakeSupplement,
-            Dossier::IntakeSupplementReceived(_) => Stage::Submitted,
-            Dossier::Refused(_) => Stage::Refused,
+        match event {
             Dossier::Received(received) => {
                 self.received_at = Some(at);
                 self.due_at = received.due_at.map(micros);
-                Stage::Received
+                self.legal_due_at = self.due_at;
             }
-            Dossier::Forwarded(_) | Dossier::StepCompleted(_) => Stage::InProgress,
-            Dossier::SupplementRequested(_) => Stage::AwaitingSupplement,
-            Dossier::SupplementReceived(received) => {
-                self.due_at = received.due_at.map(micros);
-                Stage::InProgress
-            }
-            Dossier::ProcessingFinished(_) => {
-                self.ended_at = Some(at);
-                Stage::Finished
-            }
-            Dossier::ResultReturned(_) => {
-                self.returned_at = Some(at);
-                Stage::Returned
-            }
-            Dossier::Withdrawn(_) => Stage::Withdrawn,
-        };
-        stage.name().clone_into(&mut self.stage);
+            Dossier::SupplementReceived(received) => self.resume(&received.clock),
+            Dossier::Resumed(resumed) => self.resume(&resumed.clock),
+            Dossier::Extended(extended) => self.due_at = Some(micros(extended.due_at)),
+            Dossier::ProcessingFinished(_) => self.ended_at = Some(at),
+            Dossier::ResultReturned(_) => self.returned_at = Some(at),
+            Dossier::Corrected(corrected) => match corrected.what {
+                Correctable::ProcessingFinished => self.ended_at = None,
+                Correctable::ResultReturned => self.returned_at = None,
+                Correctable::Refused
+                | Correctable::StepCompleted
+                | Correctable::Stopped
+                | Correctable::Withdrawn => {}
+            },
+            Dossier::Submitted(_)
+            | Dossier::IntakeSupplementRequested(_)
+            | Dossier::IntakeSupplementReceived(_)
+            | Dossier::Refused(_)
+            | Dossier::Forwarded(_)
+            | Dossier::StepCompleted(_)
+            | Dossier::SupplementRequested(_)
+            | Dossier::Withdrawn(_)
+            | Dossier::Paused(_)
+            | Dossier::Sent(_)
+            | Dossier::Accepted(_)
+            | Dossier::SentBack(_)
+            | Dossier::Recalled(_)
+            | Dossier::OpinionRequested(_)
+            | Dossier::OpinionGiven(_)
+            | Dossier::Proposed(_)
+            | Dossier::Approved(_)
+            | Dossier::ReworkRequested(_)
+            | Dossier::Signed(_)
+            | Dossier::Issued(_)
+            | Dossier::ObligationRequested(_)
+            | Dossier::PaymentRecorded(_)
+            | Dossier::ObligationWaived(_)
+            | Dossier::PaymentRefunded(_)
+            | Dossier::Stopped(_)
+            | Dossier::ApplicantNotified(_) => {}
+        }
+        (self.stage_before, self.stage) = (self.stage, self.stage.after(self.stage_before, event));
+    }
+
+    fn resume(&mut self, clock: &Resumption) {
+        self.due_at = clock.due_at.map(micros);
+        self.legal_due_at = clock.legal_due_at.or(clock.due_at).map(micros);
     }
 }
 
 impl ReadModel for PublicStatus {
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const TABLE: Table = Table {
         name: "public_status",
         key: &[uuid("dossier_id")],
         values: &[
             text("code"),
             text("stage"),
+            text("stage_before"),
             uuid("procedure_id"),
             uuid("receiving_agency"),
             uuid("competent_agency"),
             int("submitted_at"),
             int("received_at"),
             int("due_at"),
+            int("legal_due_at"),
             int("ended_at"),
             int("returned_at"),
         ],
@@ -96,13 +130,15 @@ impl ReadModel for PublicStatus {
         rows.push(Self {
             dossier_id,
             code: submitted.code.to_string(),
-            stage: Stage::Submitted.name().to_owned(),
+            stage: Stage::Submitted,
+            stage_before: Stage::Submitted,
             procedure_id: submitted.procedure.id.0,
             receiving_agency: submitted.agencies.receiving.0,
             competent_agency: submitted.agencies.competent.0,
             submitted_at: micros(recorded.occurred_at),
             received_at: None,
             due_at: None,
+            legal_due_at: None,
             ended_at: None,
             returned_at: None,
         });
@@ -113,13 +149,15 @@ impl ReadModel for PublicStatus {
         vec![
             self.dossier_id.into(),
             self.code.as_str().into(),
-            self.stage.as_str().into(),
+            self.stage.name().into(),
+            self.stage_before.name().into(),
             self.procedure_id.into(),
             self.receiving_agency.into(),
             self.competent_agency.into(),
             self.submitted_at.into(),
             self.received_at.into(),
             self.due_at.into(),
+            self.legal_due_at.into(),
             self.ended_at.into(),
             self.returned_at.into(),
         ]
@@ -129,13 +167,15 @@ impl ReadModel for PublicStatus {
         Ok(Self {
             dossier_id: cells.uuid()?,
             code: cells.text()?,
-            stage: cells.text()?,
+            stage: cells.text()?.try_into().map_err(|_| WrongCell)?,
+            stage_before: cells.text()?.try_into().map_err(|_| WrongCell)?,
             procedure_id: cells.uuid()?,
             receiving_agency: cells.uuid()?,
             competent_agency: cells.uuid()?,
             submitted_at: cells.int()?,
             received_at: cells.int_or_null()?,
             due_at: cells.int_or_null()?,
+            legal_due_at: cells.int_or_null()?,
             ended_at: cells.int_or_null()?,
             returned_at: cells.int_or_null()?,
         })
@@ -143,8 +183,8 @@ impl ReadModel for PublicStatus {
 }
 
 const BY_CODE: &str = "
-    SELECT dossier_id, code, stage, procedure_id, receiving_agency, competent_agency, submitted_at, received_at, due_at,
-           ended_at, returned_at
+    SELECT dossier_id, code, stage, stage_before, procedure_id, receiving_agency, competent_agency, submitted_at,
+           received_at, due_at, legal_due_at, ended_at, returned_at
     FROM public_status WHERE code = $1";
 
 pub(crate) const SQL: &[&str] = &[BY_CODE];

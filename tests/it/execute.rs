@@ -6,7 +6,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use api::http::{Settings, router};
-use api::input::{ApplicantInput, ForwardDossierInput, SubmitDossierInput, SupplementInput};
+use api::input::{
+    AcceptDossierInput, ApplicantInput, ForwardDossierInput, SendDossierInput, SubmitDossierInput,
+    SupplementInput,
+};
 use api::problem::{Failure, Problem, ServiceError};
 use api::service::{Accepted, Service};
 use axum::body::Body;
@@ -48,7 +51,7 @@ on_each_backend!(
     what_another_try_of_the_same_command_changed_refuses_nobody,
     a_stale_cache_refuses_nobody_who_may_act,
     a_stale_cache_lets_nobody_act_who_may_not,
-    forwarding_without_an_agency_stays_where_the_dossier_is,
+    forwarding_stays_where_the_dossier_is,
     a_version_conflict_says_who_did_what_since,
     a_version_conflict_tells_nothing_to_somebody_who_may_not_act,
     a_client_that_saw_more_than_this_process_is_right,
@@ -74,6 +77,29 @@ async fn submit(service: &Service, input: &SubmitDossierInput) -> Result<Accepte
 
 async fn forward(service: &Service, by: &str, input: &ForwardDossierInput) -> Result<Accepted, ServiceError> {
     service.forward_dossier(&caller(by), input).await
+}
+
+fn sending(agency: &str, name: &str, dossier: DossierId) -> SendDossierInput {
+    SendDossierInput { on: on(key(name), dossier), agency: agency.to_owned(), note: None }
+}
+
+/// Sent to another agency, and taken there by who the token names.
+async fn hand_over(
+    service: &Service,
+    by: &str,
+    agency: &str,
+    to: &str,
+    name: &str,
+    dossier: DossierId,
+) -> Accepted {
+    service.send_dossier(&caller(by), &sending(agency, name, dossier)).await.unwrap();
+    take(service, to, name, dossier).await
+}
+
+async fn take(service: &Service, by: &str, name: &str, dossier: DossierId) -> Accepted {
+    let assignee = Some(caller(by).principal.id.0);
+    let taking = AcceptDossierInput { on: on(key(&format!("{name}, taken")), dossier), unit: None, assignee };
+    service.accept_dossier(&caller(by), &taking).await.unwrap()
 }
 
 /// `LAN` or somebody else does the first task.
@@ -137,18 +163,15 @@ async fn a_repeat_is_answered_from_where_the_dossier_is_out_of_scope_by_now(back
     let place = Place::with_keys(backend).await;
     let service = established(&place, at(MORNING)).await;
     let dossier = registered(&service, "register").await.dossier_id;
-    let to = |agency: &str, token: &str, name: &str| ForwardDossierInput {
-        agency: Some(agency.to_owned()),
-        ..forward_to(token, key(name), dossier)
-    };
-    forward(&service, LEADER, &to(OTHER_AGENCY, MAI, "there")).await.unwrap();
+    hand_over(&service, LEADER, OTHER_AGENCY, MAI, "there", dossier).await;
     let done = do_task(&service, MAI, "task", dossier).await.unwrap();
-    let back = to(AGENCY, LAN, "back");
-    let forwarded = forward(&service, MAI, &back).await.unwrap();
+    let back = sending(AGENCY, "back", dossier);
+    let sent = service.send_dossier(&caller(MAI), &back).await.unwrap();
+    take(&service, LAN, "back", dossier).await;
     let before = head(&service).await;
     for service in [&service, &open(&place, at(MORNING)).await] {
         assert_eq!(do_task(service, MAI, "task", dossier).await.unwrap(), done);
-        assert_eq!(forward(service, MAI, &back).await.unwrap(), forwarded);
+        assert_eq!(service.send_dossier(&caller(MAI), &back).await.unwrap(), sent);
         let anew = do_task(service, MAI, "anew", dossier).await;
         assert_eq!(problem(anew), Problem::NotFound { what: "dossier" }, "a new command learns nothing");
         let mut faulty = complete(key("faulty"), dossier);
@@ -350,33 +373,23 @@ async fn a_stale_cache_lets_nobody_act_who_may_not(backend: Backend) {
     assert_eq!(problem(outcome), Problem::Denied(Denial::NotAssignee));
     assert_eq!(head(&here).await, before, "a removed assignee wrote something");
 
-    let to_mai = ForwardDossierInput {
-        agency: Some(OTHER_AGENCY.to_owned()),
-        ..forward_to(MAI, key("to mai"), dossier)
-    };
-    forward(&there, LEADER, &to_mai).await.unwrap();
+    hand_over(&there, LEADER, OTHER_AGENCY, MAI, "to mai", dossier).await;
     let outcome = do_task(&here, HUNG, "by hung", dossier).await;
     assert_eq!(problem(outcome), Problem::Denied(Denial::NotHolder));
-    let back =
-        ForwardDossierInput { agency: Some(AGENCY.to_owned()), ..forward_to(LAN, key("back"), dossier) };
     do_task(&here, MAI, "by mai", dossier).await.unwrap();
-    forward(&there, MAI, &back).await.unwrap();
+    hand_over(&there, MAI, AGENCY, LAN, "back", dossier).await;
     let outcome = do_task(&here, MAI, "by mai again", dossier).await;
     assert_eq!(problem(outcome), Problem::NotFound { what: "dossier" });
     assert_sound(&whole_log(here.store()).await);
 }
 
-async fn forwarding_without_an_agency_stays_where_the_dossier_is(backend: Backend) {
+async fn forwarding_stays_where_the_dossier_is(backend: Backend) {
     let place = Place::with_keys(backend).await;
     let here = established(&place, at(MORNING)).await;
     let there = open(&place, at(MORNING)).await;
     let dossier = registered(&here, "register").await.dossier_id;
-    let away = ForwardDossierInput {
-        agency: Some(OTHER_AGENCY.to_owned()),
-        ..forward_to(MAI, key("away"), dossier)
-    };
-    forward(&there, LEADER, &away).await.unwrap();
-    // This process believes that the receiving agency has it. Nobody named an agency: it must not come back.
+    hand_over(&there, LEADER, OTHER_AGENCY, MAI, "away", dossier).await;
+    // This process believes that the receiving agency has it. It must not come back.
     forward(&here, ADMIN, &forward_to(LAN, key("on"), dossier)).await.unwrap();
     let rows = here.store().read_stream(&dossier::stream(dossier), Version(0)).await.unwrap();
     let Ok(dossier::Event::Forwarded(forwarded)) = rows.last().unwrap().decode_as() else {
@@ -428,12 +441,8 @@ async fn a_version_conflict_tells_nothing_to_somebody_who_may_not_act(backend: B
     let here = established(&place, at(MORNING)).await;
     let there = open(&place, at(MORNING)).await;
     let dossier = registered(&here, "register").await.dossier_id;
-    let to = |agency: &str, token: &str, name: &str| ForwardDossierInput {
-        agency: Some(agency.to_owned()),
-        ..forward_to(token, key(name), dossier)
-    };
-    let seen = forward(&here, LEADER, &to(OTHER_AGENCY, MAI, "to mai")).await.unwrap();
-    forward(&there, MAI, &to(AGENCY, LAN, "to lan")).await.unwrap();
+    let seen = hand_over(&here, LEADER, OTHER_AGENCY, MAI, "to mai", dossier).await;
+    hand_over(&there, MAI, AGENCY, LAN, "to lan", dossier).await;
     do_task(&there, LAN, "by lan", dossier).await.unwrap();
     // This process believes that Mai has it; what happened since is out of her scope.
     let mut task = complete(key("by mai"), dossier);

@@ -194,12 +194,41 @@ impl System {
             "finishProcessing" => "FinishProcessingInput",
             "returnResult" => "ReturnResultInput",
             "withdrawDossier" => "WithdrawDossierInput",
+            "sendDossier" => "SendDossierInput",
+            "acceptDossier" => "AcceptDossierInput",
+            "sendDossierBack" | "requestRework" | "stopDossier" | "correctLast" => "ReasonInput",
+            "recallDossier" | "approveProposal" | "signDecision" | "resumeDossier" => "NoteInput",
+            "requestOpinion" => "RequestOpinionInput",
+            "giveOpinion" => "GiveOpinionInput",
+            "proposeOutcome" => "ProposeOutcomeInput",
+            "issueDecision" => "IssueDecisionInput",
+            "pauseDossier" => "PauseDossierInput",
+            "requestObligation" => "RequestObligationInput",
+            "recordPayment" => "RecordPaymentInput",
+            "waiveObligation" => "WaiveObligationInput",
+            "refundPayment" => "RefundPaymentInput",
+            "extendDossier" => "ExtendDossierInput",
+            "notifyApplicant" => "NotifyApplicantInput",
             other => panic!("{other}"),
         };
         let query = format!("mutation M($input: {kind}!) {{ {mutation}(input: $input) {{ {OUTCOME} }} }}");
         let answer = self.ask_in(who, language, &query, &json!({"input": input})).await;
         assert_eq!(answer.get("errors"), None, "{mutation} {input}\n{answer}");
         answer["data"][mutation].clone()
+    }
+
+    /// Sent to another agency, and taken there for `more`: unit and assignee.
+    async fn hand_over(
+        &self,
+        by: &str,
+        (to, agency): (&str, &str),
+        name: &str,
+        dossier: &Done,
+        more: Value,
+    ) -> Done {
+        let send = and(on(name, dossier), json!({"agency": agency}));
+        let sent = self.act(by, "sendDossier", &send).await;
+        self.act(to, "acceptDossier", &and(on(&format!("{name}, taken"), &sent), more)).await
     }
 
     /// A mutation that is done.
@@ -274,7 +303,7 @@ impl System {
     async fn board(&self, who: &str, at: &str, agency: Option<&str>) -> Value {
         let query = "query Q($asOf: DateTime, $agency: String, $at: Position) {
             deadlineBoard(asOf: $asOf, agency: $agency, minPosition: $at) {
-                overdue dueToday dueSoon onTime paused endedOnTime endedLate
+                overdue dueToday dueSoon onTime paused endedOnTime endedLate intakeWaiting intakeOverdue unanswered
             }
         }";
         let position = PositionText(self.head().await).encode();
@@ -378,8 +407,8 @@ async fn the_main_line_from_submission_to_result() {
         system.at("2024-04-22T10:00:00+07:00");
         let received = system.act(INTAKE, "receiveDossier", &on("m3", &supplied)).await;
         system.at("2024-04-22T10:30:00+07:00");
-        let forward = and(on("m4", &received), json!({"agency": B, "unit": "PHONG_1", "assignee": lan}));
-        let forwarded = system.act(LEADER_A, "forwardDossier", &forward).await;
+        let desk = json!({"unit": "PHONG_1", "assignee": lan});
+        let forwarded = system.hand_over(LEADER_A, (LEADER_B, B), "m4", &received, desk).await;
         system.at("2024-04-23T08:00:00+07:00");
         let step = and(on("m5", &forwarded), json!({"step": "THU_LY", "note": "Xong"}));
         let stepped = system.act(OFFICER_B, "completeStep", &step).await;
@@ -397,7 +426,7 @@ async fn the_main_line_from_submission_to_result() {
         system.at("2024-05-06T08:00:00+07:00");
         let give = and(on("m9", &finished), json!({"method": "COUNTER"}));
         let returned = system.act(INTAKE, "returnResult", &give).await;
-        assert_eq!(returned.version, 10);
+        assert_eq!(returned.version, 11);
 
         let read = system.ask(OFFICER_B, DETAIL, json!({"id": returned.id, "at": returned.position})).await;
         let dossier = &read["dossier"];
@@ -406,7 +435,7 @@ async fn the_main_line_from_submission_to_result() {
         // a Saturday that is worked.
         let expected = json!({
             "id": submitted.id, "code": "000.00.16.H42-240422-0001", "stage": "RETURNED", "nationalCode": 10,
-            "channel": "ONLINE", "applicantKind": "CITIZEN", "procedureVersion": 1, "version": 10,
+            "channel": "ONLINE", "applicantKind": "CITIZEN", "procedureVersion": 1, "version": 11,
             "activities": 1, "anomalies": 0,
             "submittedAt": at("2024-04-22T09:00:00"), "receivedAt": at("2024-04-22T10:00:00"),
             "dueAtOriginal": at("2024-05-02T17:00:00"), "dueAt": at("2024-05-04T17:00:00"),
@@ -435,7 +464,8 @@ async fn the_main_line_from_submission_to_result() {
             ),
             ("dossier.intake_supplement_received.v1", "2024-04-22T09:20:00", "hoa", A, "SUBMITTED", &none),
             ("dossier.received.v1", "2024-04-22T10:00:00", "hoa", A, "RECEIVED", &first),
-            ("dossier.forwarded.v1", "2024-04-22T10:30:00", "an", A, "IN_PROGRESS", &first),
+            ("dossier.sent.v1", "2024-04-22T10:30:00", "an", A, "RECEIVED", &first),
+            ("dossier.accepted.v1", "2024-04-22T10:30:00", "lan", B, "IN_PROGRESS", &first),
             ("dossier.step_completed.v1", "2024-04-23T08:00:00", "lan", B, "IN_PROGRESS", &first),
             (
                 "dossier.supplement_requested.v1",
@@ -629,7 +659,24 @@ async fn refusals_are_typed_and_speak_the_callers_language() {
             (OFFICER_A, "withdrawDossier", json!({})),
             (OFFICER_A, "finishProcessing", json!({"outcome": "GRANTED"})),
             (INTAKE, "completeStep", json!({"step": "THU_LY"})),
-            (INTAKE, "forwardDossier", json!({"agency": B})),
+            (INTAKE, "forwardDossier", json!({})),
+            (INTAKE, "sendDossier", json!({"agency": B})),
+            (INTAKE, "proposeOutcome", json!({"outcome": "GRANTED"})),
+            (OFFICER_A, "approveProposal", json!({})),
+            (OFFICER_A, "signDecision", json!({})),
+            (
+                INTAKE,
+                "extendDossier",
+                json!({"reason": "x", "dueAt": "2024-06-01T17:00:00+07:00", "signedBy": "x"}),
+            ),
+            (INTAKE, "stopDossier", reason.clone()),
+            (
+                OFFICER_A,
+                "recordPayment",
+                json!({"obligation": 1, "order": "1", "amount": 1, "method": "CASH"}),
+            ),
+            (INTAKE, "waiveObligation", json!({"obligation": 1, "reason": "x"})),
+            (INTAKE, "refundPayment", json!({"order": "1", "reason": "x"})),
             (INTAKE, "requestSupplement", reason.clone()),
             (LEADER_A, "receiveSupplement", json!({})),
             (LEADER_A, "returnResult", json!({"method": "POST"})),
@@ -645,12 +692,12 @@ async fn refusals_are_typed_and_speak_the_callers_language() {
         // The relation to the dossier: the agency that holds it, and in it the person it is assigned to.
         let step = and(on("s", &received), json!({"step": "THU_LY"}));
         system.refused_as(OFFICER_B, "completeStep", &step, "NOT_HOLDER").await;
-        let assign = and(on("as", &received), json!({"agency": B, "assignee": principal_id("lan").0}));
-        let assigned = system.act(LEADER_A, "forwardDossier", &assign).await;
+        let to_lan = json!({"assignee": principal_id("lan").0});
+        let assigned = system.hand_over(LEADER_A, (LEADER_B, B), "as", &received, to_lan.clone()).await;
         let step = and(on("s", &assigned), json!({"step": "THU_LY"}));
         system.refused_as(OTHER_OFFICER_B, "completeStep", &step, "NOT_ASSIGNEE").await;
         system.refused_as(OFFICER_A, "completeStep", &step, "NOT_HOLDER").await;
-        let again = and(on("as2", &assigned), json!({"agency": B, "assignee": principal_id("lan").0}));
+        let again = and(on("as2", &assigned), to_lan);
         system.refused_as(LEADER_B, "forwardDossier", &again, "ALREADY_THERE").await;
         let unknown = and(on("s2", &assigned), json!({"step": "KHONG_CO"}));
         system.refused_as(OFFICER_B, "completeStep", &unknown, "UNKNOWN_STEP").await;
@@ -693,8 +740,7 @@ async fn the_board_of_the_past_shows_what_one_may_see_today() {
             page["nodes"].as_array().unwrap().len()
         };
         system.at("2024-04-22T10:00:00+07:00");
-        let there = and(on("there", &received), json!({"agency": C}));
-        let there = system.act(LEADER_A, "forwardDossier", &there).await;
+        let there = system.hand_over(LEADER_A, (STRANGE_LEADER, C), "there", &received, json!({})).await;
         let then = "2024-04-22T11:00:00+07:00";
         for who in [STRANGER, OFFICER_A] {
             assert_eq!(
@@ -704,8 +750,7 @@ async fn the_board_of_the_past_shows_what_one_may_see_today() {
             );
         }
         system.at("2024-04-22T14:00:00+07:00");
-        let back = and(on("back", &there), json!({"agency": A}));
-        system.act(STRANGE_LEADER, "forwardDossier", &back).await;
+        system.hand_over(STRANGE_LEADER, (LEADER_A, A), "back", &there, json!({})).await;
         assert_eq!(
             (system.board(STRANGER, then, None).await, listed(STRANGER, then).await),
             (none.clone(), 0)
@@ -739,8 +784,37 @@ async fn who_may_not_know_of_a_dossier_learns_nothing() {
             (STRANGE_INTAKE, "supplyIntakeSupplement", json!({})),
             (STRANGE_INTAKE, "refuseDossier", reason.clone()),
             (STRANGE_INTAKE, "receiveDossier", json!({})),
-            (STRANGER, "forwardDossier", json!({"agency": C})),
-            (STRANGE_LEADER, "forwardDossier", json!({"agency": C})),
+            (STRANGER, "forwardDossier", json!({})),
+            (STRANGE_LEADER, "forwardDossier", json!({})),
+            (STRANGE_LEADER, "sendDossier", json!({"agency": C})),
+            (STRANGE_LEADER, "acceptDossier", json!({})),
+            (STRANGE_LEADER, "sendDossierBack", reason.clone()),
+            (STRANGE_LEADER, "recallDossier", json!({})),
+            (STRANGER, "requestOpinion", json!({"agency": B, "question": "?"})),
+            (STRANGER, "giveOpinion", json!({"opinion": 1, "answer": "x"})),
+            (STRANGER, "proposeOutcome", json!({"outcome": "GRANTED"})),
+            (STRANGE_LEADER, "approveProposal", json!({})),
+            (STRANGE_LEADER, "requestRework", reason.clone()),
+            (STRANGE_LEADER, "signDecision", json!({})),
+            (STRANGE_LEADER, "issueDecision", json!({"number": "1"})),
+            (STRANGER, "pauseDossier", json!({"reason": "SUSPENSION"})),
+            (STRANGER, "resumeDossier", json!({})),
+            (STRANGE_INTAKE, "requestObligation", json!({"kind": "FEE", "amount": 1})),
+            (
+                STRANGE_INTAKE,
+                "recordPayment",
+                json!({"obligation": 1, "order": "1", "amount": 1, "method": "CASH"}),
+            ),
+            (STRANGE_LEADER, "waiveObligation", json!({"obligation": 1, "reason": "x"})),
+            (STRANGE_LEADER, "refundPayment", json!({"order": "1", "reason": "x"})),
+            (
+                STRANGE_LEADER,
+                "extendDossier",
+                json!({"reason": "x", "dueAt": "2024-06-01T17:00:00+07:00", "signedBy": "x"}),
+            ),
+            (STRANGE_LEADER, "stopDossier", reason.clone()),
+            (STRANGE_INTAKE, "notifyApplicant", json!({"about": "RECEIVED", "by": "SMS"})),
+            (STRANGER, "correctLast", reason.clone()),
             (STRANGER, "completeStep", json!({"step": "THU_LY"})),
             (STRANGER, "requestSupplement", reason.clone()),
             (STRANGE_INTAKE, "receiveSupplement", json!({})),
@@ -867,7 +941,28 @@ async fn malformed_input_is_refused_by_the_name_of_the_field() {
             (INTAKE, "supplyIntakeSupplement", json!({"note": long}), "note"),
             (INTAKE, "withdrawDossier", json!({"reason": "\u{0}x"}), "reason"),
             (ADMIN, "completeStep", json!({"step": "thụ lý"}), "step"),
-            (ADMIN, "forwardDossier", json!({"agency": "H42"}), "agency"),
+            (ADMIN, "sendDossier", json!({"agency": "H42"}), "agency"),
+            (ADMIN, "acceptDossier", json!({"unit": "Phòng 1"}), "unit"),
+            (ADMIN, "requestOpinion", json!({"agency": B, "question": " "}), "question"),
+            (ADMIN, "requestOpinion", json!({"agency": "H42", "question": "?"}), "agency"),
+            (ADMIN, "giveOpinion", json!({"opinion": 1, "answer": ""}), "answer"),
+            (ADMIN, "issueDecision", json!({"number": ""}), "number"),
+            (
+                ADMIN,
+                "recordPayment",
+                json!({"obligation": 1, "order": "a b", "amount": 1, "method": "CASH"}),
+                "order",
+            ),
+            (ADMIN, "refundPayment", json!({"order": "", "reason": "x"}), "order"),
+            (ADMIN, "waiveObligation", json!({"obligation": 1, "reason": ""}), "reason"),
+            (ADMIN, "stopDossier", json!({"reason": ""}), "reason"),
+            (ADMIN, "correctLast", json!({"reason": " "}), "reason"),
+            (
+                ADMIN,
+                "extendDossier",
+                json!({"reason": "x", "dueAt": "2024-06-01T17:00:00+07:00", "signedBy": ""}),
+                "signedBy",
+            ),
             (ADMIN, "forwardDossier", json!({"unit": "x".repeat(65)}), "unit"),
             (ADMIN, "forwardDossier", json!({"unit": "Phòng 1"}), "unit"),
             (
@@ -881,7 +976,7 @@ async fn malformed_input_is_refused_by_the_name_of_the_field() {
             system.invalid(who, mutation, &input, field).await;
         }
         let strange = and(on("fwd", &done), json!({"agency": "000.00.99.H42"}));
-        system.refused_as(ADMIN, "forwardDossier", &strange, "NOT_FOUND").await;
+        system.refused_as(ADMIN, "sendDossier", &strange, "NOT_FOUND").await;
 
         // Agencies.
         for (input, problem) in [
@@ -968,20 +1063,22 @@ async fn a_repeated_mutation_gets_the_first_answer_and_changes_nothing() {
         let receive = on("receive", &first);
         let received = system.act(INTAKE, "receiveDossier", &receive).await;
         let to_c = and(on("to c", &received), json!({"agency": C}));
-        let at_c = system.act(LEADER_A, "forwardDossier", &to_c).await;
+        let sent = system.act(LEADER_A, "sendDossier", &to_c).await;
+        let at_c = system.act(STRANGER, "acceptDossier", &on("at c", &sent)).await;
         let step = and(on("step", &at_c), json!({"step": "THU_LY"}));
         let stepped = system.act(STRANGER, "completeStep", &step).await;
         let to_b = and(on("to b", &stepped), json!({"agency": B}));
-        let at_b = system.act(STRANGER, "forwardDossier", &to_b).await;
+        let sent_on = system.act(STRANGER, "sendDossier", &to_b).await;
+        let at_b = system.act(LEADER_B, "acceptDossier", &on("at b", &sent_on)).await;
         let head = system.head().await;
         system.at("2024-04-25T09:00:00+07:00");
         // The agency that passed the dossier on sees it no more, and still gets its own answers.
         for (who, mutation, input, done) in [
             (CITIZEN, "submitDossier", submission("again"), &first),
             (INTAKE, "receiveDossier", receive.clone(), &received),
-            (LEADER_A, "forwardDossier", to_c, &at_c),
+            (LEADER_A, "sendDossier", to_c, &sent),
             (STRANGER, "completeStep", step, &stepped),
-            (STRANGER, "forwardDossier", to_b, &at_b),
+            (STRANGER, "sendDossier", to_b, &sent_on),
         ] {
             assert_eq!(system.act(who, mutation, &input).await, *done, "{mutation}");
         }
@@ -1795,6 +1892,29 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         dossier::Rejection::AnswerBeforeRequest,
         dossier::Rejection::AlreadyThere,
         dossier::Rejection::NoDueInstant(unknown),
+        dossier::Rejection::InTransit,
+        dossier::Rejection::NotInTransit,
+        dossier::Rejection::WrongRecipient,
+        dossier::Rejection::OtherAgency,
+        dossier::Rejection::NothingToRecall,
+        dossier::Rejection::OpinionPending,
+        dossier::Rejection::UnknownOpinion { opinion: 1 },
+        dossier::Rejection::ApprovalNotThere { is: "NONE", has_to_be: "PROPOSED" },
+        dossier::Rejection::OutcomeDiffers { proposed: dossier::Outcome::Granted },
+        dossier::Rejection::ObligationPending,
+        dossier::Rejection::UnknownObligation { obligation: 1 },
+        dossier::Rejection::NothingDue { obligation: 1 },
+        dossier::Rejection::AmountMissing,
+        dossier::Rejection::OrderDiffers,
+        dossier::Rejection::UnknownOrder,
+        dossier::Rejection::AlreadyRefunded,
+        dossier::Rejection::PaymentDue { amount_vnd: 1 },
+        dossier::Rejection::NoAppointment,
+        dossier::Rejection::ExtensionNotLater { due_at: instant("2024-05-06T09:00:00+07:00") },
+        dossier::Rejection::ExtendedAlready { extensions: 1 },
+        dossier::Rejection::Decided,
+        dossier::Rejection::NothingToCorrect,
+        dossier::Rejection::WrongChannel { channel: dossier::Channel::Post },
     ];
     let procedures = [
         procedure::Rejection::NothingToPublish,
@@ -1825,6 +1945,29 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
             | dossier::Rejection::AppointmentBeforeReceipt
             | dossier::Rejection::AnswerBeforeRequest
             | dossier::Rejection::AlreadyThere
+            | dossier::Rejection::InTransit
+            | dossier::Rejection::NotInTransit
+            | dossier::Rejection::WrongRecipient
+            | dossier::Rejection::OtherAgency
+            | dossier::Rejection::NothingToRecall
+            | dossier::Rejection::OpinionPending
+            | dossier::Rejection::UnknownOpinion { .. }
+            | dossier::Rejection::ApprovalNotThere { .. }
+            | dossier::Rejection::OutcomeDiffers { .. }
+            | dossier::Rejection::ObligationPending
+            | dossier::Rejection::UnknownObligation { .. }
+            | dossier::Rejection::NothingDue { .. }
+            | dossier::Rejection::AmountMissing
+            | dossier::Rejection::OrderDiffers
+            | dossier::Rejection::UnknownOrder
+            | dossier::Rejection::AlreadyRefunded
+            | dossier::Rejection::PaymentDue { .. }
+            | dossier::Rejection::NoAppointment
+            | dossier::Rejection::ExtensionNotLater { .. }
+            | dossier::Rejection::ExtendedAlready { .. }
+            | dossier::Rejection::Decided
+            | dossier::Rejection::NothingToCorrect
+            | dossier::Rejection::WrongChannel { .. }
             | dossier::Rejection::NoDueInstant(_) => {}
         }
     }

@@ -271,13 +271,7 @@ impl Maker {
             Act::Forward { from, to } => {
                 let assignee = development_token::principal_id(&format!("{to}@{agency}")).0;
                 let group = if *from == "tiep-nhan" { "leader" } else { "officer" };
-                let input = ForwardDossierInput {
-                    on: on(),
-                    agency: None,
-                    unit: None,
-                    assignee: Some(assignee),
-                    note,
-                };
+                let input = ForwardDossierInput { on: on(), unit: None, assignee: Some(assignee), note };
                 service
                     .forward_dossier(&caller(group, &format!("{from}@{agency}"), agency, at)?, &input)
                     .await

@@ -5,9 +5,12 @@ use async_graphql::{Context, Object, Result};
 use super::ContextExt;
 use super::payload::{AgencyPayload, DossierPayload, of_agency, of_dossier};
 use crate::input::{
-    AnswerInput, CompleteStepInput, EstablishAgencyInput, FinishProcessingInput, ForwardDossierInput,
-    ReceiveDossierInput, RefuseDossierInput, RegisterDossierInput, ReturnResultInput, SubmitDossierInput,
-    SupplementInput, WithdrawDossierInput,
+    AcceptDossierInput, AnswerInput, CompleteStepInput, EstablishAgencyInput, ExtendDossierInput,
+    FinishProcessingInput, ForwardDossierInput, GiveOpinionInput, IssueDecisionInput, NoteInput,
+    NotifyApplicantInput, PauseDossierInput, ProposeOutcomeInput, ReasonInput, ReceiveDossierInput,
+    RecordPaymentInput, RefundPaymentInput, RefuseDossierInput, RegisterDossierInput, RequestObligationInput,
+    RequestOpinionInput, ReturnResultInput, SendDossierInput, SubmitDossierInput, SupplementInput,
+    WaiveObligationInput, WithdrawDossierInput,
 };
 
 pub struct Mutation;
@@ -62,7 +65,7 @@ impl Mutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Chuyển hồ sơ, phân công. The clock does not restart.
+    /// Phân công, chuyển trong cơ quan. The clock does not restart.
     async fn forward_dossier(&self, ctx: &Context<'_>, input: ForwardDossierInput) -> Result<DossierPayload> {
         let outcome = ctx.service().forward_dossier(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
@@ -109,6 +112,144 @@ impl Mutation {
         input: WithdrawDossierInput,
     ) -> Result<DossierPayload> {
         let outcome = ctx.service().withdraw_dossier(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Chuyển hồ sơ sang cơ quan khác; the sender holds it until it is accepted there. The clock goes on.
+    async fn send_dossier(&self, ctx: &Context<'_>, input: SendDossierInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().send_dossier(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Nhận hồ sơ cơ quan khác chuyển đến.
+    async fn accept_dossier(&self, ctx: &Context<'_>, input: AcceptDossierInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().accept_dossier(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Không nhận, trả lại cơ quan chuyển.
+    async fn send_dossier_back(&self, ctx: &Context<'_>, input: ReasonInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().send_dossier_back(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Thu hồi hồ sơ đã chuyển hoặc phân công, before anybody has begun with it.
+    async fn recall_dossier(&self, ctx: &Context<'_>, input: NoteInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().recall_dossier(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Lấy ý kiến cơ quan khác. The dossier stays, the clock goes on.
+    async fn request_opinion(&self, ctx: &Context<'_>, input: RequestOpinionInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().request_opinion(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Cho ý kiến.
+    async fn give_opinion(&self, ctx: &Context<'_>, input: GiveOpinionInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().give_opinion(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Trình duyệt.
+    async fn propose_outcome(&self, ctx: &Context<'_>, input: ProposeOutcomeInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().propose_outcome(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Xét duyệt.
+    async fn approve_proposal(&self, ctx: &Context<'_>, input: NoteInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().approve_proposal(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Yêu cầu thụ lý lại.
+    async fn request_rework(&self, ctx: &Context<'_>, input: ReasonInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().request_rework(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Ký duyệt.
+    async fn sign_decision(&self, ctx: &Context<'_>, input: NoteInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().sign_decision(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Phát hành.
+    async fn issue_decision(&self, ctx: &Context<'_>, input: IssueDecisionInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().issue_decision(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Tạm dừng tính thời hạn, with a reason of the list.
+    async fn pause_dossier(&self, ctx: &Context<'_>, input: PauseDossierInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().pause_dossier(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Tiếp tục giải quyết: the clock runs again.
+    async fn resume_dossier(&self, ctx: &Context<'_>, input: NoteInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().resume_dossier(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Yêu cầu thực hiện nghĩa vụ tài chính.
+    async fn request_obligation(
+        &self,
+        ctx: &Context<'_>,
+        input: RequestObligationInput,
+    ) -> Result<DossierPayload> {
+        let outcome = ctx.service().request_obligation(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Ghi nhận thanh toán. The same order again writes nothing; the last of it lets a clock run again that stood still for it.
+    async fn record_payment(&self, ctx: &Context<'_>, input: RecordPaymentInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().record_payment(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Miễn, giảm.
+    async fn waive_obligation(
+        &self,
+        ctx: &Context<'_>,
+        input: WaiveObligationInput,
+    ) -> Result<DossierPayload> {
+        let outcome = ctx.service().waive_obligation(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Hoàn trả.
+    async fn refund_payment(&self, ctx: &Context<'_>, input: RefundPaymentInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().refund_payment(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Xin lỗi và gia hạn thời gian giải quyết: the law goes on measuring by the old appointment.
+    async fn extend_dossier(&self, ctx: &Context<'_>, input: ExtendDossierInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().extend_dossier(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Dừng giải quyết hồ sơ, as long as no decision is signed.
+    async fn stop_dossier(&self, ctx: &Context<'_>, input: ReasonInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().stop_dossier(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Ghi nhận đã thông báo cho người nộp.
+    async fn notify_applicant(
+        &self,
+        ctx: &Context<'_>,
+        input: NotifyApplicantInput,
+    ) -> Result<DossierPayload> {
+        let outcome = ctx.service().notify_applicant(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Đính chính thao tác vừa thực hiện, as long as nothing else has happened since.
+    async fn correct_last(&self, ctx: &Context<'_>, input: ReasonInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().correct_last(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 

@@ -2,16 +2,16 @@
 
 use async_graphql::{ComplexObject, Context, Enum, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset};
-use domain::dossier::Stage as DomainStage;
+use domain::dossier::{self, Stage as DomainStage};
 use domain::identity::DossierId;
 use domain::time::{Instant, VIETNAM};
 use infrastructure::event_store::instant;
-use projections::dossier_summary::{self, DossierSummary};
+use projections::dossier_summary::DossierSummary;
 use projections::public_status::PublicStatus as PublicRow;
 use uuid::Uuid;
 
 use super::ContextExt;
-use crate::problem::{Failure, ServiceError};
+use crate::input::{ObligationKind, PaymentMethod, Vnd};
 use crate::service::{HistoryEntry, Names};
 
 pub(super) fn local(at: Instant) -> DateTime<FixedOffset> {
@@ -37,6 +37,14 @@ pub enum DossierStage {
     InProgress,
     /// Yêu cầu bổ sung giấy tờ (5); the clock stands still.
     AwaitingSupplement,
+    /// Yêu cầu thực hiện nghĩa vụ tài chính (6); the clock stands still.
+    AwaitingPayment,
+    /// Đang xử lý, tạm dừng tính thời hạn (4): public posting, another agency's part.
+    OnHold,
+    /// Tạm dừng theo quyết định (8); it goes on later.
+    Suspended,
+    /// Dừng xử lý (8).
+    Stopped,
     /// Đã xử lý xong (9).
     Finished,
     /// Đã trả kết quả (10).
@@ -73,14 +81,13 @@ stages! {
     Received => "Được tiếp nhận",
     InProgress => "Đang xử lý",
     AwaitingSupplement => "Yêu cầu bổ sung giấy tờ",
+    AwaitingPayment => "Yêu cầu thực hiện nghĩa vụ tài chính",
+    OnHold => "Đang xử lý",
+    Suspended => "Dừng xử lý",
+    Stopped => "Dừng xử lý",
     Finished => "Đã xử lý xong",
     Returned => "Đã trả kết quả",
     Withdrawn => "Công dân yêu cầu rút hồ sơ",
-}
-
-/// A stage as a row holds it. Another text is corruption, and stops the answer.
-pub(super) fn stage_of(name: &str) -> Result<DomainStage, ServiceError> {
-    DomainStage::from_name(name).ok_or_else(|| ServiceError::Failure(Failure::Row(name.to_owned())))
 }
 
 /// Cơ quan.
@@ -166,10 +173,24 @@ pub struct Dossier {
     pub received_at: Option<DateTime<FixedOffset>>,
     /// NgayHenTra as given at receipt.
     pub due_at_original: Option<DateTime<FixedOffset>>,
-    /// NgayHenTra as moved by pauses.
+    /// NgayHenTra as the law measures: the original, moved by pauses only.
+    pub legal_due_at: Option<DateTime<FixedOffset>>,
+    /// NgayHenTra as promised now: moved by pauses and by an extension.
     pub due_at: Option<DateTime<FixedOffset>>,
     /// Since when the clock stands still.
     pub paused_since: Option<DateTime<FixedOffset>>,
+    /// Until when somebody is waited for: the office with its answer, the applicant with a supplement or a payment.
+    pub answer_by: Option<DateTime<FixedOffset>>,
+    /// How often a supplement was asked for after receipt.
+    pub supplements: i64,
+    /// How often the appointment was put off.
+    pub extensions: i64,
+    /// How far the decision has come: NONE, PROPOSED, APPROVED, SIGNED or ISSUED.
+    pub approval: String,
+    /// Trạng thái tài chính: NONE, DUE, SETTLED or REFUNDED.
+    pub financial_state: String,
+    /// Trạng thái trả kết quả: NONE, READY, ANNOUNCED or RETURNED.
+    pub delivery: &'static str,
     /// NgayKetThucXuLy.
     pub ended_at: Option<DateTime<FixedOffset>>,
     /// GRANTED or DECLINED.
@@ -179,6 +200,8 @@ pub struct Dossier {
     /// NgayTuChoi.
     pub refused_at: Option<DateTime<FixedOffset>>,
     pub withdrawn_at: Option<DateTime<FixedOffset>>,
+    /// Dừng giải quyết.
+    pub stopped_at: Option<DateTime<FixedOffset>>,
     /// Tasks done.
     pub activities: i64,
     /// Oddities of the system it was taken over from.
@@ -190,9 +213,9 @@ pub struct Dossier {
 }
 
 impl Dossier {
-    pub(super) fn new(row: DossierSummary) -> Result<Self, ServiceError> {
-        let stage = stage_of(&row.stage)?;
-        Ok(Self {
+    pub(super) fn new(row: DossierSummary) -> Self {
+        let stage = row.stage;
+        Self {
             id: row.dossier_id,
             code: row.code.clone(),
             stage: stage.into(),
@@ -203,19 +226,92 @@ impl Dossier {
             submitted_at: local_micros(row.submitted_at),
             received_at: row.received_at.map(local_micros),
             due_at_original: row.due_at_original.map(local_micros),
+            legal_due_at: row.legal_due_at.map(local_micros),
             due_at: row.due_at.map(local_micros),
-            paused_since: row.paused_since.map(local_micros),
+            paused_since: row.paused_since.filter(|_| stage.is_paused()).map(local_micros),
+            answer_by: row.answer_by.filter(|_| waits(stage)).map(local_micros),
+            supplements: row.supplements,
+            extensions: row.extensions,
+            approval: row.approval.clone(),
+            financial_state: row.financial_state.clone(),
+            delivery: delivery(&row),
             ended_at: row.ended_at.map(local_micros),
             outcome: row.outcome.clone(),
             returned_at: row.returned_at.map(local_micros),
             refused_at: row.refused_at.map(local_micros),
             withdrawn_at: row.withdrawn_at.map(local_micros),
+            stopped_at: row.stopped_at.map(local_micros),
             activities: row.activities,
             anomalies: row.anomalies,
             version: row.stream_version,
             row,
-        })
+        }
     }
+}
+
+/// Somebody is waited for.
+fn waits(stage: DomainStage) -> bool {
+    stage.is_paused() || matches!(stage, DomainStage::Submitted | DomainStage::AwaitingIntakeSupplement)
+}
+
+fn delivery(row: &DossierSummary) -> &'static str {
+    match row.stage {
+        DomainStage::Returned => "RETURNED",
+        DomainStage::Finished if 0 < row.announced => "ANNOUNCED",
+        DomainStage::Finished => "READY",
+        _ => "NONE",
+    }
+}
+
+/// Nghĩa vụ tài chính.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Obligation {
+    /// Within the dossier, from 1.
+    pub number: u32,
+    pub kind: ObligationKind,
+    pub amount: Vnd,
+    pub outstanding: Vnd,
+    pub waived: bool,
+    pub payments: Vec<Payment>,
+}
+
+/// Giao dịch thanh toán.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Payment {
+    pub order: String,
+    pub amount: Vnd,
+    pub method: PaymentMethod,
+    pub refunded: bool,
+}
+
+impl From<&dossier::Obligation> for Obligation {
+    fn from(obligation: &dossier::Obligation) -> Self {
+        Self {
+            number: obligation.number,
+            kind: obligation.kind.into(),
+            amount: Vnd(obligation.amount_vnd),
+            outstanding: Vnd(obligation.outstanding_vnd()),
+            waived: obligation.waived,
+            payments: obligation
+                .payments
+                .iter()
+                .map(|payment| Payment {
+                    order: payment.order.to_string(),
+                    amount: Vnd(payment.amount_vnd),
+                    method: payment.method.into(),
+                    refunded: payment.refunded,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// An opinion that is waited for.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct PendingOpinion {
+    /// Within the dossier, from 1.
+    pub number: u32,
+    pub from: Agency,
 }
 
 #[ComplexObject]
@@ -249,6 +345,29 @@ impl Dossier {
         }))
     }
 
+    /// Where it is on its way to.
+    async fn transit_agency(&self, ctx: &Context<'_>) -> Result<Option<Agency>> {
+        let names = ctx.names().await?;
+        Ok(self.row.transit_agency.map(|id| Agency::named(&names, id)))
+    }
+
+    /// Opinions that are waited for.
+    async fn pending_opinions(&self, ctx: &Context<'_>) -> Result<Vec<PendingOpinion>> {
+        let names = ctx.names().await?;
+        let opinion = |(number, from)| PendingOpinion { number, from: Agency::named(&names, from) };
+        Ok(self.row.consulted().map(opinion).collect())
+    }
+
+    /// What is to be paid and was paid.
+    async fn obligations(&self) -> Vec<Obligation> {
+        self.row.finance.0.obligations.iter().map(Into::into).collect()
+    }
+
+    /// Còn phải nộp.
+    async fn outstanding(&self) -> Vnd {
+        Vnd(self.row.finance.0.outstanding_vnd())
+    }
+
     /// ChuHoSo; masked unless the caller may read personal data.
     async fn applicant_name(&self, ctx: &Context<'_>) -> Result<String> {
         self.private(ctx, &self.row.applicant_name).await
@@ -262,14 +381,21 @@ impl Dossier {
         }
     }
 
-    /// EARLY, ON_TIME or LATE, of a dossier whose processing has ended.
+    /// EARLY, ON_TIME or LATE, of a dossier whose processing has ended, by the law's due instant.
     async fn timeliness(&self) -> Option<Timeliness> {
-        let ended_at = self.row.ended_at?;
-        Some(match dossier_summary::Timeliness::of(instant(ended_at), self.row.due_at.map(instant)) {
-            dossier_summary::Timeliness::Early => Timeliness::Early,
-            dossier_summary::Timeliness::OnTime => Timeliness::OnTime,
-            dossier_summary::Timeliness::Late => Timeliness::Late,
-        })
+        self.timeliness_by(self.row.legal_due_at)
+    }
+
+    /// The same by what was promised last: an extension counts.
+    async fn timeliness_as_promised(&self) -> Option<Timeliness> {
+        self.timeliness_by(self.row.due_at)
+    }
+
+    /// Đúng hạn theo QĐ 766/QĐ-TTg (chỉ số 2.1), now: more than one request for a supplement counts as late. Null
+    /// before receipt.
+    async fn on_time_by_decision_766(&self, ctx: &Context<'_>) -> Option<bool> {
+        let now = ctx.service().clock().now();
+        self.row.measure().map(|measure| measure.is_on_time(now))
     }
 
     /// Everything that happened, oldest first.
@@ -283,6 +409,15 @@ impl Dossier {
 }
 
 impl Dossier {
+    fn timeliness_by(&self, due_at: Option<i64>) -> Option<Timeliness> {
+        let ended_at = self.row.ended_at?;
+        Some(match dossier::Timeliness::of(instant(ended_at), due_at.map(instant)) {
+            dossier::Timeliness::Early => Timeliness::Early,
+            dossier::Timeliness::OnTime => Timeliness::OnTime,
+            dossier::Timeliness::Late => Timeliness::Late,
+        })
+    }
+
     async fn private(&self, ctx: &Context<'_>, token: &str) -> Result<String> {
         let caller = ctx.caller()?;
         ctx.service().private_text(caller, &self.row, token).await.map_err(|error| ctx.error(error))
@@ -351,14 +486,16 @@ pub struct PublicStatus {
     pub due_at: Option<DateTime<FixedOffset>>,
     pub ended_at: Option<DateTime<FixedOffset>>,
     pub returned_at: Option<DateTime<FixedOffset>>,
+    /// Đã xin lỗi, gia hạn: `dueAt` is the new appointment.
+    pub extended: bool,
     #[graphql(skip)]
     row: PublicRow,
 }
 
 impl PublicStatus {
-    pub(super) fn new(row: PublicRow) -> Result<Self, ServiceError> {
-        let stage = stage_of(&row.stage)?;
-        Ok(Self {
+    pub(super) fn new(row: PublicRow) -> Self {
+        let stage = row.stage;
+        Self {
             code: row.code.clone(),
             stage: stage.into(),
             national_code: stage.national_code(),
@@ -368,8 +505,9 @@ impl PublicStatus {
             due_at: row.due_at.map(local_micros),
             ended_at: row.ended_at.map(local_micros),
             returned_at: row.returned_at.map(local_micros),
+            extended: row.legal_due_at != row.due_at,
             row,
-        })
+        }
     }
 }
 

@@ -40,7 +40,7 @@ impl DossierPayload {
         let load = async {
             service.wait_for(&[Model::DossierSummary], Some(position.0)).await?;
             let row = service.dossier_by_id(caller, DossierId(id)).await?;
-            row.map(Dossier::new).transpose()
+            Ok(row.map(Dossier::new))
         };
         load.await.map_err(|error| ctx.error(error))
     }

@@ -77,7 +77,7 @@ impl Query {
                 (None, Some(code)) => service.dossier_by_code(caller, &code).await?,
                 _ => return Err(Problem::invalid("dossier", "give either code or id").into()),
             };
-            row.map(Dossier::new).transpose()
+            Ok(row.map(Dossier::new))
         };
         load.await.map_err(|error| ctx.error(error))
     }
@@ -109,7 +109,7 @@ impl Query {
                 );
                 for row in page.rows {
                     let cursor = OpaqueCursor((row.submitted_at, row.dossier_id));
-                    connection.edges.push(Edge::new(cursor, Dossier::new(row)?));
+                    connection.edges.push(Edge::new(cursor, Dossier::new(row)));
                 }
                 Ok(connection)
             };
@@ -146,7 +146,7 @@ impl Query {
         let service = ctx.service();
         let load = async {
             service.wait_for(&[Model::PublicStatus], min_position.map(|position| position.0)).await?;
-            service.public_status(&code).await?.map(PublicStatus::new).transpose()
+            Ok(service.public_status(&code).await?.map(PublicStatus::new))
         };
         load.await.map_err(|error| ctx.error(error))
     }
@@ -255,6 +255,12 @@ pub struct DeadlineBoard {
     pub ended_on_time: i64,
     /// Processing ended after it, since the beginning.
     pub ended_late: i64,
+    /// Hồ sơ trực tuyến chờ trả lời: submissions that the office has not answered yet.
+    pub intake_waiting: i64,
+    /// Of these, beyond the working hours it has for it.
+    pub intake_overdue: i64,
+    /// The applicant has not brought in time what is waited for. A reminder; an officer decides.
+    pub unanswered: i64,
     #[graphql(skip)]
     board: Board,
 }
@@ -267,13 +273,16 @@ pub enum DeadlineClass {
     DueSoon,
     OnTime,
     Paused,
+    IntakeWaiting,
+    IntakeOverdue,
+    Unanswered,
 }
 
 /// A dossier on the board.
 #[derive(SimpleObject)]
 pub struct BoardEntry {
     pub dossier: Dossier,
-    /// The due instant as of the board's instant.
+    /// The due instant as of the board's instant; where somebody is waited for, until when.
     pub due_at: Option<DateTime<FixedOffset>>,
     /// Since when it has been running or paused like this.
     pub since: DateTime<FixedOffset>,
@@ -291,6 +300,9 @@ impl DeadlineBoard {
             paused: counts.paused,
             ended_on_time: counts.ended_on_time,
             ended_late: counts.ended_late,
+            intake_waiting: counts.intake_waiting,
+            intake_overdue: counts.intake_overdue,
+            unanswered: counts.unanswered,
             board,
         }
     }
@@ -313,6 +325,9 @@ impl DeadlineBoard {
             DeadlineClass::DueSoon => Class::DueSoon,
             DeadlineClass::OnTime => Class::OnTime,
             DeadlineClass::Paused => Class::Paused,
+            DeadlineClass::IntakeWaiting => Class::IntakeWaiting,
+            DeadlineClass::IntakeOverdue => Class::IntakeOverdue,
+            DeadlineClass::Unanswered => Class::Unanswered,
         };
         query(after, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
             let after = after.map(|OpaqueCursor(place)| place);
@@ -323,7 +338,7 @@ impl DeadlineBoard {
                 for BoardItem { item, summary } in items {
                     let cursor = OpaqueCursor((item.due_at.unwrap_or(i64::MAX), item.dossier_id));
                     let entry = BoardEntry {
-                        dossier: Dossier::new(summary)?,
+                        dossier: Dossier::new(summary),
                         due_at: item.due_at.map(local_micros),
                         since: local_micros(item.from_at),
                     };
@@ -361,6 +376,8 @@ pub struct AgencyProgress {
     pub refused: i64,
     /// Công dân rút sau khi tiếp nhận.
     pub withdrawn: i64,
+    /// Dừng giải quyết.
+    pub stopped: i64,
     pub resolved: i64,
     /// Trước hạn.
     pub early: i64,
@@ -388,6 +405,7 @@ impl AgencyProgress {
             to_process: row.to_process(),
             refused: row.refused,
             withdrawn: row.withdrawn,
+            stopped: row.stopped,
             resolved: row.resolved(),
             early: row.early,
             on_time: row.on_time,

@@ -8,9 +8,9 @@ use domain::agency::{Agency, Established};
 use domain::codes::{AgencyCode, DossierCode, PaperCode, ProcedureCode, StepCode, UnitCode};
 use domain::decider::Decider;
 use domain::dossier::{
-    Agencies, Answer, Applicant, Appointment, Channel, CodeRule, Command, CompleteStep, Dossier, Filed,
-    Holder, ImportedFrom, ProcedureRef, Receive, Register, Rejection, Submit, Submitted, SupplementRequest,
-    WorkingTime, stream,
+    Agencies, Answer, AnswerWithin, Applicant, Appointment, Channel, CodeRule, Command, CompleteStep,
+    Dossier, Filed, Holder, ImportedFrom, ProcedureRef, Receive, Register, Rejection, Relation, Submit,
+    Submitted, SupplementRequest, WorkingTime, stream,
 };
 use domain::identity::{AgencyId, DossierId, PrincipalId, ProcedureId};
 use domain::private::Private;
@@ -30,9 +30,11 @@ use crate::problem::{Problem, ServiceError};
 
 pub(super) const NAME_CHARS_MAX: usize = 300;
 const SUBJECT_CHARS_MAX: usize = 1_000;
-const NOTE_CHARS_MAX: usize = 4_000;
+pub(super) const NOTE_CHARS_MAX: usize = 4_000;
 const FORM_BYTES_MAX: usize = 64 * 1024;
 const PAPERS_MAX: usize = 100;
+/// How long the office has to answer an online submission (NĐ 45/2020, NĐ 61/2018 [B]).
+const ANSWER_WITHIN_WORKING_HOURS: u32 = 8;
 
 /// A command on a dossier that was accepted, now or by an earlier try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +65,12 @@ impl Service {
     ) -> Result<Accepted, ServiceError> {
         caller.principal.require(Function::File).map_err(Problem::from)?;
         let request = self.request(caller, "submitDossier", input.idempotency_key, input)?;
+        let calendar = Arc::clone(&self.calendar);
         self.enter(&request, input, Channel::Online, CodeRule::AtSubmission, imported, |draft| {
-            Ok(Command::Submit(Submit { submitted: draft.submitted.clone() }))
+            let office_hours = draft.receiving.office_hours;
+            let rules = WorkingTime { calendar: Arc::clone(&calendar), office_hours };
+            let answer_within = Some(AnswerWithin { working_hours: ANSWER_WITHIN_WORKING_HOURS, rules });
+            Ok(Command::Submit(Submit { submitted: draft.submitted.clone(), answer_within }))
         })
         .await
     }
@@ -174,6 +180,7 @@ impl Service {
             subject: optional("subject", input.subject.as_deref(), SUBJECT_CHARS_MAX)?,
             form: form(input)?,
             papers: papers(input.papers.as_deref())?,
+            answer_by: None,
             imported,
         };
         Ok(Draft { code_agency: receiving.code.clone(), procedure, receiving, submitted })
@@ -229,8 +236,15 @@ impl Service {
         caller: &Caller,
         input: &AnswerInput,
     ) -> Result<Accepted, ServiceError> {
-        let command = Command::SupplyIntakeSupplement { supply: answer(input)? };
-        self.act(caller, "supplyIntakeSupplement", &input.on, input, Function::Intake, command).await
+        const OPERATION: &str = "supplyIntakeSupplement";
+        let filed = match self.filed(caller, OPERATION, &input.on, input, has(Function::Intake)).await? {
+            Ok(filed) => filed,
+            Err(before) => return Ok(before),
+        };
+        let rules = self.working_time(filed.agencies.receiving).await?;
+        let answer_within = Some(AnswerWithin { working_hours: ANSWER_WITHIN_WORKING_HOURS, rules });
+        let command = Command::SupplyIntakeSupplement { supply: answer(input)?, answer_within };
+        self.act(caller, OPERATION, &input.on, input, Function::Intake, command).await
     }
 
     pub async fn refuse_dossier(
@@ -238,7 +252,7 @@ impl Service {
         caller: &Caller,
         input: &RefuseDossierInput,
     ) -> Result<Accepted, ServiceError> {
-        let command = Command::Refuse { reason: required("reason", &input.reason, NOTE_CHARS_MAX)? };
+        let command = Command::Refuse { reason: reason(&input.reason)? };
         self.act(caller, "refuseDossier", &input.on, input, Function::Intake, command).await
     }
 
@@ -247,10 +261,11 @@ impl Service {
         caller: &Caller,
         input: &ReceiveDossierInput,
     ) -> Result<Accepted, ServiceError> {
-        let filed = match self.filed(caller, "receiveDossier", &input.on, input, Function::Intake).await? {
-            Ok(filed) => filed,
-            Err(before) => return Ok(before),
-        };
+        let filed =
+            match self.filed(caller, "receiveDossier", &input.on, input, has(Function::Intake)).await? {
+                Ok(filed) => filed,
+                Err(before) => return Ok(before),
+            };
         let receiving = filed.agencies.receiving;
         let law = self.working_time(receiving).await?;
         let command = Command::Receive(Receive {
@@ -267,27 +282,20 @@ impl Service {
         caller: &Caller,
         input: &ForwardDossierInput,
     ) -> Result<Accepted, ServiceError> {
-        // Who may assign may forward what another holds.
-        let function =
-            if caller.principal.has(Function::Assign) { Function::Assign } else { Function::Process };
-        if let Err(before) = self.filed(caller, "forwardDossier", &input.on, input, function).await? {
+        let relation = has(hands_over(caller));
+        if let Err(before) = self.filed(caller, "forwardDossier", &input.on, input, &relation).await? {
             return Ok(before);
         }
-        let agency = match &input.agency {
-            Some(code) => Some(self.agency("agency", code).await?.0),
-            None => None,
-        };
-        let unit =
-            input.unit.as_deref().map(UnitCode::parse).transpose().map_err(Problem::code_of("unit"))?;
+        let unit = unit(input.unit.as_deref())?;
         let assignee = input.assignee.map(PrincipalId);
-        let note = optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?;
+        let note = note(input.note.as_deref())?;
         // Where it is now is for the state that decides to say: this process may have seen an older one.
         let command = |filed: &Filed| {
-            let here = filed.holder.as_ref().map_or(filed.agencies.receiving, |holder| holder.agency);
-            let to = Holder { agency: agency.unwrap_or(here), unit: unit.clone(), assignee };
+            let agency = filed.holder.as_ref().map_or(filed.agencies.receiving, |holder| holder.agency);
+            let to = Holder { agency, unit: unit.clone(), assignee };
             Command::Forward { to, note: note.clone() }
         };
-        self.act_by(caller, "forwardDossier", &input.on, input, function, command).await
+        self.act_by(caller, "forwardDossier", &input.on, input, relation, command).await
     }
 
     pub async fn complete_step(
@@ -295,13 +303,14 @@ impl Service {
         caller: &Caller,
         input: &CompleteStepInput,
     ) -> Result<Accepted, ServiceError> {
-        let filed = match self.filed(caller, "completeStep", &input.on, input, Function::Process).await? {
+        let filed = match self.filed(caller, "completeStep", &input.on, input, has(Function::Process)).await?
+        {
             Ok(filed) => filed,
             Err(before) => return Ok(before),
         };
         let command = Command::CompleteStep(CompleteStep {
             step: StepCode::parse(&input.step).map_err(Problem::code_of("step"))?,
-            note: optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?,
+            note: note(input.note.as_deref())?,
             procedure: self.definition(&filed).await?,
         });
         self.act(caller, "completeStep", &input.on, input, Function::Process, command).await
@@ -321,10 +330,11 @@ impl Service {
         caller: &Caller,
         input: &AnswerInput,
     ) -> Result<Accepted, ServiceError> {
-        let filed = match self.filed(caller, "receiveSupplement", &input.on, input, Function::Intake).await? {
-            Ok(filed) => filed,
-            Err(before) => return Ok(before),
-        };
+        let filed =
+            match self.filed(caller, "receiveSupplement", &input.on, input, has(Function::Intake)).await? {
+                Ok(filed) => filed,
+                Err(before) => return Ok(before),
+            };
         let command = Command::ReceiveSupplement {
             supply: answer(input)?,
             rules: self.working_time(filed.agencies.receiving).await?,
@@ -337,10 +347,8 @@ impl Service {
         caller: &Caller,
         input: &FinishProcessingInput,
     ) -> Result<Accepted, ServiceError> {
-        let command = Command::FinishProcessing {
-            outcome: input.outcome.into(),
-            note: optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?,
-        };
+        let command =
+            Command::FinishProcessing { outcome: input.outcome.into(), note: note(input.note.as_deref())? };
         self.act(caller, "finishProcessing", &input.on, input, Function::Approve, command).await
     }
 
@@ -349,7 +357,7 @@ impl Service {
         caller: &Caller,
         input: &ReturnResultInput,
     ) -> Result<Accepted, ServiceError> {
-        let note = optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?;
+        let note = note(input.note.as_deref())?;
         let command = Command::ReturnResult { method: input.method.into(), note };
         self.act(caller, "returnResult", &input.on, input, Function::Intake, command).await
     }
@@ -364,31 +372,31 @@ impl Service {
         self.act(caller, "withdrawDossier", &input.on, input, Function::Intake, command).await
     }
 
-    async fn act(
+    pub(super) async fn act(
         &self,
         caller: &Caller,
         operation: &str,
         on: &OnDossier,
         canonical: &impl Serialize,
-        function: Function,
+        relation: impl Into<Relation>,
         command: Command,
     ) -> Result<Accepted, ServiceError> {
-        self.act_by(caller, operation, on, canonical, function, |_| command.clone()).await
+        self.act_by(caller, operation, on, canonical, has(relation), |_| command.clone()).await
     }
 
     /// A command on a dossier that is there: authorise, then decide, on whatever state the executor has in hand.
-    /// `command` says what is asked for of that state.
-    async fn act_by(
+    /// `relation` and `command` say who may ask for what, of that state.
+    pub(super) async fn act_by(
         &self,
         caller: &Caller,
         operation: &str,
         on: &OnDossier,
         canonical: &impl Serialize,
-        function: Function,
+        relation: impl Fn(&Filed) -> Relation,
         command: impl Fn(&Filed) -> Command,
     ) -> Result<Accepted, ServiceError> {
         // Before anything else, also before the client's version is compared: a conflict tells who did what.
-        if let Err(before) = self.filed(caller, operation, on, canonical, function).await? {
+        if let Err(before) = self.filed(caller, operation, on, canonical, &relation).await? {
             return Ok(before);
         }
         let dossier_id = DossierId(on.dossier_id);
@@ -396,7 +404,7 @@ impl Service {
         request.expected = on.expected_version.map(Version);
         let decide = |state: &Dossier, at: Instant| -> Decision {
             let filed = state.filed().ok_or(Refusal::Rejected(Rejection::NotFiled))?;
-            filed.authorise(&caller.principal, function).map_err(Refusal::Denied)?;
+            filed.authorise(&caller.principal, relation(filed)).map_err(Refusal::Denied)?;
             state.decide(at, &command(filed)).map_err(Refusal::Rejected)
         };
         let done = self.executor.execute(&stream(dossier_id), &request, decide).await?;
@@ -406,19 +414,21 @@ impl Service {
     /// The dossier as this process last saw it, for what about it never changes: procedure version, agencies. Reading
     /// it here does not decide anything; it only keeps what is out of scope from being told apart. Who has lost sight
     /// of the dossier since still gets the answer of an earlier try.
-    async fn filed(
+    pub(super) async fn filed(
         &self,
         caller: &Caller,
         operation: &str,
         on: &OnDossier,
         canonical: &impl Serialize,
-        function: Function,
+        relation: impl Fn(&Filed) -> Relation,
     ) -> Result<Result<Filed, Accepted>, ServiceError> {
         let dossier_id = DossierId(on.dossier_id);
         let stream = stream(dossier_id);
         let mut known = self.executor.load_cached::<Dossier>(&stream).await?;
-        let settled =
-            known.state.filed().is_some_and(|filed| filed.authorise(&caller.principal, function).is_ok());
+        let settled = known
+            .state
+            .filed()
+            .is_some_and(|filed| filed.authorise(&caller.principal, relation(filed)).is_ok());
         if !settled {
             known = self.executor.load::<Dossier>(&stream).await?;
         }
@@ -434,7 +444,7 @@ impl Service {
     }
 
     /// The version of the procedure that the dossier keeps. Published versions never change.
-    async fn definition(&self, filed: &Filed) -> Result<Arc<procedure::Definition>, ServiceError> {
+    pub(super) async fn definition(&self, filed: &Filed) -> Result<Arc<procedure::Definition>, ServiceError> {
         let stream = procedure::stream(filed.procedure.id);
         let mut known = self.executor.load_cached::<Procedure>(&stream).await?;
         if known.state.version(filed.procedure.version).is_none() {
@@ -455,10 +465,33 @@ impl Service {
         Ok(Accepted { dossier_id, code, done: Done { version: done.version, position: done.position } })
     }
 
-    async fn working_time(&self, receiving: AgencyId) -> Result<WorkingTime, ServiceError> {
+    pub(super) async fn working_time(&self, receiving: AgencyId) -> Result<WorkingTime, ServiceError> {
         let office_hours = self.established(receiving, "receivingAgency").await?.office_hours;
         Ok(WorkingTime { calendar: Arc::clone(&self.calendar), office_hours })
     }
+}
+
+/// The same relation, whatever the state.
+pub(super) fn has(relation: impl Into<Relation>) -> impl Fn(&Filed) -> Relation {
+    let relation = relation.into();
+    move |_| relation
+}
+
+/// Who may assign may hand over what another holds.
+pub(super) fn hands_over(caller: &Caller) -> Function {
+    if caller.principal.has(Function::Assign) { Function::Assign } else { Function::Process }
+}
+
+pub(super) fn unit(code: Option<&str>) -> Result<Option<UnitCode>, Problem> {
+    code.map(UnitCode::parse).transpose().map_err(Problem::code_of("unit"))
+}
+
+pub(super) fn note(text: Option<&str>) -> Result<Option<Private>, Problem> {
+    optional("note", text, NOTE_CHARS_MAX)
+}
+
+pub(super) fn reason(text: &str) -> Result<Private, Problem> {
+    required("reason", text, NOTE_CHARS_MAX)
 }
 
 fn appointment(at: Option<Instant>, without: bool) -> Result<Appointment, Problem> {
@@ -472,17 +505,14 @@ fn appointment(at: Option<Instant>, without: bool) -> Result<Appointment, Proble
 
 fn supplement(input: &SupplementInput) -> Result<SupplementRequest, Problem> {
     Ok(SupplementRequest {
-        reason: required("reason", &input.reason, NOTE_CHARS_MAX)?,
+        reason: reason(&input.reason)?,
         papers: papers(input.papers.as_deref())?,
         answer_by: input.answer_by.map(|at| truncate(at.into())),
     })
 }
 
 fn answer(input: &AnswerInput) -> Result<Answer, Problem> {
-    Ok(Answer {
-        note: optional("note", input.note.as_deref(), NOTE_CHARS_MAX)?,
-        papers: papers(input.papers.as_deref())?,
-    })
+    Ok(Answer { note: note(input.note.as_deref())?, papers: papers(input.papers.as_deref())? })
 }
 
 fn form(input: &SubmitDossierInput) -> Result<Option<Private>, ServiceError> {
@@ -506,7 +536,7 @@ fn papers(codes: Option<&[String]>) -> Result<Vec<PaperCode>, Problem> {
 }
 
 /// A text that must be there.
-fn required(field: &'static str, text: &str, chars_max: usize) -> Result<Private, Problem> {
+pub(super) fn required(field: &'static str, text: &str, chars_max: usize) -> Result<Private, Problem> {
     let text = plain(field, text, chars_max)?;
     if text.is_empty() {
         return Err(Problem::invalid(field, "empty"));

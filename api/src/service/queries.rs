@@ -288,9 +288,15 @@ impl Service {
 }
 
 fn sees(caller: &Caller, row: &DossierSummary) -> bool {
-    let agencies =
-        [row.supporting_agency, Some(row.receiving_agency), Some(row.competent_agency), row.holder_agency];
-    caller.principal.sees(agencies.into_iter().flatten().map(AgencyId))
+    let agencies = [
+        row.supporting_agency,
+        Some(row.receiving_agency),
+        Some(row.competent_agency),
+        row.holder_agency,
+        row.transit_agency,
+    ];
+    let consulted = row.consulted().map(|(_, agency)| agency);
+    caller.principal.sees(agencies.into_iter().flatten().chain(consulted).map(AgencyId))
 }
 
 fn agency_id(field: &'static str, code: Option<&str>) -> Result<Option<Uuid>, Problem> {

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Holder, Outcome, ReturnMethod, Submitted, SupplementRequest};
+use super::{
+    Answer, Holder, Notice, NoticeChannel, ObligationKind, Outcome, PauseReason, PaymentMethod, ReturnMethod,
+    Submitted, SupplementRequest,
+};
 use crate::calendar::Calendar;
-use crate::codes::StepCode;
+use crate::codes::{OrderCode, StepCode};
 use crate::identity::AgencyId;
 use crate::private::Private;
 use crate::procedure::Definition;
@@ -25,6 +28,7 @@ pub enum Command {
     /// Bring what was asked for before receipt.
     SupplyIntakeSupplement {
         supply: Answer,
+        answer_within: Option<AnswerWithin>,
     },
     /// Refuse it at intake, with a reason.
     Refuse {
@@ -32,10 +36,91 @@ pub enum Command {
     },
     /// Receive it: the clock starts, and the appointment is given.
     Receive(Receive),
-    /// Hand it to another unit, officer or agency. The clock does not restart.
+    /// Hand it to another unit or officer of the agency that holds it (phân công, phân công lại).
     Forward {
         to: Holder,
         note: Option<Private>,
+    },
+    /// Send it to another agency, which accepts it or sends it back. The clock does not restart.
+    Send {
+        to: AgencyId,
+        note: Option<Private>,
+    },
+    /// Take what another agency has sent.
+    Accept {
+        holder: Holder,
+    },
+    /// Not take what another agency has sent.
+    SendBack {
+        reason: Private,
+    },
+    /// Take back what was handed over or sent, before anybody has begun with it.
+    Recall {
+        reason: Option<Private>,
+    },
+    /// Ask another agency for its opinion. The clock goes on.
+    RequestOpinion {
+        from: AgencyId,
+        question: Private,
+        answer_by: Option<Instant>,
+    },
+    GiveOpinion {
+        opinion: u32,
+        answer: Private,
+    },
+    Propose {
+        outcome: Outcome,
+        note: Option<Private>,
+    },
+    Approve {
+        note: Option<Private>,
+    },
+    RequestRework {
+        reason: Private,
+    },
+    Sign {
+        note: Option<Private>,
+    },
+    Issue {
+        number: Private,
+    },
+    /// Let the clock stand still, for a reason of the list.
+    Pause {
+        reason: PauseReason,
+        note: Option<Private>,
+        until: Option<Instant>,
+    },
+    /// Let it run again.
+    Resume {
+        note: Option<Private>,
+        rules: WorkingTime,
+    },
+    RequestObligation(RequestObligation),
+    RecordPayment(RecordPayment),
+    /// Lift an obligation.
+    Waive {
+        obligation: u32,
+        reason: Private,
+        rules: WorkingTime,
+    },
+    /// Give the money of an order back.
+    Refund {
+        order: OrderCode,
+        reason: Private,
+    },
+    Extend(Extend),
+    /// End the processing without a result, before there is a decision.
+    Stop {
+        reason: Private,
+    },
+    Notify {
+        about: Notice,
+        by: NoticeChannel,
+        note: Option<Private>,
+    },
+    /// Take back the last event, a mistake, as long as nothing else has happened.
+    Correct {
+        reason: Private,
     },
     CompleteStep(CompleteStep),
     /// Ask for more after receipt: the clock stops.
@@ -74,6 +159,27 @@ impl Command {
             Self::Refuse { .. } => "REFUSE",
             Self::Receive(_) => "RECEIVE",
             Self::Forward { .. } => "FORWARD",
+            Self::Send { .. } => "SEND",
+            Self::Accept { .. } => "ACCEPT",
+            Self::SendBack { .. } => "SEND_BACK",
+            Self::Recall { .. } => "RECALL",
+            Self::RequestOpinion { .. } => "REQUEST_OPINION",
+            Self::GiveOpinion { .. } => "GIVE_OPINION",
+            Self::Propose { .. } => "PROPOSE",
+            Self::Approve { .. } => "APPROVE",
+            Self::RequestRework { .. } => "REQUEST_REWORK",
+            Self::Sign { .. } => "SIGN",
+            Self::Issue { .. } => "ISSUE",
+            Self::Pause { .. } => "PAUSE",
+            Self::Resume { .. } => "RESUME",
+            Self::RequestObligation(_) => "REQUEST_OBLIGATION",
+            Self::RecordPayment(_) => "RECORD_PAYMENT",
+            Self::Waive { .. } => "WAIVE",
+            Self::Refund { .. } => "REFUND",
+            Self::Extend(_) => "EXTEND",
+            Self::Stop { .. } => "STOP",
+            Self::Notify { .. } => "NOTIFY",
+            Self::Correct { .. } => "CORRECT",
             Self::CompleteStep(_) => "COMPLETE_STEP",
             Self::RequestSupplement { .. } => "REQUEST_SUPPLEMENT",
             Self::ReceiveSupplement { .. } => "RECEIVE_SUPPLEMENT",
@@ -87,6 +193,14 @@ impl Command {
 #[derive(Clone, Debug)]
 pub struct Submit {
     pub submitted: Submitted,
+    pub answer_within: Option<AnswerWithin>,
+}
+
+/// The office's own clock before receipt: how many working hours it has to say whether it takes the dossier.
+#[derive(Clone, Debug)]
+pub struct AnswerWithin {
+    pub working_hours: u32,
+    pub rules: WorkingTime,
 }
 
 #[derive(Clone, Debug)]
@@ -141,4 +255,36 @@ pub struct Agencies {
     pub receiving: AgencyId,
     /// Decides it (cơ quan có thẩm quyền giải quyết).
     pub competent: AgencyId,
+}
+
+/// Ask the applicant to pay.
+#[derive(Clone, Debug)]
+pub struct RequestObligation {
+    pub kind: ObligationKind,
+    /// In đồng; more than nothing.
+    pub amount_vnd: u64,
+    pub note: Option<Private>,
+    pub pay_by: Option<Instant>,
+    /// The clock stands still until it is paid or waived.
+    pub stops_clock: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct RecordPayment {
+    pub obligation: u32,
+    pub order: OrderCode,
+    pub amount_vnd: u64,
+    pub method: PaymentMethod,
+    /// For the clock that runs again when everything is paid.
+    pub rules: WorkingTime,
+}
+
+/// Apologise and promise another day.
+#[derive(Clone, Debug)]
+pub struct Extend {
+    pub reason: Private,
+    pub due_at: Instant,
+    pub signed_by: Private,
+    /// How often the procedure allows it.
+    pub extensions_max: u32,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Agencies;
 use crate::calendar::CalendarVersion;
-use crate::codes::{DossierCode, PaperCode, ProcedureCode, StepCode, UnitCode};
+use crate::codes::{DossierCode, OrderCode, PaperCode, ProcedureCode, StepCode, UnitCode};
 use crate::decider::events;
 use crate::identity::{AgencyId, KeyId, PrincipalId, ProcedureId};
 use crate::private::{HasPrivate, KeyOwner, Private, show};
@@ -28,6 +28,27 @@ events! {
         "dossier.processing_finished.v1" => ProcessingFinished,
         "dossier.result_returned.v1" => ResultReturned,
         "dossier.withdrawn.v1" => Withdrawn,
+        "dossier.paused.v1" => Paused,
+        "dossier.resumed.v1" => Resumed,
+        "dossier.sent.v1" => Sent,
+        "dossier.accepted.v1" => Accepted,
+        "dossier.sent_back.v1" => SentBack,
+        "dossier.recalled.v1" => Recalled,
+        "dossier.opinion_requested.v1" => OpinionRequested,
+        "dossier.opinion_given.v1" => OpinionGiven,
+        "dossier.proposed.v1" => Proposed,
+        "dossier.approved.v1" => Approved,
+        "dossier.rework_requested.v1" => ReworkRequested,
+        "dossier.signed.v1" => Signed,
+        "dossier.issued.v1" => Issued,
+        "dossier.obligation_requested.v1" => ObligationRequested,
+        "dossier.payment_recorded.v1" => PaymentRecorded,
+        "dossier.obligation_waived.v1" => ObligationWaived,
+        "dossier.payment_refunded.v1" => PaymentRefunded,
+        "dossier.extended.v1" => Extended,
+        "dossier.stopped.v1" => Stopped,
+        "dossier.applicant_notified.v1" => ApplicantNotified,
+        "dossier.corrected.v1" => Corrected,
     }
 }
 
@@ -50,6 +71,9 @@ pub struct Submitted {
     pub form: Option<Private>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub papers: Vec<PaperCode>,
+    /// Until when the office has to say whether it is received (8 working hours after an online submission by default).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Instant>,
     /// Set on dossiers taken over from another system: the name of the source and the case in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<ImportedFrom>,
@@ -145,6 +169,9 @@ pub struct IntakeSupplementRequested {
 pub struct IntakeSupplementReceived {
     #[serde(flatten)]
     pub supply: Answer,
+    /// As of the submission, counted afresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -166,7 +193,7 @@ pub struct Received {
     pub holder: Holder,
 }
 
-/// Who has the dossier in hand.
+/// Who has the dossier in hand. A unit is a code, not a text: it is stored in the clear.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     pub agency: AgencyId,
@@ -204,8 +231,19 @@ pub struct SupplementRequested {
 pub struct SupplementReceived {
     #[serde(flatten)]
     pub supply: Answer,
+    #[serde(flatten)]
+    pub clock: Resumption,
+}
+
+/// Where a clock that runs again leads to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resumption {
+    /// What the applicant is promised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Instant>,
+    /// What the law measures by, where it is another: without the extension, or with a pause that moves no promise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_due_at: Option<Instant>,
     pub calendar: CalendarVersion,
 }
 
@@ -249,6 +287,245 @@ pub struct Withdrawn {
     pub reason: Option<Private>,
 }
 
+/// The clock stops for another reason than a supplement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Paused {
+    pub reason: PauseReason,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Private>,
+    /// When it is expected to run again; nothing happens by itself then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Instant>,
+}
+
+/// Why a clock stands still (DOMAIN 1.5). A supplement has events of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseReason {
+    /// Nghĩa vụ tài chính: taxes and fees that the applicant has to pay first. National state 6.
+    FinancialObligation,
+    /// Niêm yết công khai. National state 4: it is being processed.
+    PublicPosting,
+    /// Another agency's part, where the procedure does not count it. National state 4.
+    OtherAgency,
+    /// Tạm dừng by decision. National state 8.
+    Suspension,
+}
+
+/// The clock runs again after another pause than that for a supplement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resumed {
+    #[serde(flatten)]
+    pub clock: Resumption,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Private>,
+}
+
+/// Under way to another agency; the sender holds it until it is accepted there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sent {
+    pub to: AgencyId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Private>,
+}
+
+/// The other agency has it. The clock goes on as it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accepted {
+    pub holder: Holder,
+}
+
+/// The other agency does not take it; the sender keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SentBack {
+    pub reason: Private,
+}
+
+/// Taken back by who handed it over, before anybody had begun (thu hồi).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recalled {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Private>,
+}
+
+/// Another agency is asked for its opinion while the dossier stays here and the clock runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpinionRequested {
+    /// Of this dossier, from 1.
+    pub opinion: u32,
+    pub from: AgencyId,
+    pub question: Private,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpinionGiven {
+    pub opinion: u32,
+    pub answer: Private,
+}
+
+/// The officer proposes how to decide (trình duyệt).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Proposed {
+    pub outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Private>,
+}
+
+/// A leader agrees to the proposal (xét duyệt).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Approved {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Private>,
+}
+
+/// A leader does not agree: it is to be processed again (yêu cầu thụ lý lại).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReworkRequested {
+    pub reason: Private,
+}
+
+/// Signed (ký duyệt).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signed {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Private>,
+}
+
+/// The document has its number and stamp (văn thư phát hành).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Issued {
+    /// Số, ký hiệu: may name a person's case, so it is sealed.
+    pub number: Private,
+}
+
+/// The applicant has to pay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObligationRequested {
+    /// Of this dossier, from 1.
+    pub obligation: u32,
+    pub kind: ObligationKind,
+    /// In đồng.
+    pub amount_vnd: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Private>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_by: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObligationKind {
+    /// Phí.
+    Charge,
+    /// Lệ phí.
+    Fee,
+    /// Thuế.
+    Tax,
+}
+
+/// Money has come in. An order is recorded once, however often its message arrives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaymentRecorded {
+    pub obligation: u32,
+    pub order: OrderCode,
+    pub amount_vnd: u64,
+    pub method: PaymentMethod,
+}
+
+/// DuocThanhToanTrucTuyen of the national feed: 1 and 2 are online, 3 is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentMethod {
+    Cash,
+    BankTransfer,
+    /// Through the National Public Service Portal.
+    NationalGateway,
+    /// Through a gateway of the ministry or province.
+    LocalGateway,
+}
+
+/// The obligation is lifted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObligationWaived {
+    pub obligation: u32,
+    pub reason: Private,
+}
+
+/// The whole amount of an order went back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaymentRefunded {
+    pub order: OrderCode,
+    pub reason: Private,
+}
+
+/// Apology and new appointment (văn bản xin lỗi và đề nghị gia hạn). The law goes on measuring by the old one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Extended {
+    pub reason: Private,
+    pub due_at: Instant,
+    /// Who signed the letter, as printed.
+    pub signed_by: Private,
+}
+
+/// Processing ends without a result (dừng giải quyết). National state 8.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stopped {
+    pub reason: Private,
+}
+
+/// The applicant was told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApplicantNotified {
+    pub about: Notice,
+    pub by: NoticeChannel,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Private>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    Received,
+    Refused,
+    SupplementNeeded,
+    PaymentNeeded,
+    Extended,
+    Stopped,
+    ResultReady,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeChannel {
+    Sms,
+    Email,
+    Portal,
+    Telephone,
+    Letter,
+    InPerson,
+}
+
+/// The event before this one was a mistake: everything is as it was before it. Statistics follow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Corrected {
+    pub what: Correctable,
+    pub reason: Private,
+}
+
+/// What can be taken back as long as nothing else has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Correctable {
+    Refused,
+    StepCompleted,
+    ProcessingFinished,
+    ResultReturned,
+    Stopped,
+    Withdrawn,
+}
+
 /// Something odd in the source of an import. It is written down and counted; nothing is dropped or corrected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -290,25 +567,7 @@ impl HasPrivate for IntakeSupplementReceived {
     }
 }
 
-impl HasPrivate for Refused {
-    fn each_private(&mut self, visit: Visit) {
-        visit("reason", KeyOwner::Dossier, &mut self.reason);
-    }
-}
-
 impl HasPrivate for Received {}
-
-impl HasPrivate for Forwarded {
-    fn each_private(&mut self, visit: Visit) {
-        show(visit, "note", KeyOwner::Dossier, &mut self.note);
-    }
-}
-
-impl HasPrivate for StepCompleted {
-    fn each_private(&mut self, visit: Visit) {
-        show(visit, "note", KeyOwner::Dossier, &mut self.note);
-    }
-}
 
 impl HasPrivate for SupplementRequested {
     fn each_private(&mut self, visit: Visit) {
@@ -322,20 +581,78 @@ impl HasPrivate for SupplementReceived {
     }
 }
 
-impl HasPrivate for ProcessingFinished {
-    fn each_private(&mut self, visit: Visit) {
-        show(visit, "note", KeyOwner::Dossier, &mut self.note);
-    }
-}
-
-impl HasPrivate for ResultReturned {
-    fn each_private(&mut self, visit: Visit) {
-        show(visit, "note", KeyOwner::Dossier, &mut self.note);
-    }
-}
-
 impl HasPrivate for Withdrawn {
     fn each_private(&mut self, visit: Visit) {
         show(visit, "reason", KeyOwner::Dossier, &mut self.reason);
+    }
+}
+
+macro_rules! private_note {
+    ($($name:ty),+) => {$(
+        impl HasPrivate for $name {
+            fn each_private(&mut self, visit: Visit) {
+                show(visit, "note", KeyOwner::Dossier, &mut self.note);
+            }
+        }
+    )+};
+}
+
+private_note!(
+    Forwarded,
+    StepCompleted,
+    ProcessingFinished,
+    ResultReturned,
+    Paused,
+    Resumed,
+    Sent,
+    Proposed,
+    Approved,
+    Signed,
+    ObligationRequested,
+    ApplicantNotified
+);
+
+macro_rules! private_reason {
+    ($($name:ty),+) => {$(
+        impl HasPrivate for $name {
+            fn each_private(&mut self, visit: Visit) {
+                visit("reason", KeyOwner::Dossier, &mut self.reason);
+            }
+        }
+    )+};
+}
+
+private_reason!(Refused, SentBack, ReworkRequested, ObligationWaived, PaymentRefunded, Stopped, Corrected);
+
+impl HasPrivate for Accepted {}
+impl HasPrivate for Recalled {
+    fn each_private(&mut self, visit: Visit) {
+        show(visit, "reason", KeyOwner::Dossier, &mut self.reason);
+    }
+}
+impl HasPrivate for PaymentRecorded {}
+
+impl HasPrivate for OpinionRequested {
+    fn each_private(&mut self, visit: Visit) {
+        visit("question", KeyOwner::Dossier, &mut self.question);
+    }
+}
+
+impl HasPrivate for OpinionGiven {
+    fn each_private(&mut self, visit: Visit) {
+        visit("answer", KeyOwner::Dossier, &mut self.answer);
+    }
+}
+
+impl HasPrivate for Issued {
+    fn each_private(&mut self, visit: Visit) {
+        visit("number", KeyOwner::Dossier, &mut self.number);
+    }
+}
+
+impl HasPrivate for Extended {
+    fn each_private(&mut self, visit: Visit) {
+        visit("reason", KeyOwner::Dossier, &mut self.reason);
+        visit("signed_by", KeyOwner::Dossier, &mut self.signed_by);
     }
 }

@@ -1,12 +1,15 @@
 //! What is folded from the events of a dossier.
 
-use super::{Agencies, Channel, Event, Holder, Outcome, ProcedureRef, Submitted};
+use super::{
+    Agencies, Channel, Correctable, Event, Finance, Holder, Notice, NoticeChannel, Outcome, PauseReason,
+    ProcedureRef, Received, Resumption, ReturnMethod, Stage, Submitted,
+};
 use crate::access::{Denial, Function, Principal, Scope};
 use crate::codes::DossierCode;
 use crate::identity::{AgencyId, KeyId};
 use crate::private::KeyOwner;
 use crate::time::Instant;
-use crate::working_time::Term;
+use crate::working_time::{DuePolicy, Term};
 
 /// A dossier as of its last event.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,16 +32,38 @@ pub struct Filed {
     /// Who has it in hand; nobody before receipt.
     pub holder: Option<Holder>,
     pub phase: Phase,
+    /// Where it is on its way to.
+    pub transit: Option<AgencyId>,
+    pub approval: Approval,
+    pub finance: Finance,
+    /// Agencies whose opinion is waited for.
+    pub opinions: Vec<PendingOpinion>,
+    /// How often a supplement was asked for after receipt.
+    pub supplements: u32,
+    pub extensions: u32,
+    /// The applicant was told that the result is there.
+    pub result_announced: bool,
+    pub(super) opinions_requested: u32,
+    /// Who had it before the last hand-over, as long as nothing else has happened.
+    pub(super) handed_over_by: Option<Holder>,
+    /// What the last event was, and where the dossier stood before it, if it can be taken back.
+    pub(super) correctable: Option<(Correctable, Box<Phase>)>,
+    /// What the applicant was told since the last other event.
+    pub(super) notices: Vec<(Notice, NoticeChannel)>,
     pub(super) dossier_key: KeyId,
     pub(super) applicant_key: KeyId,
     /// Business times of completed steps, kept for imported dossiers only: the end is compared with them.
     pub(super) step_times: Vec<Instant>,
 }
 
-/// Where a dossier stands, with what belongs to that place.
+/// Where a dossier stands, with what belongs to that place. The first of its four states: the second is [`Finance`],
+/// the third [`Delivery`], the fourth, what the national portal has of it, belongs to the feed and not to this stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Phase {
-    Submitted,
+    /// `answer_by`: until when the office has to say whether it takes it.
+    Submitted {
+        answer_by: Option<Instant>,
+    },
     AwaitingIntakeSupplement,
     Refused,
     /// `handed_over`: somebody has begun (national state 4 instead of 2).
@@ -49,6 +74,7 @@ pub enum Phase {
     Paused {
         clock: Clock,
         since: Instant,
+        reason: Pause,
     },
     Finished {
         clock: Clock,
@@ -59,11 +85,34 @@ pub enum Phase {
         clock: Clock,
         at: Instant,
         outcome: Outcome,
+        method: ReturnMethod,
+    },
+    /// Ended without a result.
+    Stopped {
+        clock: Clock,
+        at: Instant,
     },
     /// With a clock if it had been received: only then does it count in the statistics.
     Withdrawn {
         clock: Option<Clock>,
+        at: Instant,
     },
+}
+
+/// Why the clock stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pause {
+    Supplement,
+    Other(PauseReason),
+}
+
+impl Pause {
+    fn stage(self) -> Stage {
+        match self {
+            Self::Supplement => Stage::AwaitingSupplement,
+            Self::Other(reason) => reason.stage(),
+        }
+    }
 }
 
 /// The legal clock of a received dossier.
@@ -72,70 +121,105 @@ pub struct Clock {
     pub received_at: Instant,
     /// As given at receipt: a pause is counted in its unit.
     pub term: Term,
-    /// As given at receipt.
+    pub policy: DuePolicy,
+    /// As printed on the receipt.
     pub due_at_original: Option<Instant>,
-    /// As moved by pauses.
+    /// What the law measures by: the original, moved by pauses only.
+    pub legal_due_at: Option<Instant>,
+    /// What the applicant is promised now: the legal one, or that of an extension.
     pub due_at: Option<Instant>,
 }
 
-/// The business state by name alone: what clients see and filter by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
-    Submitted,
-    AwaitingIntakeSupplement,
-    Refused,
-    Received,
-    InProgress,
-    AwaitingSupplement,
-    Finished,
-    Returned,
-    Withdrawn,
+impl Clock {
+    fn started(at: Instant, received: &Received) -> Self {
+        Self {
+            received_at: at,
+            term: received.term,
+            policy: received.due_policy,
+            due_at_original: received.due_at,
+            legal_due_at: received.due_at,
+            due_at: received.due_at,
+        }
+    }
+
+    fn resumed(self, resumption: &Resumption) -> Self {
+        let due_at = resumption.due_at;
+        Self { due_at, legal_due_at: resumption.legal_due_at.or(due_at), ..self }
+    }
 }
 
-impl Stage {
-    pub const ALL: [Self; 9] = [
-        Self::Submitted,
-        Self::AwaitingIntakeSupplement,
-        Self::Refused,
-        Self::Received,
-        Self::InProgress,
-        Self::AwaitingSupplement,
-        Self::Finished,
-        Self::Returned,
-        Self::Withdrawn,
-    ];
+/// How far the decision on the dossier has come (trình duyệt, ký duyệt). A dossier may be finished without these steps; once begun they go in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Approval {
+    #[default]
+    None,
+    Proposed(Outcome),
+    Approved(Outcome),
+    Signed(Outcome),
+    Issued(Outcome),
+}
 
-    /// TrangThaiHoSo of the national feed, 1 to 10. 6 and 8 have no stage yet.
-    pub fn national_code(self) -> u8 {
-        match self {
-            Self::Submitted | Self::AwaitingIntakeSupplement => 1,
-            Self::Received => 2,
-            Self::Refused => 3,
-            Self::InProgress => 4,
-            Self::AwaitingSupplement => 5,
-            Self::Withdrawn => 7,
-            Self::Finished => 9,
-            Self::Returned => 10,
-        }
-    }
-
-    /// The name in read models and in the API.
+impl Approval {
+    /// The name that clients see.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Submitted => "SUBMITTED",
-            Self::AwaitingIntakeSupplement => "AWAITING_INTAKE_SUPPLEMENT",
-            Self::Refused => "REFUSED",
-            Self::Received => "RECEIVED",
-            Self::InProgress => "IN_PROGRESS",
-            Self::AwaitingSupplement => "AWAITING_SUPPLEMENT",
-            Self::Finished => "FINISHED",
-            Self::Returned => "RETURNED",
-            Self::Withdrawn => "WITHDRAWN",
+            Self::None => "NONE",
+            Self::Proposed(_) => "PROPOSED",
+            Self::Approved(_) => "APPROVED",
+            Self::Signed(_) => "SIGNED",
+            Self::Issued(_) => "ISSUED",
         }
     }
+}
 
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|stage| stage.name() == name)
+/// An opinion that was asked for and not given yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingOpinion {
+    /// Of this dossier, from 1.
+    pub number: u32,
+    pub from: AgencyId,
+}
+
+/// What is known of the way of the result to the applicant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// There is no result.
+    None,
+    /// Chờ trả: there, and not handed out.
+    Ready,
+    /// There, and the applicant was told.
+    Announced,
+    Returned(ReturnMethod),
+}
+
+impl Delivery {
+    /// The name that clients see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Ready => "READY",
+            Self::Announced => "ANNOUNCED",
+            Self::Returned(_) => "RETURNED",
+        }
+    }
+}
+
+/// How somebody has to stand to a dossier to do something with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// Whoever has the function, standing to the dossier as the function asks for.
+    Has(Function),
+    /// Who handed it over, or assigns what others hold: to take it back.
+    Sender,
+    /// The agency that it was sent to.
+    Recipient,
+    /// An agency whose opinion was asked for.
+    Consulted(u32),
+}
+
+impl From<Function> for Relation {
+    fn from(function: Function) -> Self {
+        Self::Has(function)
     }
 }
 
@@ -167,7 +251,18 @@ impl Filed {
             submitted_at: at,
             last_at: at,
             holder: None,
-            phase: Phase::Submitted,
+            phase: Phase::Submitted { answer_by: submitted.answer_by },
+            transit: None,
+            approval: Approval::None,
+            finance: Finance::default(),
+            opinions: Vec::new(),
+            supplements: 0,
+            extensions: 0,
+            result_announced: false,
+            opinions_requested: 0,
+            handed_over_by: None,
+            correctable: None,
+            notices: Vec::new(),
             dossier_key: submitted.dossier_key,
             applicant_key: submitted.applicant.key,
             step_times: Vec::new(),
@@ -175,47 +270,98 @@ impl Filed {
     }
 
     pub fn stage(&self) -> Stage {
-        match self.phase {
-            Phase::Submitted => Stage::Submitted,
+        match &self.phase {
+            Phase::Submitted { .. } => Stage::Submitted,
             Phase::AwaitingIntakeSupplement => Stage::AwaitingIntakeSupplement,
             Phase::Refused => Stage::Refused,
             Phase::InProgress { handed_over: false, .. } => Stage::Received,
             Phase::InProgress { handed_over: true, .. } => Stage::InProgress,
-            Phase::Paused { .. } => Stage::AwaitingSupplement,
+            Phase::Paused { reason, .. } => reason.stage(),
             Phase::Finished { .. } => Stage::Finished,
             Phase::Returned { .. } => Stage::Returned,
+            Phase::Stopped { .. } => Stage::Stopped,
             Phase::Withdrawn { .. } => Stage::Withdrawn,
         }
     }
 
     pub fn clock(&self) -> Option<&Clock> {
+        self.phase.clock()
+    }
+
+    /// The third of the four states.
+    pub fn delivery(&self) -> Delivery {
         match &self.phase {
-            Phase::Submitted | Phase::AwaitingIntakeSupplement | Phase::Refused => None,
-            Phase::InProgress { clock, .. }
-            | Phase::Paused { clock, .. }
-            | Phase::Finished { clock, .. }
-            | Phase::Returned { clock, .. } => Some(clock),
-            Phase::Withdrawn { clock } => clock.as_ref(),
+            Phase::Finished { .. } if self.result_announced => Delivery::Announced,
+            Phase::Finished { .. } => Delivery::Ready,
+            Phase::Returned { method, .. } => Delivery::Returned(*method),
+            Phase::Submitted { .. }
+            | Phase::AwaitingIntakeSupplement
+            | Phase::Refused
+            | Phase::InProgress { .. }
+            | Phase::Paused { .. }
+            | Phase::Stopped { .. }
+            | Phase::Withdrawn { .. } => Delivery::None,
+        }
+    }
+
+    /// The function that takes back the last event: the one that did it.
+    pub fn correction_needs(&self) -> Function {
+        match self.correctable.as_ref().map(|(what, _)| *what) {
+            Some(Correctable::Refused | Correctable::ResultReturned | Correctable::Withdrawn) => {
+                Function::Intake
+            }
+            Some(Correctable::ProcessingFinished | Correctable::Stopped) => Function::Approve,
+            Some(Correctable::StepCompleted) | None => Function::Process,
         }
     }
 
     /// The agencies whose people may see the dossier.
     pub fn concerned(&self) -> impl Iterator<Item = AgencyId> {
         let holder = self.holder.as_ref().map(|holder| holder.agency);
-        [self.agencies.supporting, Some(self.agencies.receiving), Some(self.agencies.competent), holder]
+        let agencies = &self.agencies;
+        [agencies.supporting, Some(agencies.receiving), Some(agencies.competent), holder, self.transit]
             .into_iter()
             .flatten()
+            .chain(self.opinions.iter().map(|opinion| opinion.from))
     }
 
     /// Scope first, so that who may not know of the dossier learns nothing from the other answers; then the function;
     /// then the relation to the dossier.
-    pub fn authorise(&self, principal: &Principal, function: Function) -> Result<(), Denial> {
+    pub fn authorise(&self, principal: &Principal, relation: Relation) -> Result<(), Denial> {
         if !principal.sees(self.concerned()) {
             return Err(Denial::OutOfScope);
         }
+        match relation {
+            Relation::Has(function) => self.authorise_function(principal, function),
+            Relation::Sender if principal.has(Function::Assign) => {
+                self.authorise_function(principal, Function::Assign)
+            }
+            Relation::Sender => {
+                principal.require(Function::Process)?;
+                let before = self.handed_over_by.as_ref().or(self.holder.as_ref());
+                in_hand_of(before, principal)
+            }
+            Relation::Recipient => {
+                principal.require_any(&[Function::Process, Function::Assign])?;
+                at(principal, self.transit)
+            }
+            Relation::Consulted(number) => {
+                principal.require(Function::Process)?;
+                let asked = self.opinions.iter().find(|opinion| opinion.number == number);
+                at(principal, asked.map(|opinion| opinion.from))
+            }
+        }
+    }
+
+    fn authorise_function(&self, principal: &Principal, function: Function) -> Result<(), Denial> {
         principal.require(function)?;
         match function {
-            Function::Process | Function::Approve => self.is_in_hand_of(principal),
+            Function::Process => in_hand_of(self.holder.as_ref(), principal),
+            // Who approves does so for the agency that holds it, whoever of its people has it in hand.
+            Function::Approve => match &self.holder {
+                Some(holder) => at(principal, Some(holder.agency)),
+                None => Ok(()),
+            },
             // Who merely helped to file sees the dossier, and acts on it no more.
             Function::Intake | Function::Assign if !self.is_answered_for_by(principal) => {
                 Err(Denial::NotHolder)
@@ -237,74 +383,208 @@ impl Filed {
             || [Some(self.agencies.receiving), Some(self.agencies.competent), holder].contains(&Some(acting))
     }
 
-    /// The holder acts: the assignee where there is one, else anybody of the holding agency.
-    fn is_in_hand_of(&self, principal: &Principal) -> Result<(), Denial> {
-        match &self.holder {
-            Some(holder) if holder.agency != principal.acting_as.agency => Err(Denial::NotHolder),
-            Some(holder) if holder.assignee.is_some_and(|assignee| assignee != principal.id) => {
-                Err(Denial::NotAssignee)
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
     pub(super) fn evolve(mut self, at: Instant, event: &Event) -> Self {
         self.last_at = self.last_at.max(at);
-        match event {
+        self.finance.evolve(event);
+        let before = std::mem::replace(&mut self.phase, Phase::Refused);
+        let (correctable, handed_over_by) = (self.correctable.take(), self.handed_over_by.take());
+        let notices = std::mem::take(&mut self.notices);
+        let clock = before.clock().cloned();
+        self.phase = match event {
             // A second submission cannot be decided; on disk it would be a fact about the same dossier.
-            Event::Submitted(_) => {}
-            Event::IntakeSupplementRequested(_) => self.phase = Phase::AwaitingIntakeSupplement,
-            Event::IntakeSupplementReceived(_) => self.phase = Phase::Submitted,
-            Event::Refused(_) => self.phase = Phase::Refused,
+            Event::Submitted(_)
+            | Event::ObligationRequested(_)
+            | Event::PaymentRecorded(_)
+            | Event::ObligationWaived(_)
+            | Event::PaymentRefunded(_) => before,
+            Event::IntakeSupplementRequested(_) => Phase::AwaitingIntakeSupplement,
+            Event::IntakeSupplementReceived(received) => Phase::Submitted { answer_by: received.answer_by },
+            Event::Refused(_) => self.keeping(before, Correctable::Refused, Phase::Refused),
             Event::Received(received) => {
                 self.holder = Some(received.holder.clone());
-                let clock = Clock {
-                    received_at: at,
-                    term: received.term,
-                    due_at_original: received.due_at,
-                    due_at: received.due_at,
-                };
-                self.phase = Phase::InProgress { clock, handed_over: false };
+                Phase::InProgress { clock: Clock::started(at, received), handed_over: false }
             }
             Event::Forwarded(forwarded) => {
-                self.holder = Some(forwarded.to.clone());
-                self.hand_over();
+                self.handed_over_by = self.holder.replace(forwarded.to.clone());
+                before.handed_over()
+            }
+            Event::Sent(sent) => {
+                self.transit = Some(sent.to);
+                before
+            }
+            Event::Accepted(accepted) => {
+                self.transit = None;
+                self.holder = Some(accepted.holder.clone());
+                before.handed_over()
+            }
+            Event::SentBack(_) => {
+                self.transit = None;
+                before
+            }
+            Event::Recalled(_) => {
+                if self.transit.take().is_none() {
+                    self.holder = handed_over_by.or(self.holder.take());
+                }
+                before
+            }
+            Event::OpinionRequested(requested) => {
+                self.opinions_requested = self.opinions_requested.max(requested.opinion);
+                self.opinions.push(PendingOpinion { number: requested.opinion, from: requested.from });
+                before
+            }
+            Event::OpinionGiven(given) => {
+                self.opinions.retain(|opinion| opinion.number != given.opinion);
+                before
             }
             Event::StepCompleted(_) => {
                 if self.imported {
                     self.step_times.push(at);
                 }
-                self.hand_over();
+                let after = before.clone().handed_over();
+                self.keeping(before, Correctable::StepCompleted, after)
+            }
+            Event::Proposed(proposed) => {
+                self.approval = Approval::Proposed(proposed.outcome);
+                before.handed_over()
+            }
+            Event::Approved(_) => {
+                self.approval = self.approval.moved_to(Approval::Approved);
+                before.handed_over()
+            }
+            Event::ReworkRequested(_) => {
+                self.approval = Approval::None;
+                before.handed_over()
+            }
+            Event::Signed(_) => {
+                self.approval = self.approval.moved_to(Approval::Signed);
+                before.handed_over()
+            }
+            Event::Issued(_) => {
+                self.approval = self.approval.moved_to(Approval::Issued);
+                before.handed_over()
             }
             Event::SupplementRequested(_) => {
-                if let Some(clock) = self.clock().cloned() {
-                    self.phase = Phase::Paused { clock, since: at };
-                }
+                self.supplements = self.supplements.saturating_add(1);
+                before.paused(at, Pause::Supplement)
             }
-            Event::SupplementReceived(received) => {
-                if let Some(clock) = self.clock().cloned() {
-                    let clock = Clock { due_at: received.due_at, ..clock };
-                    self.phase = Phase::InProgress { clock, handed_over: true };
-                }
+            Event::Paused(paused) => before.paused(at, Pause::Other(paused.reason)),
+            Event::SupplementReceived(received) => before.resumed(&received.clock),
+            Event::Resumed(resumed) => before.resumed(&resumed.clock),
+            Event::Extended(extended) => {
+                self.extensions = self.extensions.saturating_add(1);
+                before.promised(extended.due_at)
             }
-            Event::ProcessingFinished(finished) => {
-                if let Some(clock) = self.clock().cloned() {
-                    self.phase = Phase::Finished { clock, at, outcome: finished.outcome };
+            Event::ProcessingFinished(finished) => match clock {
+                Some(clock) => {
+                    let finished = Phase::Finished { clock, at, outcome: finished.outcome };
+                    self.keeping(before, Correctable::ProcessingFinished, finished)
                 }
-            }
-            Event::ResultReturned(_) => {
-                if let Phase::Finished { clock, at, outcome } = self.phase {
-                    self.phase = Phase::Returned { clock, at, outcome };
+                None => before,
+            },
+            Event::ResultReturned(returned) => match before.clone() {
+                Phase::Finished { clock, at, outcome } => {
+                    let returned = Phase::Returned { clock, at, outcome, method: returned.method };
+                    self.keeping(before, Correctable::ResultReturned, returned)
                 }
+                _ => before,
+            },
+            Event::Stopped(_) => match clock {
+                Some(clock) => self.keeping(before, Correctable::Stopped, Phase::Stopped { clock, at }),
+                None => before,
+            },
+            Event::Withdrawn(_) => {
+                self.keeping(before, Correctable::Withdrawn, Phase::Withdrawn { clock, at })
             }
-            Event::Withdrawn(_) => self.phase = Phase::Withdrawn { clock: self.clock().cloned() },
-        }
+            Event::ApplicantNotified(notified) => {
+                self.result_announced |= notified.about == Notice::ResultReady;
+                self.notices = notices;
+                self.notices.push((notified.about, notified.by));
+                before
+            }
+            Event::Corrected(corrected) => {
+                if corrected.what == Correctable::StepCompleted {
+                    self.step_times.pop();
+                }
+                correctable.map_or(before, |(_, phase)| *phase)
+            }
+        };
         self
     }
 
-    fn hand_over(&mut self) {
-        if let Phase::InProgress { handed_over, .. } = &mut self.phase {
-            *handed_over = true;
+    /// The phase after, while the one before is kept in case the event turns out to be a mistake.
+    fn keeping(&mut self, before: Phase, what: Correctable, after: Phase) -> Phase {
+        self.correctable = Some((what, Box::new(before)));
+        after
+    }
+}
+
+impl Approval {
+    fn moved_to(self, next: fn(Outcome) -> Self) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Proposed(outcome)
+            | Self::Approved(outcome)
+            | Self::Signed(outcome)
+            | Self::Issued(outcome) => next(outcome),
         }
     }
+}
+
+impl Phase {
+    fn clock(&self) -> Option<&Clock> {
+        match self {
+            Self::Submitted { .. } | Self::AwaitingIntakeSupplement | Self::Refused => None,
+            Self::InProgress { clock, .. }
+            | Self::Paused { clock, .. }
+            | Self::Finished { clock, .. }
+            | Self::Returned { clock, .. }
+            | Self::Stopped { clock, .. } => Some(clock),
+            Self::Withdrawn { clock, .. } => clock.as_ref(),
+        }
+    }
+
+    fn handed_over(self) -> Self {
+        match self {
+            Self::InProgress { clock, .. } => Self::InProgress { clock, handed_over: true },
+            other => other,
+        }
+    }
+
+    fn paused(self, at: Instant, reason: Pause) -> Self {
+        match self.clock() {
+            Some(clock) => Self::Paused { clock: clock.clone(), since: at, reason },
+            None => self,
+        }
+    }
+
+    fn resumed(self, resumption: &Resumption) -> Self {
+        match self.clock() {
+            Some(clock) => Self::InProgress { clock: clock.clone().resumed(resumption), handed_over: true },
+            None => self,
+        }
+    }
+
+    fn promised(self, due_at: Instant) -> Self {
+        match self {
+            Self::InProgress { clock, handed_over } => {
+                Self::InProgress { clock: Clock { due_at: Some(due_at), ..clock }, handed_over }
+            }
+            other => other,
+        }
+    }
+}
+
+/// The holder acts: the assignee where there is one, else anybody of the holding agency.
+fn in_hand_of(holder: Option<&Holder>, principal: &Principal) -> Result<(), Denial> {
+    match holder {
+        Some(holder) if holder.agency != principal.acting_as.agency => Err(Denial::NotHolder),
+        Some(holder) if holder.assignee.is_some_and(|assignee| assignee != principal.id) => {
+            Err(Denial::NotAssignee)
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn at(principal: &Principal, agency: Option<AgencyId>) -> Result<(), Denial> {
+    if agency == Some(principal.acting_as.agency) { Ok(()) } else { Err(Denial::NotHolder) }
 }

@@ -16,14 +16,15 @@ use super::{
 use crate::access::ActingAs;
 use crate::decider::Decider;
 use crate::dossier::{
-    self, Answer, Appointment, Channel, Command, CompleteStep, Dossier, Event, Holder, Outcome, Receive,
-    Register, ReturnMethod, Submit, Submitted, SupplementRequest,
+    self, Answer, AnswerWithin, Appointment, Channel, Command, CompleteStep, Dossier, Event, Extend, Holder,
+    Notice, NoticeChannel, ObligationKind, Outcome, PauseReason, Receive, Register, ReturnMethod, Submit,
+    Submitted, SupplementRequest,
 };
 use crate::identity::{CommandId, DossierId};
 use crate::procedure::{Definition, ProcedureTerm};
 use crate::recorded::{self, Metadata, Position, Recorded, Version, Via};
 use crate::time::{Instant, VIETNAM};
-use crate::working_time::{DayTermDue, DuePolicy, LateReceipt, Term};
+use crate::working_time::{DayTermDue, DuePolicy, LateReceipt, Resume, Term};
 
 /// The life that somebody means a dossier to have: how it enters, under which procedure, and what is then tried.
 #[derive(Clone, Debug)]
@@ -48,27 +49,37 @@ pub enum Entry {
 #[derive(Clone, Debug)]
 pub struct Intent {
     act: Act,
+    /// Whoever insists does the next thing that can be done instead.
+    insists: bool,
     /// Below nothing it lies before what was done before.
     minutes: i64,
     /// Decides every detail of the command.
     choice: u8,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Act {
-    Submit,
-    Register,
-    RequestIntakeSupplement,
-    SupplyIntakeSupplement,
-    Refuse,
-    Receive,
-    Forward,
-    CompleteStep,
-    RequestSupplement,
-    ReceiveSupplement,
-    FinishProcessing,
-    ReturnResult,
-    Withdraw,
+macro_rules! acts {
+    ($($name:ident),+ $(,)?) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        enum Act { $($name),+ }
+
+        impl Act {
+            const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The one after it, round and round.
+            fn next(self) -> Self {
+                let at = Self::ALL.iter().position(|act| *act == self).map_or(0, |at| at + 1);
+                Self::ALL[at % Self::ALL.len()]
+            }
+        }
+    };
+}
+
+// In an order in which one thing leads to another.
+acts! {
+    Submit, Register, RequestIntakeSupplement, SupplyIntakeSupplement, Receive, Forward, Recall, Send, SendBack,
+    Accept, CompleteStep, RequestOpinion, GiveOpinion, RequestSupplement, ReceiveSupplement, RequestObligation,
+    RecordPayment, Waive, Pause, Resume, Extend, Propose, RequestRework, Approve, Sign, Issue, FinishProcessing,
+    Notify, ReturnResult, Correct, Refund, Stop, Withdraw, Refuse,
 }
 
 impl Plan {
@@ -76,7 +87,10 @@ impl Plan {
     pub fn opening(&self) -> Command {
         let submitted = self.submitted();
         match self.entry {
-            Entry::Online => Command::Submit(Submit { submitted }),
+            Entry::Online => {
+                let answer_within = Some(AnswerWithin { working_hours: 8, rules: law() });
+                Command::Submit(Submit { submitted, answer_within })
+            }
             Entry::AtTheCounter | Entry::ByPost | Entry::Imported => {
                 let receive = self.receive(self.opened_at, false);
                 Command::Register(Register { submitted, receive })
@@ -87,7 +101,7 @@ impl Plan {
     /// When and what the intent asks for, after `previous`.
     pub fn command(&self, previous: Instant, intent: &Intent) -> (Instant, Command) {
         let at = previous.checked_add_signed(TimeDelta::minutes(intent.minutes)).unwrap_or(previous);
-        (at, self.command_at(at, intent))
+        (at, self.command_at(at, intent.act, intent.choice))
     }
 
     /// The events of the opening and of every intent that is not refused.
@@ -97,16 +111,23 @@ impl Plan {
         let mut previous = self.opened_at;
         let mut step = |at: Instant, command: &Command| {
             let Ok(events) = dossier.decide(at, command) else { return false };
+            let something = !events.is_empty();
             for event in events {
                 dossier = std::mem::take(&mut dossier).evolve(at, &event);
                 history.push((at, event));
             }
-            true
+            something
         };
         step(self.opened_at, &self.opening());
         for intent in &self.intents {
             let (at, command) = self.command(previous, intent);
-            if step(at, &command) {
+            let mut done = step(at, &command);
+            let mut act = intent.act.next();
+            while intent.insists && !done && act != intent.act {
+                done = step(at, &self.command_at(at, act, intent.choice));
+                act = act.next();
+            }
+            if done {
                 previous = at;
             }
         }
@@ -140,26 +161,33 @@ impl Plan {
         Receive { appointment, ..receipt_under(&self.procedure) }
     }
 
-    fn command_at(&self, at: Instant, intent: &Intent) -> Command {
-        let choice = intent.choice;
+    fn command_at(&self, at: Instant, act: Act, choice: u8) -> Command {
         let note = choice.is_multiple_of(3).then(|| open("Ghi chú nội bộ"));
+        let later = || Some(at + TimeDelta::days(7));
         let answer_by = match choice % 16 {
             0 => Some(at - TimeDelta::minutes(1)),
-            1..4 => Some(at + TimeDelta::days(7)),
+            1..4 => later(),
             _ => None,
         };
+        let answer_within = Some(AnswerWithin { working_hours: 8, rules: law() });
         let request = || SupplementRequest { answer_by, ..missing_papers() };
         let supply = || Answer { note: note.clone(), ..missing_papers_brought() };
-        match intent.act {
-            Act::Submit => Command::Submit(Submit { submitted: self.submitted() }),
+        match act {
+            Act::Submit => Command::Submit(Submit { submitted: self.submitted(), answer_within }),
             Act::Register => {
                 Command::Register(Register { submitted: self.submitted(), receive: self.receive(at, false) })
             }
             Act::RequestIntakeSupplement => Command::RequestIntakeSupplement { request: request() },
-            Act::SupplyIntakeSupplement => Command::SupplyIntakeSupplement { supply: supply() },
+            Act::SupplyIntakeSupplement => {
+                Command::SupplyIntakeSupplement { supply: supply(), answer_within }
+            }
             Act::Refuse => Command::Refuse { reason: open("Không thuộc thẩm quyền") },
             Act::Receive => Command::Receive(self.receive(at, choice.is_multiple_of(16))),
             Act::Forward => Command::Forward { to: holder(choice), note },
+            Act::Recall => Command::Recall { reason: note },
+            Act::Send => Command::Send { to: holder(choice).agency, note },
+            Act::SendBack if choice.is_multiple_of(3) => super::send_back(),
+            Act::SendBack | Act::Accept => Command::Accept { holder: holder(choice) },
             Act::CompleteStep => Command::CompleteStep(CompleteStep {
                 step: step_code(
                     ["BAN_GIAO", "THU_LY", "XET_DUYET", "KY_DUYET", "LA"][usize::from(choice % 5)],
@@ -167,25 +195,78 @@ impl Plan {
                 note,
                 procedure: Arc::clone(&self.procedure),
             }),
+            Act::RequestOpinion => Command::RequestOpinion {
+                from: super::agency(choice % 4 + 1),
+                question: open("Có phù hợp quy hoạch không?"),
+                answer_by: later(),
+            },
+            Act::GiveOpinion => super::give_opinion(u32::from(choice % 3 + 1)),
             Act::RequestSupplement => Command::RequestSupplement { request: request() },
             Act::ReceiveSupplement => Command::ReceiveSupplement { supply: supply(), rules: law() },
-            Act::FinishProcessing => {
-                let outcome = if choice.is_multiple_of(8) { Outcome::Declined } else { Outcome::Granted };
-                Command::FinishProcessing { outcome, note }
+            Act::Pause => {
+                let reasons = [
+                    PauseReason::FinancialObligation,
+                    PauseReason::PublicPosting,
+                    PauseReason::OtherAgency,
+                    PauseReason::Suspension,
+                ];
+                Command::Pause { reason: reasons[usize::from(choice % 4)], note, until: later() }
             }
+            Act::Resume => Command::Resume { note, rules: law() },
+            Act::Extend => Command::Extend(Extend {
+                due_at: at + TimeDelta::days(i64::from(choice % 100)),
+                extensions_max: u32::from(choice % 3),
+                reason: open("Phải xác minh thêm"),
+                signed_by: open("MẪU Lê Văn Chủ tịch"),
+            }),
+            Act::Propose => Command::Propose { outcome: outcome(choice), note },
+            Act::RequestRework if choice.is_multiple_of(3) => super::request_rework(),
+            Act::RequestRework | Act::Approve => Command::Approve { note },
+            Act::Sign => Command::Sign { note },
+            Act::Issue => super::issue(),
+            Act::FinishProcessing => Command::FinishProcessing { outcome: outcome(choice), note },
             Act::ReturnResult => {
                 let methods = [ReturnMethod::Counter, ReturnMethod::Post, ReturnMethod::Online];
                 Command::ReturnResult { method: methods[usize::from(choice % 3)], note }
             }
+            Act::RequestObligation | Act::RecordPayment | Act::Waive | Act::Refund => money(act, choice),
+            Act::Notify => {
+                let about =
+                    [Notice::ResultReady, Notice::Received, Notice::Extended][usize::from(choice % 3)];
+                let by = [NoticeChannel::Sms, NoticeChannel::Portal][usize::from(choice % 2)];
+                Command::Notify { about, by, note }
+            }
+            Act::Correct => super::correct(),
+            Act::Stop => super::stop(),
             Act::Withdraw => Command::Withdraw { reason: note },
         }
     }
 }
 
+fn outcome(choice: u8) -> Outcome {
+    if choice.is_multiple_of(8) { Outcome::Declined } else { Outcome::Granted }
+}
+
+fn money(act: Act, choice: u8) -> Command {
+    let number = u32::from(choice % 2 + 1);
+    let amount_vnd = u64::from(choice % 4) * 25_000;
+    let order = format!("ORDER-{}", choice % 4);
+    match act {
+        Act::RecordPayment => super::pay(number, &order, amount_vnd),
+        Act::Waive => super::waive(number),
+        Act::Refund => super::refund(&order),
+        _ => {
+            let kind = [ObligationKind::Tax, ObligationKind::Fee][usize::from(choice % 2)];
+            super::ask_for_money(kind, amount_vnd, choice.is_multiple_of(2))
+        }
+    }
+}
+
 fn holder(choice: u8) -> Holder {
-    match choice % 4 {
+    match choice % 5 {
         0 => counter(),
         1 => Holder { agency: competent(), unit: None, assignee: None },
+        2 => Holder { assignee: Some(officer(choice % 8)), ..counter() },
         _ => desk_of(officer(choice % 8)),
     }
 }
@@ -198,7 +279,7 @@ pub fn plans() -> impl Strategy<Value = Plan> {
         1 => Just(Entry::ByPost),
         2 => Just(Entry::Imported),
     ];
-    (0..9_999_u32, opening_times(), entry, procedures(), vec(intents(), 0..16)).prop_map(
+    (0..9_999_u32, opening_times(), entry, procedures(), vec(intents(), 0..24)).prop_map(
         |(number, opened_at, entry, procedure, intents)| Plan {
             number,
             opened_at,
@@ -212,15 +293,18 @@ pub fn plans() -> impl Strategy<Value = Plan> {
 /// What may be tried next on any dossier.
 pub fn intents() -> impl Strategy<Value = Intent> {
     let act = prop_oneof![
-        1 => select(vec![Act::Submit, Act::Register, Act::Refuse, Act::Withdraw]),
-        3 => select(vec![Act::RequestIntakeSupplement, Act::SupplyIntakeSupplement]),
-        4 => Just(Act::Receive),
-        5 => select(vec![Act::Forward, Act::CompleteStep]),
-        4 => select(vec![Act::RequestSupplement, Act::ReceiveSupplement, Act::ReceiveSupplement]),
-        2 => select(vec![Act::FinishProcessing, Act::ReturnResult, Act::ReturnResult]),
+        1 => select(vec![Act::Submit, Act::Register, Act::Refuse, Act::Withdraw, Act::Stop]),
+        9 => select(Act::ALL),
+        3 => select(vec![Act::Propose, Act::Approve, Act::Sign, Act::Issue]),
+        2 => select(vec![Act::RequestOpinion, Act::GiveOpinion, Act::RequestObligation, Act::RecordPayment, Act::Refund]),
     ];
     let minutes = prop_oneof![6 => 0..6_000_i64, 1 => Just(0), 1 => -4_000..0_i64];
-    (act, minutes, any::<u8>()).prop_map(|(act, minutes, choice)| Intent { act, minutes, choice })
+    (act, any::<bool>(), minutes, any::<u8>()).prop_map(|(act, insists, minutes, choice)| Intent {
+        act,
+        insists,
+        minutes,
+        choice,
+    })
 }
 
 fn opening_times() -> impl Strategy<Value = Instant> {
@@ -244,9 +328,10 @@ fn procedures() -> impl Strategy<Value = Arc<Definition>> {
     let policy = (
         select(vec![DayTermDue::EndOfDay, DayTermDue::SameClockTime, DayTermDue::EndOfHalfDay]),
         select(vec![LateReceipt::NextDay, LateReceipt::SameDay]),
+        select(vec![Resume::Shift, Resume::Restart, Resume::StatisticsOnly]),
     );
-    (term, policy).prop_map(|(term, (day_term_due, late_receipt))| {
-        let due_policy = DuePolicy { day_term_due, late_receipt };
+    (term, policy).prop_map(|(term, (day_term_due, late_receipt, resume))| {
+        let due_policy = DuePolicy { day_term_due, late_receipt, resume };
         Arc::new(Definition { due_policy, ..definition(term) })
     })
 }
@@ -259,7 +344,7 @@ pub fn dossier_histories() -> impl Strategy<Value = Vec<(Instant, Event)>> {
 
 /// Up to `dossiers_max` dossiers in the order of one log. Times ascend within a live dossier, not between dossiers.
 pub fn interleaved_histories(dossiers_max: usize) -> impl Strategy<Value = Vec<(DossierId, Instant, Event)>> {
-    let turns = vec(any::<Index>(), dossiers_max * 18);
+    let turns = vec(any::<Index>(), dossiers_max * 26);
     (vec(plans(), 1..=dossiers_max), turns).prop_map(|(plans, turns)| {
         let mut streams: Vec<_> = (1_u32..)
             .zip(plans)

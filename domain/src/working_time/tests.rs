@@ -398,6 +398,7 @@ fn stored_forms_are_pinned() {
     let policy = DuePolicy {
         day_term_due: DayTermDue::EndOfHalfDay,
         late_receipt: LateReceipt::NextDayAfter(time("15:00:00")),
+        ..DuePolicy::default()
     };
     let json = r#"{"day_term_due":"end_of_half_day","late_receipt":{"next_day_after":"15:00:00"}}"#;
     assert_eq!(serde_json::to_string(&policy).unwrap(), json);
@@ -459,8 +460,11 @@ fn policies() -> impl Strategy<Value = DuePolicy> {
         Just(LateReceipt::SameDay),
         prop::sample::select(cut_offs.to_vec()).prop_map(|cut_off| LateReceipt::NextDayAfter(time(cut_off))),
     ];
-    (prop::sample::select(ends.to_vec()), lates)
-        .prop_map(|(day_term_due, late_receipt)| DuePolicy { day_term_due, late_receipt })
+    (prop::sample::select(ends.to_vec()), lates).prop_map(|(day_term_due, late_receipt)| DuePolicy {
+        day_term_due,
+        late_receipt,
+        ..DuePolicy::default()
+    })
 }
 
 fn office_hours() -> impl Strategy<Value = OfficeHours> {
@@ -572,7 +576,8 @@ proptest! {
         received in receipts(), n in 0..60_u32, calendar in calendars(), hours in office_hours(),
         late_receipt in policies().prop_map(|policy| policy.late_receipt),
     ) {
-        let policy = DuePolicy { day_term_due: DayTermDue::EndOfHalfDay, late_receipt };
+        let day_term_due = DayTermDue::EndOfHalfDay;
+        let policy = DuePolicy { day_term_due, late_receipt, ..DuePolicy::default() };
         prop_assert_eq!(
             due_ok(received, Term::HalfDays(2 * n), &calendar, &hours, &policy),
             due_ok(received, Term::WorkingDays(n), &calendar, &hours, &policy)

@@ -121,7 +121,7 @@ pub(crate) fn on(key: Uuid, dossier: DossierId) -> OnDossier {
 /// To whoever the token names, where the dossier is now.
 pub(crate) fn forward_to(token: &str, key: Uuid, dossier: DossierId) -> ForwardDossierInput {
     let assignee = Some(caller(token).principal.id.0);
-    ForwardDossierInput { on: on(key, dossier), agency: None, unit: None, assignee, note: None }
+    ForwardDossierInput { on: on(key, dossier), unit: None, assignee, note: None }
 }
 
 pub(crate) fn complete(key: Uuid, dossier: DossierId) -> CompleteStepInput {

@@ -1,0 +1,285 @@
+//! Commands on dossiers beside the main line: hand-overs between agencies, opinions, the decision, money, pauses,
+//! extension, stop, notices and corrections.
+
+use domain::access::Function;
+use domain::codes::OrderCode;
+use domain::dossier::{
+    Command, Extend, Filed, Holder, RecordPayment, Relation, RequestObligation, WorkingTime,
+};
+use domain::identity::PrincipalId;
+use domain::time::truncate;
+use serde::Serialize;
+
+use super::dossiers::{NAME_CHARS_MAX, NOTE_CHARS_MAX, hands_over, has, note, reason, required, unit};
+use super::{Accepted, Caller, Service};
+use crate::input::{
+    AcceptDossierInput, ExtendDossierInput, GiveOpinionInput, IssueDecisionInput, NoteInput,
+    NotifyApplicantInput, OnDossier, PauseDossierInput, ProposeOutcomeInput, ReasonInput, RecordPaymentInput,
+    RefundPaymentInput, RequestObligationInput, RequestOpinionInput, SendDossierInput, WaiveObligationInput,
+};
+use crate::problem::{Problem, ServiceError};
+
+/// How often an appointment can be put off (NĐ 61/2018, article 19 [B]).
+const EXTENSIONS_MAX: u32 = 1;
+
+impl Service {
+    /// Chuyển hồ sơ sang cơ quan khác.
+    pub async fn send_dossier(
+        &self,
+        caller: &Caller,
+        input: &SendDossierInput,
+    ) -> Result<Accepted, ServiceError> {
+        let relation = has(hands_over(caller));
+        if let Err(before) = self.filed(caller, "sendDossier", &input.on, input, &relation).await? {
+            return Ok(before);
+        }
+        let to = self.agency("agency", &input.agency).await?.0;
+        let command = Command::Send { to, note: note(input.note.as_deref())? };
+        self.act_by(caller, "sendDossier", &input.on, input, relation, |_| command.clone()).await
+    }
+
+    /// Nhận hồ sơ cơ quan khác chuyển đến.
+    pub async fn accept_dossier(
+        &self,
+        caller: &Caller,
+        input: &AcceptDossierInput,
+    ) -> Result<Accepted, ServiceError> {
+        let agency = caller.principal.acting_as.agency;
+        let (unit, assignee) = (unit(input.unit.as_deref())?, input.assignee.map(PrincipalId));
+        let command = Command::Accept { holder: Holder { agency, unit, assignee } };
+        self.act(caller, "acceptDossier", &input.on, input, Relation::Recipient, command).await
+    }
+
+    /// Không nhận, trả lại cơ quan chuyển.
+    pub async fn send_dossier_back(
+        &self,
+        caller: &Caller,
+        input: &ReasonInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::SendBack { reason: reason(&input.reason)? };
+        self.act(caller, "sendDossierBack", &input.on, input, Relation::Recipient, command).await
+    }
+
+    /// Thu hồi.
+    pub async fn recall_dossier(&self, caller: &Caller, input: &NoteInput) -> Result<Accepted, ServiceError> {
+        let command = Command::Recall { reason: note(input.note.as_deref())? };
+        self.act(caller, "recallDossier", &input.on, input, Relation::Sender, command).await
+    }
+
+    /// Lấy ý kiến.
+    pub async fn request_opinion(
+        &self,
+        caller: &Caller,
+        input: &RequestOpinionInput,
+    ) -> Result<Accepted, ServiceError> {
+        let relation = has(Function::Process);
+        if let Err(before) = self.filed(caller, "requestOpinion", &input.on, input, &relation).await? {
+            return Ok(before);
+        }
+        let command = Command::RequestOpinion {
+            from: self.agency("agency", &input.agency).await?.0,
+            question: required("question", &input.question, NOTE_CHARS_MAX)?,
+            answer_by: input.answer_by.map(|at| truncate(at.into())),
+        };
+        self.act_by(caller, "requestOpinion", &input.on, input, relation, |_| command.clone()).await
+    }
+
+    /// Cho ý kiến.
+    pub async fn give_opinion(
+        &self,
+        caller: &Caller,
+        input: &GiveOpinionInput,
+    ) -> Result<Accepted, ServiceError> {
+        let opinion = input.opinion;
+        let answer = required("answer", &input.answer, NOTE_CHARS_MAX)?;
+        let command = Command::GiveOpinion { opinion, answer };
+        self.act(caller, "giveOpinion", &input.on, input, Relation::Consulted(opinion), command).await
+    }
+
+    /// Trình duyệt.
+    pub async fn propose_outcome(
+        &self,
+        caller: &Caller,
+        input: &ProposeOutcomeInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::Propose { outcome: input.outcome.into(), note: note(input.note.as_deref())? };
+        self.act(caller, "proposeOutcome", &input.on, input, Function::Process, command).await
+    }
+
+    /// Xét duyệt.
+    pub async fn approve_proposal(
+        &self,
+        caller: &Caller,
+        input: &NoteInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::Approve { note: note(input.note.as_deref())? };
+        self.act(caller, "approveProposal", &input.on, input, Function::Approve, command).await
+    }
+
+    /// Yêu cầu thụ lý lại.
+    pub async fn request_rework(
+        &self,
+        caller: &Caller,
+        input: &ReasonInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::RequestRework { reason: reason(&input.reason)? };
+        self.act(caller, "requestRework", &input.on, input, Function::Approve, command).await
+    }
+
+    /// Ký duyệt.
+    pub async fn sign_decision(&self, caller: &Caller, input: &NoteInput) -> Result<Accepted, ServiceError> {
+        let command = Command::Sign { note: note(input.note.as_deref())? };
+        self.act(caller, "signDecision", &input.on, input, Function::Approve, command).await
+    }
+
+    /// Phát hành.
+    pub async fn issue_decision(
+        &self,
+        caller: &Caller,
+        input: &IssueDecisionInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::Issue { number: required("number", &input.number, NAME_CHARS_MAX)? };
+        self.act(caller, "issueDecision", &input.on, input, Function::Approve, command).await
+    }
+
+    /// Tạm dừng tính thời hạn.
+    pub async fn pause_dossier(
+        &self,
+        caller: &Caller,
+        input: &PauseDossierInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::Pause {
+            reason: input.reason.into(),
+            note: note(input.note.as_deref())?,
+            until: input.until.map(|at| truncate(at.into())),
+        };
+        self.act(caller, "pauseDossier", &input.on, input, Function::Process, command).await
+    }
+
+    /// Tiếp tục giải quyết.
+    pub async fn resume_dossier(&self, caller: &Caller, input: &NoteInput) -> Result<Accepted, ServiceError> {
+        let note = note(input.note.as_deref())?;
+        let command = |rules| Command::Resume { note: note.clone(), rules };
+        self.act_with_rules(caller, "resumeDossier", &input.on, input, Function::Process, command).await
+    }
+
+    /// Yêu cầu thực hiện nghĩa vụ tài chính.
+    pub async fn request_obligation(
+        &self,
+        caller: &Caller,
+        input: &RequestObligationInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::RequestObligation(RequestObligation {
+            kind: input.kind.into(),
+            amount_vnd: input.amount.0,
+            note: note(input.note.as_deref())?,
+            pay_by: input.pay_by.map(|at| truncate(at.into())),
+            stops_clock: input.stops_clock,
+        });
+        self.act(caller, "requestObligation", &input.on, input, at_the_counter(caller), command).await
+    }
+
+    /// Ghi nhận thanh toán.
+    pub async fn record_payment(
+        &self,
+        caller: &Caller,
+        input: &RecordPaymentInput,
+    ) -> Result<Accepted, ServiceError> {
+        let order = OrderCode::parse(&input.order).map_err(Problem::code_of("order"))?;
+        let command = |rules| {
+            Command::RecordPayment(RecordPayment {
+                obligation: input.obligation,
+                order: order.clone(),
+                amount_vnd: input.amount.0,
+                method: input.method.into(),
+                rules,
+            })
+        };
+        self.act_with_rules(caller, "recordPayment", &input.on, input, Function::Intake, command).await
+    }
+
+    /// Miễn, giảm.
+    pub async fn waive_obligation(
+        &self,
+        caller: &Caller,
+        input: &WaiveObligationInput,
+    ) -> Result<Accepted, ServiceError> {
+        let (obligation, reason) = (input.obligation, reason(&input.reason)?);
+        let command = |rules| Command::Waive { obligation, reason: reason.clone(), rules };
+        self.act_with_rules(caller, "waiveObligation", &input.on, input, Function::Approve, command).await
+    }
+
+    /// Hoàn trả.
+    pub async fn refund_payment(
+        &self,
+        caller: &Caller,
+        input: &RefundPaymentInput,
+    ) -> Result<Accepted, ServiceError> {
+        let order = OrderCode::parse(&input.order).map_err(Problem::code_of("order"))?;
+        let command = Command::Refund { order, reason: reason(&input.reason)? };
+        self.act(caller, "refundPayment", &input.on, input, Function::Approve, command).await
+    }
+
+    /// Xin lỗi và gia hạn.
+    pub async fn extend_dossier(
+        &self,
+        caller: &Caller,
+        input: &ExtendDossierInput,
+    ) -> Result<Accepted, ServiceError> {
+        let command = Command::Extend(Extend {
+            reason: reason(&input.reason)?,
+            due_at: truncate(input.due_at.into()),
+            signed_by: required("signedBy", &input.signed_by, NAME_CHARS_MAX)?,
+            extensions_max: EXTENSIONS_MAX,
+        });
+        self.act(caller, "extendDossier", &input.on, input, Function::Approve, command).await
+    }
+
+    /// Dừng giải quyết.
+    pub async fn stop_dossier(&self, caller: &Caller, input: &ReasonInput) -> Result<Accepted, ServiceError> {
+        let command = Command::Stop { reason: reason(&input.reason)? };
+        self.act(caller, "stopDossier", &input.on, input, Function::Approve, command).await
+    }
+
+    /// Thông báo cho người nộp.
+    pub async fn notify_applicant(
+        &self,
+        caller: &Caller,
+        input: &NotifyApplicantInput,
+    ) -> Result<Accepted, ServiceError> {
+        let note = note(input.note.as_deref())?;
+        let command = Command::Notify { about: input.about.into(), by: input.by.into(), note };
+        self.act(caller, "notifyApplicant", &input.on, input, at_the_counter(caller), command).await
+    }
+
+    /// Đính chính thao tác vừa thực hiện.
+    pub async fn correct_last(&self, caller: &Caller, input: &ReasonInput) -> Result<Accepted, ServiceError> {
+        let reason = reason(&input.reason)?;
+        let relation = |filed: &Filed| Relation::Has(filed.correction_needs());
+        let command = |_: &Filed| Command::Correct { reason: reason.clone() };
+        self.act_by(caller, "correctLast", &input.on, input, relation, command).await
+    }
+
+    /// A command that lets the clock run again, with calendar and office hours of the receiving agency.
+    async fn act_with_rules(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        on: &OnDossier,
+        canonical: &impl Serialize,
+        function: Function,
+        command: impl Fn(WorkingTime) -> Command,
+    ) -> Result<Accepted, ServiceError> {
+        let filed = match self.filed(caller, operation, on, canonical, has(function)).await? {
+            Ok(filed) => filed,
+            Err(before) => return Ok(before),
+        };
+        let rules = self.working_time(filed.agencies.receiving).await?;
+        self.act(caller, operation, on, canonical, function, command(rules)).await
+    }
+}
+
+/// What the counter does, and who has the dossier in hand.
+fn at_the_counter(caller: &Caller) -> Function {
+    if caller.principal.has(Function::Intake) { Function::Intake } else { Function::Process }
+}
