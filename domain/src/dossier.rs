@@ -8,6 +8,7 @@
 //! | `state.rs` | what is folded from it, and who may act on it |
 //! | `stage.rs` | where it stands, by name |
 //! | `classification.rs` | early, on time or late |
+//! | `explanation.rs` | why it is due when it is, in words |
 //! | `finance.rs` | what is to be paid and was paid |
 //! | `rules.rs` | the law, one function per rule |
 //! | `rejection.rs` | why something is refused |
@@ -16,6 +17,7 @@
 mod classification;
 mod command;
 mod event;
+mod explanation;
 mod finance;
 mod rejection;
 mod rules;
@@ -27,6 +29,7 @@ mod tests;
 pub use classification::{Measure, Timeliness};
 pub use command::*;
 pub use event::*;
+pub use explanation::{Explained, explain};
 pub use finance::*;
 pub use rejection::Rejection;
 pub use stage::{InvalidStage, Stage};

@@ -303,7 +303,7 @@ impl System {
     async fn board(&self, who: &str, at: &str, agency: Option<&str>) -> Value {
         let query = "query Q($asOf: DateTime, $agency: String, $at: Position) {
             deadlineBoard(asOf: $asOf, agency: $agency, minPosition: $at) {
-                overdue dueToday dueSoon onTime paused endedOnTime endedLate intakeWaiting intakeOverdue unanswered
+                overdue dueToday dueSoon onTime paused endedOnTime endedLate
             }
         }";
         let position = PositionText(self.head().await).encode();
@@ -714,6 +714,209 @@ async fn refusals_are_typed_and_speak_the_callers_language() {
         system.at("2024-04-22T08:00:00+07:00");
         let early = on("a4", &waiting);
         system.refused_as(INTAKE, "supplyIntakeSupplement", &early, "TIME_BEFORE_PREVIOUS").await;
+        system.stop().await;
+    }
+}
+
+const STATES: &str = "query Q($id: UUID!, $at: Position) {
+    dossier(id: $id, minPosition: $at) {
+        stage nationalCode approval financialState delivery dueAt legalDueAt answerBy pausedSince supplements extensions
+        transitAgency { code } pendingOpinions { number from { code } } outstanding onTimeByDecision766 timeliness
+        timelinessAsPromised obligations { number kind amount outstanding waived payments { order amount method refunded } }
+    }
+}";
+
+/// Every act beside the main line, once, with what it leaves behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_land_dossier_takes_the_long_way() {
+    for backend in backends() {
+        let system = System::new(backend, "2024-04-22T09:00:00+07:00").await;
+        let states = async |who: &str, dossier: &Done| {
+            let read = system.ask(who, STATES, json!({"id": dossier.id, "at": dossier.position})).await;
+            read["dossier"].clone()
+        };
+        let at = |time: &str| json!(format!("{time}+07:00"));
+        let submitted = system.act(CITIZEN, "submitDossier", &submission("land")).await;
+        let waiting = states(INTAKE, &submitted).await;
+        assert_eq!(waiting["answerBy"], at("2024-04-23T09:00:00"), "eight working hours");
+        system.at("2024-04-22T10:00:00+07:00");
+        let received = system.act(INTAKE, "receiveDossier", &on("l1", &submitted)).await;
+        let told = and(on("l2", &received), json!({"about": "RECEIVED", "by": "SMS"}));
+        let told = system.act(INTAKE, "notifyApplicant", &told).await;
+
+        // Sent by mistake and recalled; sent and not taken; sent and taken.
+        let sent = system.act(LEADER_A, "sendDossier", &and(on("l3", &told), json!({"agency": C}))).await;
+        assert_eq!(states(STRANGER, &sent).await["transitAgency"], json!({"code": C}));
+        let recalled = system.act(LEADER_A, "recallDossier", &on("l4", &sent)).await;
+        assert_eq!(states(STRANGER, &recalled).await, Value::Null);
+        let sent = system.act(LEADER_A, "sendDossier", &and(on("l5", &recalled), json!({"agency": B}))).await;
+        let back = and(on("l6", &sent), json!({"reason": "Thiếu bản giấy"}));
+        let back = system.act(LEADER_B, "sendDossierBack", &back).await;
+        let mine = json!({"assignee": principal_id("lan").0});
+        let taken = system.hand_over(LEADER_A, (LEADER_B, B), "l7", &back, mine).await;
+
+        // An opinion from the commune.
+        let ask = and(on("l8", &taken), json!({"agency": C, "question": "Có tranh chấp không?"}));
+        let asked = system.act(OFFICER_B, "requestOpinion", &ask).await;
+        let pending = json!([{"number": 1, "from": {"code": C}}]);
+        assert_eq!(states(STRANGER, &asked).await["pendingOpinions"], pending);
+        let answer = and(on("l9", &asked), json!({"opinion": 1, "answer": "Không"}));
+        let answered = system.act(STRANGER, "giveOpinion", &answer).await;
+        assert_eq!(states(STRANGER, &answered).await, Value::Null, "who was asked sees it no more");
+
+        // Posted for two working days.
+        let post = and(on("l10", &answered), json!({"reason": "PUBLIC_POSTING"}));
+        let posted = system.act(OFFICER_B, "pauseDossier", &post).await;
+        let standing = states(OFFICER_B, &posted).await;
+        assert_eq!((&standing["stage"], &standing["nationalCode"]), (&json!("ON_HOLD"), &json!(4)));
+        system.at("2024-04-24T08:00:00+07:00");
+        let resumed = system.act(OFFICER_B, "resumeDossier", &on("l11", &posted)).await;
+        assert_eq!(states(OFFICER_B, &resumed).await["dueAt"], at("2024-05-04T17:00:00"));
+
+        // The tax notice, in the clock; paid in two parts, the second one twice.
+        let tax = json!({"kind": "TAX", "amount": "3000000000", "stopsClock": true});
+        let tax = system.act(INTAKE, "requestObligation", &and(on("l12", &resumed), tax)).await;
+        let standing = states(OFFICER_B, &tax).await;
+        assert_eq!((&standing["stage"], &standing["nationalCode"]), (&json!("AWAITING_PAYMENT"), &json!(6)));
+        assert_eq!(
+            (&standing["financialState"], &standing["outstanding"]),
+            (&json!("DUE"), &json!("3000000000"))
+        );
+        let pay = |name: &str, dossier: &Done, order: &str, amount: &str| {
+            let payment =
+                json!({"obligation": 1, "order": order, "amount": amount, "method": "NATIONAL_GATEWAY"});
+            and(on(name, dossier), payment)
+        };
+        let half = system.act(INTAKE, "recordPayment", &pay("l13", &tax, "O-1", "1000000000")).await;
+        system.at("2024-04-25T08:00:00+07:00");
+        let paid = system.act(INTAKE, "recordPayment", &pay("l14", &half, "O-2", "2000000000")).await;
+        assert_eq!(paid.version, half.version + 2, "the payment, and the clock that runs again");
+        let again = system.act(INTAKE, "recordPayment", &pay("l15", &paid, "O-2", "2000000000")).await;
+        assert_eq!(again.version, paid.version);
+        let running = states(OFFICER_B, &paid).await;
+        assert_eq!(
+            running["obligations"][0]["payments"][1],
+            json!({
+                "order": "O-2", "amount": "2000000000", "method": "NATIONAL_GATEWAY", "refunded": false,
+            })
+        );
+        assert_eq!(
+            (&running["stage"], &running["dueAt"]),
+            (&json!("IN_PROGRESS"), &at("2024-05-06T17:00:00"))
+        );
+
+        // Apology, and the law's measure beside it.
+        let extend = json!({"reason": "Phải đo lại", "dueAt": "2024-05-10T17:00:00+07:00", "signedBy": "MẪU Lê Văn C"});
+        let extended = system.act(LEADER_B, "extendDossier", &and(on("l16", &paid), extend.clone())).await;
+        system
+            .refused_as(LEADER_B, "extendDossier", &and(on("l17", &extended), extend), "EXTENDED_ALREADY")
+            .await;
+        // Proposed, sent back, proposed, approved, signed, issued.
+        let propose = json!({"outcome": "GRANTED"});
+        let proposed =
+            system.act(OFFICER_B, "proposeOutcome", &and(on("l18", &extended), propose.clone())).await;
+        let rework = and(on("l19", &proposed), json!({"reason": "Thiếu trích lục"}));
+        let rework = system.act(LEADER_B, "requestRework", &rework).await;
+        let proposed = system.act(OFFICER_B, "proposeOutcome", &and(on("l20", &rework), propose)).await;
+        system.refused_as(LEADER_B, "signDecision", &on("l21", &proposed), "APPROVAL_NOT_THERE").await;
+        let approved = system.act(LEADER_B, "approveProposal", &on("l22", &proposed)).await;
+        let signed = system.act(LEADER_B, "signDecision", &on("l23", &approved)).await;
+        let issue = and(on("l24", &signed), json!({"number": "12/QĐ-UBND"}));
+        let issued = system.act(LEADER_B, "issueDecision", &issue).await;
+        assert_eq!(states(OFFICER_B, &issued).await["approval"], "ISSUED");
+        let stop = and(on("l25", &issued), json!({"reason": "Không"}));
+        system.refused_as(LEADER_B, "stopDossier", &stop, "DECIDED").await;
+
+        // Ended by mistake, corrected, ended; a fee is due before the result is handed out.
+        system.at("2024-05-07T08:00:00+07:00");
+        let granted = json!({"outcome": "GRANTED"});
+        let ended = system.act(LEADER_B, "finishProcessing", &and(on("l26", &issued), granted.clone())).await;
+        let after = states(OFFICER_B, &ended).await;
+        assert_eq!((&after["timeliness"], &after["timelinessAsPromised"]), (&json!("LATE"), &json!("EARLY")));
+        assert_eq!((&after["onTimeByDecision766"], &after["delivery"]), (&json!(false), &json!("READY")));
+        let correct = and(on("l27", &ended), json!({"reason": "Bấm nhầm"}));
+        let corrected = system.act(LEADER_B, "correctLast", &correct).await;
+        let open = states(OFFICER_B, &corrected).await;
+        assert_eq!((&open["stage"], &open["timeliness"]), (&json!("IN_PROGRESS"), &Value::Null));
+        let ended = system.act(LEADER_B, "finishProcessing", &and(on("l28", &corrected), granted)).await;
+        let fee = json!({"kind": "FEE", "amount": 20000});
+        let fee = system.act(INTAKE, "requestObligation", &and(on("l29", &ended), fee)).await;
+        let ready = and(on("l30", &fee), json!({"about": "RESULT_READY", "by": "PORTAL"}));
+        let ready = system.act(INTAKE, "notifyApplicant", &ready).await;
+        assert_eq!(states(OFFICER_B, &ready).await["delivery"], "ANNOUNCED");
+        let give = json!({"method": "POST"});
+        system.refused_as(INTAKE, "returnResult", &and(on("l31", &ready), give.clone()), "PAYMENT_DUE").await;
+        let waive = and(on("l32", &ready), json!({"obligation": 2, "reason": "Hộ nghèo"}));
+        let waived = system.act(LEADER_B, "waiveObligation", &waive).await;
+        let given = system.act(INTAKE, "returnResult", &and(on("l33", &waived), give)).await;
+        let refund = and(on("l34", &given), json!({"order": "O-1", "reason": "Thu thừa"}));
+        let refunded = system.act(LEADER_B, "refundPayment", &refund).await;
+        let done = states(OFFICER_B, &refunded).await;
+        assert_eq!((&done["stage"], &done["delivery"]), (&json!("RETURNED"), &json!("RETURNED")));
+
+        // What is told of the deadline, in either language.
+        let explain = "query Q($id: UUID!) { dossier(id: $id) { explainDeadline { on text } } }";
+        let told = system.ask(OFFICER_B, explain, json!({"id": given.id})).await;
+        let told = told["dossier"]["explainDeadline"].as_array().unwrap();
+        let texts: Vec<_> = told.iter().map(|step| step["text"].as_str().unwrap()).collect();
+        for part in
+            ["(niêm yết công khai)", "(chờ thực hiện nghĩa vụ tài chính)", "xin lỗi và gia hạn", "quá hạn."]
+        {
+            assert!(texts.iter().any(|text| text.contains(part)), "{part}: {texts:?}");
+        }
+        system.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_board_shows_what_waits_for_whom() {
+    for backend in backends() {
+        let system = System::new(backend, "2024-04-22T09:00:00+07:00").await;
+        let counts = async |at: &str| {
+            let query = format!(
+                "{{ deadlineBoard(asOf: \"{at}+07:00\") {{ intakeWaiting intakeOverdue unanswered }} }}"
+            );
+            let board = &system.ask(OFFICER_A, &query, json!({})).await["deadlineBoard"];
+            ["intakeWaiting", "intakeOverdue", "unanswered"].map(|name| board[name].as_i64().unwrap())
+        };
+        let late = system.act(CITIZEN, "submitDossier", &submission("late")).await;
+        let asked = system.act(CITIZEN, "submitDossier", &submission("asked")).await;
+        let reason = json!({"reason": "Thiếu", "answerBy": "2024-04-24T17:00:00+07:00"});
+        system.at("2024-04-22T10:00:00+07:00");
+        let asked =
+            system.act(INTAKE, "requestIntakeSupplement", &and(on("a", &asked), reason.clone())).await;
+        let received = system.act(CITIZEN, "submitDossier", &submission("received")).await;
+        let received = system.act(INTAKE, "receiveDossier", &on("r", &received)).await;
+        let paused = system.act(OFFICER_A, "requestSupplement", &and(on("p", &received), reason)).await;
+        let settled = json!({"id": paused.id, "at": paused.position});
+        system
+            .ask(
+                OFFICER_A,
+                "query Q($id: UUID!, $at: Position) { dossier(id: $id, minPosition: $at) { id } }",
+                settled,
+            )
+            .await;
+        assert_eq!(counts("2024-04-22T09:30:00").await, [2, 0, 0]);
+        assert_eq!(counts("2024-04-23T09:00:00").await, [1, 0, 0]);
+        assert_eq!(counts("2024-04-23T09:00:01").await, [1, 1, 0]);
+        assert_eq!(counts("2024-04-24T17:00:01").await, [1, 1, 2]);
+        let listed = async |class: &str| {
+            let query = format!(
+                "{{ deadlineBoard(asOf: \"2024-04-25T08:00:00+07:00\") {{ dossiers(class: {class}) {{
+                    nodes {{ dossier {{ id }} dueAt }} }} }} }}"
+            );
+            let read = system.ask(OFFICER_A, &query, json!({})).await;
+            let nodes = read["deadlineBoard"]["dossiers"]["nodes"].as_array().unwrap().clone();
+            nodes
+                .iter()
+                .map(|node| node["dossier"]["id"].as_str().unwrap().parse().unwrap())
+                .collect::<BTreeSet<Uuid>>()
+        };
+        assert_eq!(listed("INTAKE_WAITING").await, BTreeSet::from([late.id]));
+        assert_eq!(listed("INTAKE_OVERDUE").await, BTreeSet::from([late.id]));
+        assert_eq!(listed("UNANSWERED").await, BTreeSet::from([asked.id, paused.id]));
+        // Nothing moves by itself: reminders are for people.
+        assert_eq!(system.head().await.0, system.service.store().head().await.unwrap().0);
         system.stop().await;
     }
 }
@@ -1603,7 +1806,7 @@ async fn anybody_may_ask_for_the_public_status_and_learns_nothing_of_a_person() 
         let done = system.act(INTAKE, "receiveDossier", &on("r", &done)).await;
         let query = "query Q($code: String!, $at: Position) {
             publicStatus(code: $code, minPosition: $at) {
-                code stage nationalCode stageName submittedAt receivedAt dueAt endedAt returnedAt
+                code stage nationalCode stageName submittedAt receivedAt dueAt endedAt returnedAt extended
                 procedure { code name field } receivingAgency { code name } competentAgency { code name }
             }
         }";
@@ -1611,7 +1814,7 @@ async fn anybody_may_ask_for_the_public_status_and_learns_nothing_of_a_person() 
         let at = "2024-04-22T09:00:00+07:00";
         let expected = json!({
             "code": code, "stage": "RECEIVED", "nationalCode": 2, "stageName": "Được tiếp nhận", "submittedAt": at,
-            "receivedAt": at, "dueAt": "2024-05-02T17:00:00+07:00", "endedAt": null, "returnedAt": null,
+            "receivedAt": at, "dueAt": "2024-05-02T17:00:00+07:00", "endedAt": null, "returnedAt": null, "extended": false,
             "procedure": {"code": "FIVE", "name": "Cấp giấy phép xây dựng", "field": "Xây dựng"},
             "receivingAgency": {"code": A, "name": "Ủy ban nhân dân phường Đặng Xá"},
             "competentAgency": {"code": B, "name": "Sở Xây dựng 100%"},

@@ -375,7 +375,7 @@ async fn the_figures_add_up_for_every_period() {
                     );
                     assert_eq!(
                         row.to_process(),
-                        row.resolved() + row.withdrawn + open,
+                        row.resolved() + row.withdrawn + row.stopped + open,
                         "{backend:?} {row:?}"
                     );
                     carried.insert(row.agency_id, open);

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::ContextExt;
 use crate::input::{ObligationKind, PaymentMethod, Vnd};
+use crate::messages::Language;
 use crate::service::{HistoryEntry, Names};
 
 pub(super) fn local(at: Instant) -> DateTime<FixedOffset> {
@@ -398,6 +399,21 @@ impl Dossier {
         self.row.measure().map(|measure| measure.is_on_time(now))
     }
 
+    /// Diễn giải hạn trả kết quả, day by day, over every pause and extension, in the language of the request.
+    #[graphql(complexity = "1 + 10 * child_complexity")]
+    async fn explain_deadline(&self, ctx: &Context<'_>) -> Result<Vec<DeadlineStep>> {
+        let (caller, id) = (ctx.caller()?, DossierId(self.row.dossier_id));
+        let told = ctx.service().explain_deadline(caller, id).await.map_err(|error| ctx.error(error))?;
+        let step = |step: dossier::Explained| DeadlineStep {
+            on: step.on.to_string(),
+            text: match ctx.request().language {
+                Language::Vietnamese => step.vietnamese,
+                Language::English => step.english,
+            },
+        };
+        Ok(told.into_iter().map(step).collect())
+    }
+
     /// Everything that happened, oldest first.
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn history(&self, ctx: &Context<'_>) -> Result<Vec<HistoryEvent>> {
@@ -422,6 +438,14 @@ impl Dossier {
         let caller = ctx.caller()?;
         ctx.service().private_text(caller, &self.row, token).await.map_err(|error| ctx.error(error))
     }
+}
+
+/// One step of the way to a due instant.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct DeadlineStep {
+    /// The local day it is about, `2024-05-06`.
+    pub on: String,
+    pub text: String,
 }
 
 /// On time or late, of an ended dossier.

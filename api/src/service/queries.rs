@@ -268,6 +268,22 @@ impl Service {
         }
     }
 
+    /// Why a dossier is due when it is, for who may see it.
+    pub async fn explain_deadline(
+        &self,
+        caller: &Caller,
+        id: DossierId,
+    ) -> Result<Vec<dossier::Explained>, ServiceError> {
+        let entries = self.history(caller, id).await?;
+        let events = entries.iter().filter_map(|entry| match &entry.recorded.event {
+            domain::recorded::Event::Dossier(event) => Some((entry.recorded.occurred_at, event)),
+            domain::recorded::Event::Code(_)
+            | domain::recorded::Event::Procedure(_)
+            | domain::recorded::Event::Agency(_) => None,
+        });
+        Ok(dossier::explain(events, &self.calendar))
+    }
+
     /// A private value of a dossier's first event: as it is for who has the function, else masked. The caller has been
     /// found to see the dossier.
     pub async fn private_text(

@@ -413,10 +413,91 @@ fn the_rule_of_decision_766_stands_beside_ours() {
     assert_eq!(Timeliness::of(ended_at, clock.legal_due_at), Timeliness::Early);
 }
 
+#[test]
+fn the_worked_example_is_explained_day_by_day() {
+    // DOMAIN 5.4: received on Monday 6/5/2024, ten working days; asked on Thursday 9/5, answered on Tuesday 14/5.
+    let history = then(
+        received_on_monday(),
+        [
+            (LATER, request_supplement()),
+            ("2024-05-14 08:00", receive_supplement()),
+            ("2024-05-15 09:00", extend(at("2024-05-27 17:00"))),
+            ("2024-05-23 16:00", finish_processing()),
+        ],
+    );
+    let told = explain(history.iter().map(|(at, event)| (*at, event)), Calendar::built_in());
+    let vietnamese: Vec<_> = told.iter().map(|step| step.vietnamese.as_str()).collect();
+    assert_eq!(
+        vietnamese,
+        [
+            "Thứ Hai 06/05/2024: tiếp nhận lúc 09:00.",
+            "Thứ Hai 06/05/2024: ngày tiếp nhận, chưa tính vào thời hạn.",
+            "Thứ Ba 07/05/2024: ngày làm việc thứ 1.",
+            "Thứ Tư 08/05/2024: ngày làm việc thứ 2.",
+            "Thứ Năm 09/05/2024: ngày làm việc thứ 3.",
+            "Thứ Sáu 10/05/2024: ngày làm việc thứ 4.",
+            "Thứ Bảy 11/05/2024: nghỉ hằng tuần, không tính.",
+            "Chủ Nhật 12/05/2024: nghỉ hằng tuần, không tính.",
+            "Thứ Hai 13/05/2024: ngày làm việc thứ 5.",
+            "Thứ Ba 14/05/2024: ngày làm việc thứ 6.",
+            "Thứ Tư 15/05/2024: ngày làm việc thứ 7.",
+            "Thứ Năm 16/05/2024: ngày làm việc thứ 8.",
+            "Thứ Sáu 17/05/2024: ngày làm việc thứ 9.",
+            "Thứ Bảy 18/05/2024: nghỉ hằng tuần, không tính.",
+            "Chủ Nhật 19/05/2024: nghỉ hằng tuần, không tính.",
+            "Thứ Hai 20/05/2024: ngày làm việc thứ 10.",
+            "Thứ Hai 20/05/2024: hẹn trả lúc 17:00, cuối ngày làm việc.",
+            "09/05/2024: tạm dừng từ 15:00 (chờ bổ sung hồ sơ).",
+            "09/05/2024: tạm dừng, không tính.",
+            "10/05/2024: tạm dừng, không tính.",
+            "Thứ Bảy 11/05/2024: nghỉ hằng tuần, không tính.",
+            "Chủ Nhật 12/05/2024: nghỉ hằng tuần, không tính.",
+            "13/05/2024: tạm dừng, không tính.",
+            "14/05/2024: tiếp tục từ 08:00.",
+            "21/05/2024: bù ngày tạm dừng thứ 1.",
+            "22/05/2024: bù ngày tạm dừng thứ 2.",
+            "23/05/2024: bù ngày tạm dừng thứ 3.",
+            "23/05/2024: hẹn trả 17:00 23/05/2024 thay cho 17:00 20/05/2024.",
+            "15/05/2024: xin lỗi và gia hạn, hẹn trả 17:00 27/05/2024 thay cho 17:00 23/05/2024; đánh giá đúng hạn vẫn \
+             theo 17:00 23/05/2024.",
+            "23/05/2024: kết thúc xử lý lúc 16:00, đúng hạn.",
+        ]
+    );
+    assert!(told.iter().all(|step| step.english.ends_with('.')));
+}
+
+#[test]
+fn every_policy_of_a_pause_is_explained() {
+    let words = |resume| {
+        let due_policy = DuePolicy { resume, ..DuePolicy::default() };
+        let procedure = Arc::new(Definition { due_policy, ..(*ten_days()).clone() });
+        let line = [
+            (MONDAY, receive(&procedure)),
+            (LATER, ask_for_money(ObligationKind::Tax, 1, true)),
+            ("2024-05-14 08:00", pay(1, "ORDER-1", 1)),
+        ];
+        let history = then(online(), line);
+        let told = explain(history.iter().map(|(at, event)| (*at, event)), Calendar::built_in());
+        told.into_iter().skip(17).map(|step| step.vietnamese).collect::<Vec<_>>()
+    };
+    let all = [Resume::Shift, Resume::Restart, Resume::StatisticsOnly].map(words);
+    for told in &all {
+        assert_eq!(told[0], "09/05/2024: tạm dừng từ 15:00 (chờ thực hiện nghĩa vụ tài chính).");
+        assert_eq!(told[6], "14/05/2024: tiếp tục từ 08:00.");
+    }
+    assert_eq!(all[0].last().unwrap(), "23/05/2024: hẹn trả 17:00 23/05/2024 thay cho 17:00 20/05/2024.");
+    assert_eq!(all[1][7], "14/05/2024: thời hạn tính lại từ đầu.");
+    assert_eq!(all[1].last().unwrap(), "Thứ Ba 28/05/2024: hẹn trả lúc 17:00, cuối ngày làm việc.");
+    assert_eq!(
+        all[2].last().unwrap(),
+        "14/05/2024: ngày hẹn trả giữ nguyên, thời gian tạm dừng không tính khi đánh giá."
+    );
+}
+
 // Stop, notices, corrections.
 
 #[test]
-fn processing_stops_before_a_approval_is_signed_also_while_the_clock_stands_still() {
+fn processing_stops_before_a_decision_is_signed_also_while_the_clock_stands_still() {
     for before in [request_supplement(), pause(PauseReason::Suspension), propose(Outcome::Granted)] {
         let stopped = filed(then(received_on_monday(), [(TUESDAY, before), (LATER, stop())]));
         assert_eq!((stopped.stage(), stopped.stage().national_code()), (Stage::Stopped, 8));
@@ -483,6 +564,16 @@ fn an_online_submission_is_to_be_answered_within_working_hours() {
     let line = [(LATER, request_intake_supplement()), ("2024-05-13 09:00", supply)];
     let Phase::Submitted { answer_by } = filed(then(online(), line)).phase else { panic!("not submitted") };
     assert_eq!(answer_by, Some(at("2024-05-14 09:00")));
+}
+
+proptest! {
+    #[test]
+    fn every_history_can_be_explained(history in dossier_histories()) {
+        let told = explain(history.iter().map(|(at, event)| (*at, event)), Calendar::built_in());
+        let received = history.iter().any(|(_, event)| matches!(event, Event::Received(_)));
+        prop_assert_eq!(!told.is_empty(), received);
+        prop_assert!(told.iter().all(|step| step.vietnamese.ends_with('.') && step.english.ends_with('.')));
+    }
 }
 
 // Who may.
