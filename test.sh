@@ -3,9 +3,9 @@
 #
 #   ./test.sh [--long] [-- CARGO-TEST-ARGS…]
 #
-# Works on a Debian machine that has nothing but Rust: installs a C compiler and PostgreSQL's server if they are
-# missing, starts a throwaway PostgreSQL (unless TEST_POSTGRES_URL names one), checks format and lints, builds the
-# binary under test and runs every test on every back end.
+# Works on a Debian machine that has nothing but Rust: installs a C compiler, PostgreSQL's server and the programs that
+# papers are read back with if they are missing, starts a throwaway PostgreSQL (unless TEST_POSTGRES_URL names one), checks
+# format and lints, builds the binary under test and runs every test on every back end.
 #
 #   --long   everything slow as well: 200 kills instead of 25, more cases per property (MOTCUA_LONG=1)
 #   --       what follows goes to `cargo test`:  ./test.sh -- --package domain
@@ -50,6 +50,10 @@ install_missing() {
     if [[ -z ${TEST_POSTGRES_URL-} ]] && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
         packages+=(postgresql)
     fi
+    # What papers are read back with, by programs that are not ours.
+    command -v pdftoppm >/dev/null || packages+=(poppler-utils)
+    command -v zbarimg >/dev/null || packages+=(zbar-tools)
+    command -v rsvg-convert >/dev/null || packages+=(librsvg2-bin)
     if [[ ${#packages[@]} -gt 0 ]]; then
         echo "installing: ${packages[*]}"
         as_root apt-get update
@@ -74,6 +78,7 @@ if [[ -z ${TEST_POSTGRES_URL-} ]]; then
 fi
 
 export REQUIRED_BACKENDS=sqlite,postgres
+export REQUIRED_TOOLS=1
 MOTCUA_BIN=$(realpath --no-symlinks "${CARGO_TARGET_DIR:-target}")/debug/motcua
 export MOTCUA_BIN
 

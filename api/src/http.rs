@@ -1,4 +1,6 @@
-//! The router: GraphQL by POST, GraphiQL from vendored assets, health.
+//! The router: GraphQL by POST, papers, GraphiQL from vendored assets, health.
+
+mod papers;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -49,6 +51,7 @@ pub fn router(service: Service, settings: Settings) -> Router {
         .route("/graphiql", get(|| async { Redirect::to("/graphiql/") }))
         .route("/graphiql/", get(|| asset(Path("index.html".to_owned()))))
         .route("/graphiql/{*path}", get(asset))
+        .route("/papers/{dossier}/{file}", get(papers::paper))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -7,7 +7,8 @@
 //! | [`problem`], [`messages`] | refusals as data with stable codes; sentences for people |
 //! | [`development_token`] | a principal named by a token, for development only |
 //! | [`graphql`] | the schema |
-//! | [`http`] | the router: GraphQL, GraphiQL from vendored assets, health |
+//! | [`http`] | the router: GraphQL, papers, GraphiQL from vendored assets, health |
+//! | [`papers`] | the forms that people hold, as HTML and PDF |
 //! | [`import`] | parsers of real input |
 //! | [`cli`] | the command line |
 //!
@@ -20,5 +21,6 @@ pub mod http;
 pub mod import;
 pub mod input;
 pub mod messages;
+pub mod papers;
 pub mod problem;
 pub mod service;

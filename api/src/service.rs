@@ -4,10 +4,12 @@
 mod catalogue;
 mod dossiers;
 mod life_cycle;
+mod papers;
 mod queries;
 
 pub use catalogue::Published;
 pub use dossiers::Accepted;
+pub use papers::Printed;
 pub use queries::{Board, BoardItem, DossierPage, HistoryEntry, Names, SearchInput};
 
 use std::sync::Arc;

@@ -9,6 +9,7 @@ mod event_store;
 mod execute;
 mod graphql;
 mod leaf;
+mod papers;
 mod read_models;
 mod real_input;
 mod support;

@@ -1,0 +1,349 @@
+//! The papers of a dossier, filled in from its events. The apology and the stop notice are not: their events do not exist
+//! yet, so they are not found.
+
+use domain::access::Function;
+use domain::agency::{self, Agency};
+use domain::codes::DossierCode;
+use domain::decider::Decider;
+use domain::dossier::{self, Dossier, Event, Filed, Holder, ReturnMethod, Submitted};
+use domain::identity::{AgencyId, DossierId};
+use domain::private::Private;
+use domain::procedure::{self, Procedure};
+use domain::recorded::{self, Recorded, Version};
+use domain::time::{Instant, local_date};
+use domain::working_time::Term;
+use projections::dossier_summary::Timeliness;
+
+use super::{Caller, Service};
+use crate::papers::{
+    Applicant, Circular, Content, ControlSheet, Entry, HandOver, HandedOver, Issuer, Item, Kind, Paper,
+    Receipt, Refusal, Register, SupplementRequest, Timing, Transfer,
+};
+use crate::problem::{Problem, ServiceError};
+
+/// What is not there to be printed.
+const NO_PAPER: Problem = Problem::NotFound { what: "paper" };
+const COUNTER: &str = "Bộ phận tiếp nhận và trả kết quả";
+
+/// A paper with the code of its dossier.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Printed {
+    pub code: DossierCode,
+    pub paper: Paper,
+}
+
+/// A dossier's events, with what every paper says.
+struct File<'a> {
+    service: &'a Service,
+    stream: String,
+    filed: &'a Filed,
+    submitted: &'a Submitted,
+    events: &'a [(Recorded, Event)],
+    procedure: String,
+    applicant: Applicant,
+    /// What is asked for.
+    request: String,
+}
+
+impl Service {
+    /// The paper of this kind, as of the last event that calls for one. It shows personal data in full: scope first, then
+    /// the function to see the dossier, then that to read personal data.
+    pub async fn paper(&self, caller: &Caller, id: DossierId, kind: Kind) -> Result<Printed, ServiceError> {
+        let stream = dossier::stream(id);
+        let mut state = Dossier::default();
+        let mut events = Vec::new();
+        for row in self.store().read_stream(&stream, Version(0)).await? {
+            let recorded = row.decode()?;
+            if let recorded::Event::Dossier(event) = recorded.event.clone() {
+                state = state.evolve(recorded.occurred_at, &event);
+                events.push((recorded, event));
+            }
+        }
+        let filed = state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
+        filed.authorise(&caller.principal, Function::ReadDossiers).map_err(Problem::from)?;
+        caller.principal.require(Function::ReadPersonalData).map_err(Problem::from)?;
+        let Some((_, Event::Submitted(submitted))) = events.first() else { return Err(NO_PAPER.into()) };
+        let file = File::open(self, stream, filed, submitted, &events).await?;
+        let (on, content) = file.content(kind).await?;
+        let paper = Paper::new(Circular::in_force(local_date(on)), &content).map_err(|_| NO_PAPER)?;
+        Ok(Printed { code: filed.code.clone(), paper })
+    }
+
+    async fn agency_name(&self, id: AgencyId) -> Result<String, ServiceError> {
+        match &self.executor.load::<Agency>(&agency::stream(id)).await?.state {
+            Agency::Established(established) => Ok(established.name.clone()),
+            Agency::Absent => Err(Problem::NotFound { what: "agency" }.into()),
+        }
+    }
+
+    async fn opened(
+        &self,
+        stream: &str,
+        type_name: &str,
+        value: Option<&Private>,
+    ) -> Result<Option<String>, ServiceError> {
+        let Some(token) = value.and_then(Private::token) else { return Ok(None) };
+        let secret = self.executor.keys.open_value(token, stream, type_name).await?;
+        Ok(Some(secret.expose().to_owned()))
+    }
+}
+
+impl<'a> File<'a> {
+    async fn open(
+        service: &'a Service,
+        stream: String,
+        filed: &'a Filed,
+        submitted: &'a Submitted,
+        events: &'a [(Recorded, Event)],
+    ) -> Result<Self, ServiceError> {
+        let known = service.executor.load::<Procedure>(&procedure::stream(filed.procedure.id)).await?;
+        let version = known.state.version(filed.procedure.version);
+        let procedure = version
+            .map_or_else(|| filed.procedure.code.to_string(), |version| version.definition.name.clone());
+        let type_name = "dossier.submitted.v1";
+        let text = async |value| service.opened(&stream, type_name, value).await;
+        let of = &submitted.applicant;
+        let applicant = Applicant {
+            name: text(Some(&of.name)).await?.unwrap_or_default(),
+            id_number: text(of.id_number.as_ref()).await?,
+            address: text(of.address.as_ref()).await?,
+            phone: text(of.phone.as_ref()).await?,
+            email: text(of.email.as_ref()).await?,
+        };
+        let request = match text(submitted.subject.as_ref()).await? {
+            Some(subject) => format!("{procedure}: {subject}"),
+            None => procedure.clone(),
+        };
+        Ok(Self { service, stream, filed, submitted, events, procedure, applicant, request })
+    }
+
+    /// The content, and the moment that says which circular it is written under.
+    async fn content(&self, kind: Kind) -> Result<(Instant, Content), ServiceError> {
+        match kind {
+            Kind::Receipt => self.receipt().await,
+            Kind::SupplementRequest => self.supplement_request().await,
+            Kind::Refusal => self.refusal().await,
+            Kind::ControlSheet => self.control_sheet().await,
+            Kind::HandOver => self.hand_over().await,
+            Kind::Register => self.register().await,
+            Kind::Apology | Kind::StopNotice => Err(NO_PAPER.into()),
+        }
+    }
+
+    /// The last event that this takes something from.
+    fn last<T>(&self, take: impl Fn(&'a Event) -> Option<T>) -> Option<(&'a Recorded, T)> {
+        let mut newest_first = self.events.iter().rev();
+        newest_first.find_map(|(recorded, event)| take(event).map(|taken| (recorded, taken)))
+    }
+
+    fn received(&self) -> Result<(Instant, &'a dossier::Received), Problem> {
+        let received = self.last(|event| match event {
+            Event::Received(received) => Some(received),
+            _ => None,
+        });
+        received.map(|(recorded, received)| (recorded.occurred_at, received)).ok_or(NO_PAPER)
+    }
+
+    /// The receiving agency, whose counter hands the paper out.
+    async fn issuer(&self, issued_at: Instant) -> Result<Issuer, ServiceError> {
+        let agency = self.service.agency_name(self.filed.agencies.receiving).await?;
+        Ok(Issuer { agency, counter: Some(COUNTER.to_owned()), number: None, place: None, issued_at })
+    }
+
+    async fn holder(&self, holder: &Holder) -> Result<String, ServiceError> {
+        let agency = self.service.agency_name(holder.agency).await?;
+        Ok(match &holder.unit {
+            Some(unit) => format!("{agency} ({unit})"),
+            None => agency,
+        })
+    }
+
+    fn papers(codes: &[domain::codes::PaperCode]) -> Vec<Item> {
+        codes.iter().map(|code| Item { name: code.to_string(), ..Item::default() }).collect()
+    }
+
+    async fn receipt(&self) -> Result<(Instant, Content), ServiceError> {
+        let (at, received) = self.received()?;
+        let content = Content::Receipt(Receipt {
+            issuer: self.issuer(at).await?,
+            code: self.filed.code.clone(),
+            applicant: self.applicant.clone(),
+            request: Some(self.request.clone()),
+            papers: Self::papers(&self.submitted.papers),
+            sets: None,
+            term: term(received.term),
+            received_at: at,
+            due_at: received.due_at,
+            result_at: None,
+            book: None,
+            book_entry: None,
+            submitter: None,
+            receiver: None,
+        });
+        Ok((at, content))
+    }
+
+    async fn supplement_request(&self) -> Result<(Instant, Content), ServiceError> {
+        let asked = self.last(|event| match event {
+            Event::IntakeSupplementRequested(asked) => Some((&asked.request, "Trước khi tiếp nhận")),
+            Event::SupplementRequested(asked) => Some((&asked.request, "Trong quá trình giải quyết")),
+            _ => None,
+        });
+        let (recorded, (request, stage)) = asked.ok_or(NO_PAPER)?;
+        let at = recorded.occurred_at;
+        let reason = self.service.opened(&self.stream, recorded.event.type_name(), Some(&request.reason));
+        let content = Content::SupplementRequest(SupplementRequest {
+            issuer: self.issuer(at).await?,
+            code: self.filed.code.clone(),
+            applicant: self.applicant.clone(),
+            request: Some(self.request.clone()),
+            papers: Self::papers(&request.papers),
+            reason: reason.await?.unwrap_or_default(),
+            basis: None,
+            stage: Some(stage.to_owned()),
+            answer_by: request.answer_by,
+            contact: None,
+            contact_phone: None,
+            website: None,
+            guide: None,
+        });
+        Ok((at, content))
+    }
+
+    async fn refusal(&self) -> Result<(Instant, Content), ServiceError> {
+        let refused = self.last(|event| match event {
+            Event::Refused(refused) => Some(refused),
+            _ => None,
+        });
+        let (recorded, refused) = refused.ok_or(NO_PAPER)?;
+        let at = recorded.occurred_at;
+        let reason = self.service.opened(&self.stream, recorded.event.type_name(), Some(&refused.reason));
+        let content = Content::Refusal(Refusal {
+            issuer: self.issuer(at).await?,
+            code: self.filed.code.clone(),
+            applicant: self.applicant.clone(),
+            request: Some(self.request.clone()),
+            reason: reason.await?.unwrap_or_default(),
+            submitter: None,
+            receiver: None,
+        });
+        Ok((at, content))
+    }
+
+    /// Every hand-over, the end of processing the last: there the dossier goes back to the counter.
+    async fn transfers(&self) -> Result<Vec<Transfer>, ServiceError> {
+        let (_, received) = self.received()?;
+        let counter = format!("{COUNTER}, {}", self.service.agency_name(received.holder.agency).await?);
+        let mut from = counter.clone();
+        let mut transfers = Vec::new();
+        for (recorded, event) in self.events {
+            let at = recorded.occurred_at;
+            let note = async |note: &Option<Private>| {
+                self.service.opened(&self.stream, recorded.event.type_name(), note.as_ref()).await
+            };
+            match event {
+                Event::Forwarded(forwarded) => {
+                    let to = self.holder(&forwarded.to).await?;
+                    let note = note(&forwarded.note).await?;
+                    transfers.push(Transfer { from, to: to.clone(), at, result: None, note });
+                    from = to;
+                }
+                Event::ProcessingFinished(finished) => {
+                    let due_at = self.filed.clock().and_then(|clock| clock.due_at);
+                    let result = match Timeliness::of(at, due_at) {
+                        Timeliness::Early => Timing::Early,
+                        Timeliness::OnTime => Timing::OnTime,
+                        Timeliness::Late => Timing::Late,
+                    };
+                    let (to, note) = (counter.clone(), note(&finished.note).await?);
+                    transfers.push(Transfer { from, to, at, result: Some(result), note });
+                    from = counter.clone();
+                }
+                _ => {}
+            }
+        }
+        Ok(transfers)
+    }
+
+    async fn control_sheet(&self) -> Result<(Instant, Content), ServiceError> {
+        let (at, _) = self.received()?;
+        let content = Content::ControlSheet(ControlSheet {
+            issuer: self.issuer(at).await?,
+            code: self.filed.code.clone(),
+            applicant: self.applicant.clone(),
+            procedure: Some(self.procedure.clone()),
+            received_at: at,
+            due_at: self.filed.clock().and_then(|clock| clock.due_at),
+            processed_by: Some(self.service.agency_name(self.filed.agencies.competent).await?),
+            transfers: self.transfers().await?,
+        });
+        Ok((at, content))
+    }
+
+    async fn hand_over(&self) -> Result<(Instant, Content), ServiceError> {
+        let (received_at, received) = self.received()?;
+        let transfers = self.transfers().await?;
+        let handed_over = transfers.into_iter().rfind(|transfer| transfer.result.is_none());
+        let Transfer { from, to, at, .. } = handed_over.ok_or(NO_PAPER)?;
+        let content = Content::HandOver(HandOver {
+            issuer: self.issuer(at).await?,
+            from,
+            to,
+            handed_over_by: None,
+            procedure: Some(self.procedure.clone()),
+            at,
+            dossiers: vec![HandedOver {
+                code: self.filed.code.clone(),
+                applicant: self.applicant.name.clone(),
+                received_at: Some(received_at),
+                due_at: received.due_at,
+            }],
+        });
+        Ok((at, content))
+    }
+
+    /// The line of this dossier, as it stands now.
+    async fn register(&self) -> Result<(Instant, Content), ServiceError> {
+        let (received_at, _) = self.received()?;
+        let returned = self.last(|event| match event {
+            Event::ResultReturned(returned) => Some(returned.method),
+            _ => None,
+        });
+        let now = self.service.clock().now();
+        let entry = Entry {
+            code: self.filed.code.clone(),
+            procedure: self.procedure.clone(),
+            sets: None,
+            applicant: self.applicant.clone(),
+            competent: self.service.agency_name(self.filed.agencies.competent).await?,
+            received_at: Some(received_at),
+            due_at: self.filed.clock().and_then(|clock| clock.due_at),
+            returned_at: returned.map(|(recorded, _)| recorded.occurred_at),
+            return_method: returned.map(|(_, method)| return_method(method).to_owned()),
+            status: None,
+            note: None,
+        };
+        let issuer = self.issuer(now).await?;
+        let content = Content::Register(Register { issuer, book: None, period: None, entries: vec![entry] });
+        Ok((now, content))
+    }
+}
+
+fn return_method(method: ReturnMethod) -> &'static str {
+    match method {
+        ReturnMethod::Counter => "Trực tiếp",
+        ReturnMethod::Post => "Qua bưu chính",
+        ReturnMethod::Online => "Trực tuyến",
+    }
+}
+
+/// The term in words, where it is a length of time.
+fn term(term: Term) -> Option<String> {
+    Some(match term {
+        Term::WorkingDays(count) => format!("{count} ngày làm việc"),
+        Term::HalfDays(count) => format!("{count} buổi làm việc"),
+        Term::WorkingHours(count) => format!("{count} giờ làm việc"),
+        Term::CalendarDays(count) => format!("{count} ngày"),
+        Term::Given(_) | Term::Open => return None,
+    })
+}

@@ -1,0 +1,249 @@
+//! Papers of dossiers as clients get them: through the router, filled in from events.
+
+use api::http::{Settings, router};
+use api::input::{
+    FinishProcessingInput, ForwardDossierInput, Outcome, RefuseDossierInput, ReturnMethod, ReturnResultInput,
+    SupplementInput,
+};
+use api::service::{Accepted, Service};
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use infrastructure::clock::Clock;
+use tower::ServiceExt;
+
+use crate::support::office::{
+    CITIZEN, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, established, forward_to, key, on, registered,
+    registration, submission,
+};
+use crate::support::{Backend, Place, instant, on_each_backend};
+
+on_each_backend!(
+    a_paper_is_for_who_may_read_personal_data,
+    what_is_not_there_is_not_found,
+    papers_say_what_the_events_say,
+    the_circular_is_that_of_the_day,
+    only_html_and_pdf_by_get,
+);
+
+const NAME: &str = "MẪU Nguyễn Thị Mơ";
+const REASON: &str = "Thiếu bản vẽ <b>đã thẩm định</b> & chữ ký";
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+}
+
+async fn send(service: &Service, method: &str, path: &str, token: Option<&str>) -> Answer {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let router = router(service.clone(), Settings { development_tokens: true });
+    let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+async fn get(service: &Service, dossier: &Accepted, file: &str, token: &str) -> Answer {
+    send(service, "GET", &format!("/papers/{}/{file}", dossier.dossier_id), Some(token)).await
+}
+
+/// The HTML of a paper that is there.
+async fn html(service: &Service, dossier: &Accepted, kind: &str) -> String {
+    let answer = get(service, dossier, &format!("{kind}.html"), INTAKE).await;
+    assert_eq!(answer.status, StatusCode::OK, "{kind}: {}", answer.text());
+    answer.text()
+}
+
+async fn office(backend: Backend, at: &str) -> (Place, Service) {
+    let place = Place::new(backend).await;
+    let service = established(&place, Clock::fixed(instant(at))).await;
+    (place, service)
+}
+
+async fn a_paper_is_for_who_may_read_personal_data(backend: Backend) {
+    let (_place, service) = office(backend, "2025-09-17T08:05:00+07:00").await;
+    let dossier = registered(&service, "one").await;
+
+    let answer = get(&service, &dossier, "receipt.html", INTAKE).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    let policy = answer.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let name = format!("inline; filename=\"{}-receipt.html\"", dossier.code);
+    assert_eq!(answer.header("content-disposition"), name);
+    let text = answer.text();
+    for expected in [NAME, "Giấy tiếp nhận hồ sơ", dossier.code.as_str(), "5 ngày làm việc"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(text.contains("08 giờ 05 phút, ngày 17 tháng 09 năm 2025"), "{text}");
+
+    let answer = get(&service, &dossier, "receipt.pdf", INTAKE).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("content-type"), "application/pdf");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert!(answer.body.starts_with(b"%PDF-1.7"));
+
+    let path = format!("/papers/{}/receipt.html", dossier.dossier_id);
+    let cases = [
+        (None, StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"),
+        (Some("dev:king:x@nowhere"), StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"),
+        // In scope, but may not see dossiers; may see them, but not personal data.
+        (Some(CITIZEN), StatusCode::FORBIDDEN, "NO_FUNCTION"),
+        (Some(LEADER), StatusCode::FORBIDDEN, "NO_FUNCTION"),
+        // Of another agency, with and without the functions: the same answer as for a dossier that is not there.
+        (Some(MAI), StatusCode::NOT_FOUND, "NOT_FOUND"),
+        (Some("dev:citizen:x@000.00.17.H42"), StatusCode::NOT_FOUND, "NOT_FOUND"),
+    ];
+    for (token, status, code) in cases {
+        let answer = send(&service, "GET", &path, token).await;
+        assert_eq!(answer.status, status, "{token:?}");
+        let text = answer.text();
+        assert!(text.contains(code) && !text.contains(NAME), "{token:?}: {text}");
+    }
+    let stranger = get(&service, &dossier, "receipt.html", MAI).await.text();
+    let nobody = format!("/papers/{}/receipt.html", key("nobody"));
+    assert_eq!(stranger, send(&service, "GET", &nobody, Some(MAI)).await.text());
+
+    // Who gets the dossier gets its papers.
+    let forward = ForwardDossierInput {
+        agency: Some(OTHER_AGENCY.to_owned()),
+        ..forward_to(MAI, key("forward"), dossier.dossier_id)
+    };
+    service.forward_dossier(&caller(LEADER), &forward).await.unwrap();
+    assert_eq!(get(&service, &dossier, "receipt.html", MAI).await.status, StatusCode::OK);
+}
+
+async fn what_is_not_there_is_not_found(backend: Backend) {
+    let (_place, service) = office(backend, "2025-09-17T08:05:00+07:00").await;
+    let dossier = registered(&service, "one").await;
+    let files = [
+        "invoice.html",
+        "receipt",
+        "receipt.docx",
+        "receipt.html.pdf",
+        "Receipt.html",
+        // Nothing has happened yet that calls for these.
+        "refusal.html",
+        "supplement-request.pdf",
+        "hand-over.html",
+        // No event fills these in yet.
+        "apology.html",
+        "stop-notice.pdf",
+    ];
+    for file in files {
+        let answer = get(&service, &dossier, file, INTAKE).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{file}");
+    }
+    let answer = send(&service, "GET", "/papers/not-an-id/receipt.html", Some(INTAKE)).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+}
+
+async fn papers_say_what_the_events_say(backend: Backend) {
+    let (_place, service) = office(backend, "2025-09-17T08:05:00+07:00").await;
+    let asked = |name: &str, dossier: &Accepted| SupplementInput {
+        on: on(key(name), dossier.dossier_id),
+        reason: REASON.to_owned(),
+        papers: Some(vec!["BAN_VE".to_owned()]),
+        answer_by: None,
+    };
+
+    // Filed online: asked for more before receipt, then refused.
+    let online = service.submit_dossier(&caller(CITIZEN), &submission(key("online")), None).await.unwrap();
+    service.request_intake_supplement(&caller(INTAKE), &asked("ask", &online)).await.unwrap();
+    let text = html(&service, &online, "supplement-request").await;
+    for expected in ["Trước khi tiếp nhận", "BAN_VE", "&lt;b&gt;đã thẩm định&lt;/b&gt; &amp; chữ ký"]
+    {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let refuse = RefuseDossierInput {
+        on: on(key("refuse"), online.dossier_id),
+        reason: "Sai thẩm quyền".to_owned(),
+    };
+    service.refuse_dossier(&caller(INTAKE), &refuse).await.unwrap();
+    assert!(html(&service, &online, "refusal").await.contains("Sai thẩm quyền"));
+    assert_eq!(get(&service, &online, "receipt.html", INTAKE).await.status, StatusCode::NOT_FOUND);
+
+    // Taken in, forwarded, finished, returned.
+    let dossier = registered(&service, "counter").await;
+    service.clock().set(instant("2025-09-17T15:10:00+07:00"));
+    let forward = forward_to(LAN, key("forward"), dossier.dossier_id);
+    let forward = ForwardDossierInput { unit: Some("PHONG_MOT".to_owned()), ..forward };
+    service.forward_dossier(&caller(LEADER), &forward).await.unwrap();
+    let slip = html(&service, &dossier, "hand-over").await;
+    for expected in ["Giấy bàn giao hồ sơ", "(PHONG_MOT)", "15 giờ 10 phút, ngày 17 tháng 09 năm 2025", NAME]
+    {
+        assert!(slip.contains(expected), "{expected}: {slip}");
+    }
+    service.request_supplement(&caller(LAN), &asked("ask later", &dossier)).await.unwrap();
+    assert!(html(&service, &dossier, "supplement-request").await.contains("Trong quá trình giải quyết"));
+    let answer =
+        api::input::AnswerInput { on: on(key("answer"), dossier.dossier_id), note: None, papers: None };
+    service.receive_supplement(&caller(INTAKE), &answer).await.unwrap();
+    let back = forward_to(LEADER, key("back"), dossier.dossier_id);
+    service.forward_dossier(&caller(LAN), &back).await.unwrap();
+    service.clock().set(instant("2025-09-19T09:00:00+07:00"));
+    let finish = FinishProcessingInput {
+        on: on(key("finish"), dossier.dossier_id),
+        outcome: Outcome::Granted,
+        note: Some("Đủ điều kiện".to_owned()),
+    };
+    service.finish_processing(&caller(LEADER), &finish).await.unwrap();
+    let sheet = html(&service, &dossier, "control-sheet").await;
+    for expected in ["Mẫu số 06", "Trước hạn", "Đủ điều kiện", "09 giờ 00 phút, ngày 19 tháng 09 năm 2025"]
+    {
+        assert!(sheet.contains(expected), "{expected}: {sheet}");
+    }
+    let returned = ReturnResultInput {
+        on: on(key("return"), dossier.dossier_id),
+        method: ReturnMethod::Post,
+        note: None,
+    };
+    service.return_result(&caller(INTAKE), &returned).await.unwrap();
+    let register = html(&service, &dossier, "register").await;
+    for expected in ["Mẫu số 07", dossier.code.as_str(), "09:00 19/09/2025", "Qua bưu chính"] {
+        assert!(register.contains(expected), "{expected}: {register}");
+    }
+    for kind in ["receipt", "supplement-request", "control-sheet", "hand-over", "register"] {
+        let answer = get(&service, &dossier, &format!("{kind}.pdf"), INTAKE).await;
+        assert_eq!(answer.status, StatusCode::OK, "{kind}");
+        assert!(answer.body.starts_with(b"%PDF-1.7"));
+    }
+}
+
+async fn the_circular_is_that_of_the_day(backend: Backend) {
+    let (_place, service) = office(backend, "2025-09-14T23:59:00+07:00").await;
+    let last = service.register_dossier(&caller(INTAKE), &registration(key("last")), None).await.unwrap();
+    service.clock().set(instant("2025-09-15T00:01:00+07:00"));
+    let first = service.register_dossier(&caller(INTAKE), &registration(key("first")), None).await.unwrap();
+    assert!(html(&service, &last, "receipt").await.contains("Thông tư số 01/2018/TT-VPCP"));
+    assert!(html(&service, &first, "receipt").await.contains("Thông tư số 03/2025/TT-VPCP"));
+    assert!(html(&service, &last, "control-sheet").await.contains("Mẫu số 05"));
+    assert!(html(&service, &first, "control-sheet").await.contains("Mẫu số 06"));
+}
+
+async fn only_html_and_pdf_by_get(backend: Backend) {
+    let (_place, service) = office(backend, "2025-09-17T08:05:00+07:00").await;
+    let dossier = registered(&service, "one").await;
+    let path = format!("/papers/{}/receipt.html", dossier.dossier_id);
+    for method in ["POST", "PUT", "DELETE"] {
+        let answer = send(&service, method, &path, Some(INTAKE)).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+    }
+}
