@@ -520,7 +520,7 @@ fn scan(picture: &[u8]) -> Option<Vec<String>> {
 }
 
 fn run(tool: &str, arguments: &[&str], input: &[u8]) -> Option<String> {
-    run_bytes(tool, arguments, input).map(|output| String::from_utf8(output).unwrap())
+    run_bytes(tool, arguments, input).map(|output| String::from_utf8_lossy(&output).into_owned())
 }
 
 /// What a program says about an input; `None` if it is not installed and `REQUIRED_TOOLS` does not ask for it.
