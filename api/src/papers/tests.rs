@@ -438,6 +438,20 @@ fn long_content_flows_over_pages_and_loses_no_word() {
 }
 
 #[test]
+fn signatures_never_stand_on_a_page_alone() {
+    for count in 1..25 {
+        let mut receipt = receipt();
+        receipt.papers = (0..count).map(|_| paper("Giấy tờ")).collect();
+        let pdf = Paper::new(Circular::Tt03Of2025, &Content::Receipt(receipt)).unwrap().pdf().unwrap();
+        let Some(text) = run("pdftotext", &["-raw", "-enc", "UTF-8", "-", "-"], &pdf) else { return };
+        let signed: Vec<_> = text.split('\u{c}').filter(|page| page.contains("NGƯỜI NỘP HỒ SƠ")).collect();
+        assert_eq!(signed.len(), 1);
+        assert!(signed[0].contains("Số thứ tự: 128"), "{count}: {}", signed[0]);
+        assert!(signed[0].contains("NGƯỜI TIẾP NHẬN HỒ SƠ") && signed[0].contains("Trần Văn Hưởng"));
+    }
+}
+
+#[test]
 fn an_independent_program_finds_every_text_in_the_pdf() {
     for paper in examples() {
         let pdf = paper.pdf().unwrap();

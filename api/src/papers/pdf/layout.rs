@@ -22,7 +22,7 @@ const LEADING: f32 = 1.25;
 const PADDING: f32 = 2.5;
 const SIGNATURE_ROOM: f32 = 16.0 * MM;
 /// The left part of the head, against the whole.
-const ISSUER_PART: f32 = 0.4;
+const ISSUER_PART: f32 = 0.46;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Mark {
@@ -77,7 +77,10 @@ pub(super) fn lay_out(sheet: &Sheet, fonts: &Fonts) -> Result<LaidOut, PaperErro
         flow.codes(code)?;
     }
     flow.title(&sheet.title);
-    for block in &sheet.blocks {
+    for (index, block) in sheet.blocks.iter().enumerate() {
+        if let Some(Block::Signatures(signatures)) = sheet.blocks.get(index + 1) {
+            flow.keep_with_signatures(block, signatures);
+        }
         match block {
             Block::Text(text) => flow.paragraph(&[(Weight::Regular, text)], false),
             Block::Field { label, value: Some(value) } => {
@@ -393,13 +396,8 @@ impl Flow<'_> {
     /// Side by side and never torn from each other.
     fn signatures(&mut self, signatures: &[Signature]) {
         let body = self.body();
-        let count = u16::try_from(signatures.len()).unwrap_or(1).max(2);
-        let width = body.width / f32::from(count);
-        let height = |signature: &Signature| {
-            let texts = signature.texts().map(|(text, style)| self.text_height(text, width - PADDING, style));
-            texts.sum::<f32>() + SIGNATURE_ROOM
-        };
-        let height = signatures.iter().map(height).fold(0.0, f32::max);
+        let (count, width) = self.signature_columns(signatures);
+        let height = self.signatures_height(signatures);
         self.need(5.0 + height);
         self.y += 5.0;
         for (index, signature) in (0_u16..).zip(signatures) {
@@ -414,6 +412,33 @@ impl Flow<'_> {
             }
         }
         self.y += height;
+    }
+
+    /// How many columns there are, and how wide each is.
+    fn signature_columns(&self, signatures: &[Signature]) -> (u16, f32) {
+        let count = u16::try_from(signatures.len()).unwrap_or(1).max(2);
+        (count, self.body().width / f32::from(count))
+    }
+
+    fn signatures_height(&self, signatures: &[Signature]) -> f32 {
+        let width = self.signature_columns(signatures).1 - PADDING;
+        let height = |signature: &Signature| {
+            signature.texts().map(|(text, style)| self.text_height(text, width, style)).sum::<f32>()
+        };
+        SIGNATURE_ROOM + signatures.iter().map(height).fold(0.0, f32::max)
+    }
+
+    /// A page of signatures alone could be put under any text: the last paragraph goes with them, unless it is long.
+    fn keep_with_signatures(&mut self, block: &Block, signatures: &[Signature]) {
+        let text = match block {
+            Block::Text(text) => text.clone(),
+            Block::Field { label, value } => format!("{label}: {}", value.as_deref().unwrap_or_default()),
+            Block::Table(_) | Block::Signatures(_) => return,
+        };
+        let height = self.text_height(&text, self.body().width, (BODY, Weight::Bold, Align::Left));
+        if height <= 5.0 * BODY * LEADING {
+            self.need(height + 7.0 + self.signatures_height(signatures));
+        }
     }
 
     fn text_height(&self, text: &str, width: f32, (size, weight, _): Style) -> f32 {
