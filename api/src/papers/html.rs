@@ -15,14 +15,15 @@ use super::sheet::{BLANK, Block, MOTTO, STATE, Sheet, Signature, Size, Table, co
 const STYLE: &str = "
 @page { size: 148mm 210mm; margin: 12mm }
 @page register { size: 297mm 210mm; margin: 12mm }
-body { margin: 0; background: #fff; color: #000; font: 10pt/1.3 'Liberation Serif', 'Times New Roman', serif }
+body { margin: 0; background: #fff; color: #000; font: 10pt/1.25 'Liberation Serif', 'Times New Roman', serif }
 main { width: 124mm; margin: 8mm auto }
 main.register { width: 273mm; page: register }
-p, h1 { margin: 0 0 .5em }
+p, h1 { margin: 0 0 .2em }
 p, td, dd { white-space: pre-line; overflow-wrap: anywhere }
 .note { text-align: right; font-size: 7.5pt }
 .head { display: flex; gap: 4mm; text-align: center; font-size: 8.5pt }
-.head > div { flex: 3 } .head > div:first-child { flex: 2 }
+.head > div { flex: 54 } .head > div:first-child { flex: 46 }
+.head p { margin: 0 }
 .motto { text-decoration: underline }
 .codes { display: flex; justify-content: space-between; margin: 0 0 2mm }
 .codes figure { margin: 0; text-align: center } .codes figcaption { font-weight: bold }
@@ -30,13 +31,13 @@ svg { display: block }
 h1 { text-align: center; text-transform: uppercase; font-size: 13pt }
 .label { font-weight: bold }
 .blank { display: inline-block; min-width: 40%; border-bottom: 1px dotted #000; height: 1em }
-table { width: 100%; border-collapse: collapse; margin: 0 0 .8em; font-size: 8.5pt }
+table { width: 100%; border-collapse: collapse; margin: 0 0 .6em; font-size: 8.5pt }
 caption { text-align: left; font-weight: bold; font-size: 10pt }
 th, td { border: 1px solid #000; padding: .2em .4em; vertical-align: top; text-align: left }
 thead { display: table-header-group } tr { break-inside: avoid }
 .signatures { display: flex; justify-content: space-around; text-align: center; break-inside: avoid }
 .signatures.one { justify-content: flex-end }
-.name { margin-top: 16mm; font-weight: bold }
+.name { margin-top: 14mm; font-weight: bold }
 @media print { main, main.register { width: auto; margin: 0 } }
 ";
 

@@ -551,8 +551,10 @@ fn run_bytes(tool: &str, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
             assert!(environment::variable("REQUIRED_TOOLS").is_none(), "{tool} is required: {error}");
             static NOT_RUN: Once = Once::new();
             NOT_RUN.call_once(|| {
-                let _ =
-                    writeln!(std::io::stderr(), "not run: papers as {tool} reads them: it is not installed");
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "not run: papers as other programs read them: {tool} is not installed"
+                );
             });
             return None;
         }
