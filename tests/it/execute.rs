@@ -6,10 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use api::http::{Settings, router};
-use api::input::{
-    AcceptDossierInput, ApplicantInput, ForwardDossierInput, SendDossierInput, SubmitDossierInput,
-    SupplementInput,
-};
+use api::input::{ApplicantInput, ForwardDossierInput, SubmitDossierInput, SupplementInput};
 use api::problem::{Failure, Problem, ServiceError};
 use api::service::{Accepted, Service};
 use axum::body::Body;
@@ -35,7 +32,8 @@ use uuid::Uuid;
 
 use crate::support::office::{
     ADMIN, AGENCY, CITIZEN, HUNG, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, PROCEDURE, caller, codes, complete,
-    establish, established, forward_to, key, on, open, registered, registration, submission,
+    establish, established, forward_to, hand_over, key, on, open, registered, registration, sending,
+    submission, take,
 };
 use crate::support::{Backend, Place, assert_sound, instant, on_each_backend, whole_log};
 
@@ -77,29 +75,6 @@ async fn submit(service: &Service, input: &SubmitDossierInput) -> Result<Accepte
 
 async fn forward(service: &Service, by: &str, input: &ForwardDossierInput) -> Result<Accepted, ServiceError> {
     service.forward_dossier(&caller(by), input).await
-}
-
-fn sending(agency: &str, name: &str, dossier: DossierId) -> SendDossierInput {
-    SendDossierInput { on: on(key(name), dossier), agency: agency.to_owned(), note: None }
-}
-
-/// Sent to another agency, and taken there by who the token names.
-async fn hand_over(
-    service: &Service,
-    by: &str,
-    agency: &str,
-    to: &str,
-    name: &str,
-    dossier: DossierId,
-) -> Accepted {
-    service.send_dossier(&caller(by), &sending(agency, name, dossier)).await.unwrap();
-    take(service, to, name, dossier).await
-}
-
-async fn take(service: &Service, by: &str, name: &str, dossier: DossierId) -> Accepted {
-    let assignee = Some(caller(by).principal.id.0);
-    let taking = AcceptDossierInput { on: on(key(&format!("{name}, taken")), dossier), unit: None, assignee };
-    service.accept_dossier(&caller(by), &taking).await.unwrap()
 }
 
 /// `LAN` or somebody else does the first task.

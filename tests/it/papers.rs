@@ -2,8 +2,8 @@
 
 use api::http::{Settings, router};
 use api::input::{
-    FinishProcessingInput, ForwardDossierInput, Outcome, RefuseDossierInput, ReturnMethod, ReturnResultInput,
-    SupplementInput,
+    ExtendDossierInput, FinishProcessingInput, ForwardDossierInput, Outcome, ReasonInput, RefuseDossierInput,
+    ReturnMethod, ReturnResultInput, SupplementInput,
 };
 use api::service::{Accepted, Service};
 use axum::body::{Body, to_bytes};
@@ -12,8 +12,8 @@ use infrastructure::clock::Clock;
 use tower::ServiceExt;
 
 use crate::support::office::{
-    CITIZEN, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, established, forward_to, key, on, registered,
-    registration, submission,
+    CITIZEN, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, established, forward_to, hand_over, key, on,
+    registered, registration, submission,
 };
 use crate::support::{Backend, Place, instant, on_each_backend};
 
@@ -21,6 +21,7 @@ on_each_backend!(
     a_paper_is_for_who_may_read_personal_data,
     what_is_not_there_is_not_found,
     papers_say_what_the_events_say,
+    apology_stop_notice_and_both_acts_of_a_hand_over,
     the_circular_is_that_of_the_day,
     only_html_and_pdf_by_get,
 );
@@ -122,11 +123,7 @@ async fn a_paper_is_for_who_may_read_personal_data(backend: Backend) {
     assert_eq!(stranger, send(&service, "GET", &nobody, Some(MAI)).await.text());
 
     // Who gets the dossier gets its papers.
-    let forward = ForwardDossierInput {
-        agency: Some(OTHER_AGENCY.to_owned()),
-        ..forward_to(MAI, key("forward"), dossier.dossier_id)
-    };
-    service.forward_dossier(&caller(LEADER), &forward).await.unwrap();
+    hand_over(&service, LEADER, OTHER_AGENCY, MAI, "there", dossier.dossier_id).await;
     assert_eq!(get(&service, &dossier, "receipt.html", MAI).await.status, StatusCode::OK);
 }
 
@@ -143,7 +140,6 @@ async fn what_is_not_there_is_not_found(backend: Backend) {
         "refusal.html",
         "supplement-request.pdf",
         "hand-over.html",
-        // No event fills these in yet.
         "apology.html",
         "stop-notice.pdf",
     ];
@@ -225,6 +221,38 @@ async fn papers_say_what_the_events_say(backend: Backend) {
         assert_eq!(answer.status, StatusCode::OK, "{kind}");
         assert!(answer.body.starts_with(b"%PDF-1.7"));
     }
+}
+
+async fn apology_stop_notice_and_both_acts_of_a_hand_over(backend: Backend) {
+    let (_place, service) = office(backend, "2025-09-17T08:05:00+07:00").await;
+    let dossier = registered(&service, "one").await;
+    hand_over(&service, LEADER, OTHER_AGENCY, MAI, "there", dossier.dossier_id).await;
+    let sheet = html(&service, &dossier, "control-sheet").await;
+    assert!(sheet.contains("UBND 000.00.17.H42") && sheet.contains("Đã nhận"), "{sheet}");
+    let leader = "dev:leader:truong@000.00.17.H42";
+    let extend = ExtendDossierInput {
+        on: on(key("extend"), dossier.dossier_id),
+        reason: "Phải xác minh thêm".to_owned(),
+        due_at: instant("2025-10-01T17:00:00+07:00").fixed_offset(),
+        signed_by: "MẪU Lê Văn C".to_owned(),
+    };
+    service.extend_dossier(&caller(leader), &extend).await.unwrap();
+    let letter = html(&service, &dossier, "apology").await;
+    for expected in ["Phải xác minh thêm", "MẪU Lê Văn C", "17 giờ 00 phút, ngày 01 tháng 10 năm 2025", NAME]
+    {
+        assert!(letter.contains(expected), "{expected}: {letter}");
+    }
+    let reason = |name: &str, reason: &str| ReasonInput {
+        on: on(key(name), dossier.dossier_id),
+        reason: reason.to_owned(),
+    };
+    service.stop_dossier(&caller(leader), &reason("stop", "Đất có tranh chấp")).await.unwrap();
+    assert!(html(&service, &dossier, "stop-notice").await.contains("Đất có tranh chấp"));
+    assert_eq!(get(&service, &dossier, "apology.pdf", INTAKE).await.status, StatusCode::OK);
+    // A mistake is on no paper.
+    service.correct_last(&caller(leader), &reason("correct", "Nhầm hồ sơ")).await.unwrap();
+    let answer = get(&service, &dossier, "stop-notice.html", INTAKE).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
 }
 
 async fn the_circular_is_that_of_the_day(backend: Backend) {

@@ -1,23 +1,21 @@
-//! The papers of a dossier, filled in from its events. The apology and the stop notice are not: their events do not exist
-//! yet, so they are not found.
+//! The papers of a dossier, filled in from its events. What was taken back as a mistake is on no paper.
 
 use domain::access::Function;
 use domain::agency::{self, Agency};
 use domain::codes::DossierCode;
 use domain::decider::Decider;
-use domain::dossier::{self, Dossier, Event, Filed, Holder, ReturnMethod, Submitted};
+use domain::dossier::{self, Dossier, Event, Filed, Holder, ReturnMethod, Submitted, Timeliness};
 use domain::identity::{AgencyId, DossierId};
 use domain::private::Private;
 use domain::procedure::{self, Procedure};
 use domain::recorded::{self, Recorded, Version};
 use domain::time::{Instant, local_date};
 use domain::working_time::Term;
-use projections::dossier_summary::Timeliness;
 
 use super::{Caller, Service};
 use crate::papers::{
-    Applicant, Circular, Content, ControlSheet, Entry, HandOver, HandedOver, Issuer, Item, Kind, Paper,
-    Receipt, Refusal, Register, SupplementRequest, Timing, Transfer,
+    Apology, Applicant, Circular, Content, ControlSheet, Entry, Extension, HandOver, HandedOver, Issuer,
+    Item, Kind, Paper, Receipt, Refusal, Register, StopNotice, SupplementRequest, Timing, Transfer,
 };
 use crate::problem::{Problem, ServiceError};
 
@@ -56,11 +54,14 @@ impl Service {
             let recorded = row.decode()?;
             if let recorded::Event::Dossier(event) = recorded.event.clone() {
                 state = state.evolve(recorded.occurred_at, &event);
-                events.push((recorded, event));
+                match event {
+                    Event::Corrected(_) => drop(events.pop()),
+                    event => events.push((recorded, event)),
+                }
             }
         }
         let filed = state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
-        filed.authorise(&caller.principal, Function::ReadDossiers).map_err(Problem::from)?;
+        filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
         caller.principal.require(Function::ReadPersonalData).map_err(Problem::from)?;
         let Some((_, Event::Submitted(submitted))) = events.first() else { return Err(NO_PAPER.into()) };
         let file = File::open(self, stream, filed, submitted, &events).await?;
@@ -126,7 +127,8 @@ impl<'a> File<'a> {
             Kind::ControlSheet => self.control_sheet().await,
             Kind::HandOver => self.hand_over().await,
             Kind::Register => self.register().await,
-            Kind::Apology | Kind::StopNotice => Err(NO_PAPER.into()),
+            Kind::Apology => self.apology().await,
+            Kind::StopNotice => self.stop_notice().await,
         }
     }
 
@@ -230,6 +232,63 @@ impl<'a> File<'a> {
         Ok((at, content))
     }
 
+    async fn apology(&self) -> Result<(Instant, Content), ServiceError> {
+        let (received_at, received) = self.received()?;
+        let mut earlier = Vec::new();
+        for (recorded, event) in self.events {
+            let Event::Extended(extended) = event else { continue };
+            let open = async |value| {
+                self.service.opened(&self.stream, recorded.event.type_name(), Some(value)).await
+            };
+            let (reason, signer) = (open(&extended.reason).await?, open(&extended.signed_by).await?);
+            earlier.push((recorded.occurred_at, extended.due_at, reason, signer));
+        }
+        let (at, due_at_new, reason, signer) = earlier.pop().ok_or(NO_PAPER)?;
+        let content = Content::Apology(Apology {
+            issuer: self.issuer(at).await?,
+            code: self.filed.code.clone(),
+            applicant: self.applicant.clone(),
+            request: Some(self.request.clone()),
+            received_at,
+            due_at_original: received.due_at,
+            reason: reason.unwrap_or_default(),
+            due_at_new: Some(due_at_new),
+            limit: None,
+            earlier: earlier
+                .into_iter()
+                .map(|(made_at, due_at, reason, _)| Extension { made_at, due_at, reason })
+                .collect(),
+            signer,
+        });
+        Ok((at, content))
+    }
+
+    async fn stop_notice(&self) -> Result<(Instant, Content), ServiceError> {
+        let (received_at, _) = self.received()?;
+        let stopped = self.last(|event| match event {
+            Event::Stopped(stopped) => Some(stopped),
+            _ => None,
+        });
+        let (recorded, stopped) = stopped.ok_or(NO_PAPER)?;
+        let at = recorded.occurred_at;
+        let reason = self.service.opened(&self.stream, recorded.event.type_name(), Some(&stopped.reason));
+        let content = Content::StopNotice(StopNotice {
+            issuer: self.issuer(at).await?,
+            code: self.filed.code.clone(),
+            applicant: self.applicant.clone(),
+            request: Some(self.request.clone()),
+            received_at: Some(received_at),
+            asked_by: None,
+            asked_at: None,
+            stage: None,
+            reason: reason.await?.unwrap_or_default(),
+            stopped_at: at,
+            fees: None,
+            signer: None,
+        });
+        Ok((at, content))
+    }
+
     /// Every hand-over, the end of processing the last: there the dossier goes back to the counter.
     async fn transfers(&self) -> Result<Vec<Transfer>, ServiceError> {
         let (_, received) = self.received()?;
@@ -248,8 +307,25 @@ impl<'a> File<'a> {
                     transfers.push(Transfer { from, to: to.clone(), at, result: None, note });
                     from = to;
                 }
+                Event::Sent(sent) => {
+                    let to = self.service.agency_name(sent.to).await?;
+                    let note = note(&sent.note).await?;
+                    let transfer = Transfer { from: from.clone(), to, at, result: None, note };
+                    transfers.push(transfer);
+                }
+                Event::Accepted(accepted) => {
+                    let to = self.holder(&accepted.holder).await?;
+                    let taken = Some("Đã nhận".to_owned());
+                    transfers.push(Transfer { from, to: to.clone(), at, result: None, note: taken });
+                    from = to;
+                }
+                Event::SentBack(_) => {
+                    let not_taken = Some("Không nhận, trả lại".to_owned());
+                    let to = from.clone();
+                    transfers.push(Transfer { from: from.clone(), to, at, result: None, note: not_taken });
+                }
                 Event::ProcessingFinished(finished) => {
-                    let due_at = self.filed.clock().and_then(|clock| clock.due_at);
+                    let due_at = self.filed.clock().and_then(|clock| clock.legal_due_at);
                     let result = match Timeliness::of(at, due_at) {
                         Timeliness::Early => Timing::Early,
                         Timeliness::OnTime => Timing::OnTime,

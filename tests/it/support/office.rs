@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use api::development_token;
 use api::input::{
-    ApplicantInput, ApplicantKind, Channel, CompleteStepInput, EstablishAgencyInput, ForwardDossierInput,
-    OnDossier, RegisterDossierInput, SubmitDossierInput,
+    AcceptDossierInput, ApplicantInput, ApplicantKind, Channel, CompleteStepInput, EstablishAgencyInput,
+    ForwardDossierInput, OnDossier, RegisterDossierInput, SendDossierInput, SubmitDossierInput,
 };
 use api::service::{Accepted, Caller, Published, Service};
 use domain::code_book;
@@ -122,6 +122,29 @@ pub(crate) fn on(key: Uuid, dossier: DossierId) -> OnDossier {
 pub(crate) fn forward_to(token: &str, key: Uuid, dossier: DossierId) -> ForwardDossierInput {
     let assignee = Some(caller(token).principal.id.0);
     ForwardDossierInput { on: on(key, dossier), unit: None, assignee, note: None }
+}
+
+pub(crate) fn sending(agency: &str, name: &str, dossier: DossierId) -> SendDossierInput {
+    SendDossierInput { on: on(key(name), dossier), agency: agency.to_owned(), note: None }
+}
+
+/// Sent to another agency, and taken there by who the token names.
+pub(crate) async fn hand_over(
+    service: &Service,
+    by: &str,
+    agency: &str,
+    to: &str,
+    name: &str,
+    dossier: DossierId,
+) -> Accepted {
+    service.send_dossier(&caller(by), &sending(agency, name, dossier)).await.unwrap();
+    take(service, to, name, dossier).await
+}
+
+pub(crate) async fn take(service: &Service, by: &str, name: &str, dossier: DossierId) -> Accepted {
+    let assignee = Some(caller(by).principal.id.0);
+    let taking = AcceptDossierInput { on: on(key(&format!("{name}, taken")), dossier), unit: None, assignee };
+    service.accept_dossier(&caller(by), &taking).await.unwrap()
 }
 
 pub(crate) fn complete(key: Uuid, dossier: DossierId) -> CompleteStepInput {
