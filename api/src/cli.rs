@@ -4,6 +4,7 @@
 mod bench;
 mod demo;
 mod due;
+mod export;
 mod import;
 mod output;
 mod rebuild;
@@ -47,6 +48,9 @@ enum Command {
     /// Take over data from files
     #[command(subcommand)]
     Import(import::Import),
+    /// Write what is in force to files
+    #[command(subcommand)]
+    Export(export::Export),
     /// Print the history of a dossier with the state after each event
     Replay(replay::Replay),
     /// Empty read models and build them again from the log
@@ -196,6 +200,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Demo(demo) => demo.run().await,
         Command::Serve(serve) => serve.run().await,
         Command::Import(import) => import.run().await,
+        Command::Export(export) => export.run().await,
         Command::Replay(replay) => replay.run().await,
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Schema => output::text(&crate::graphql::sdl()),

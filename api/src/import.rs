@@ -3,12 +3,16 @@
 //! | module | what it reads |
 //! | --- | --- |
 //! | [`procedure_files`] | procedure definitions of the e-par one-stop product, one XML file each |
+//! | `form_files` | the forms of that product, beside the procedures they belong to |
+//! | [`procedure_json`] | procedure definitions in our own format, as they are exported |
 //! | [`xes`] | dossiers of another system as an event log (IEEE XES, plain or gzip) |
 //!
-//! Both stand on [`xml`], which knows the grammar and the limits and nothing of their meaning. What is wrong with the
+//! Those of XML stand on [`xml`], which knows the grammar and the limits and nothing of their meaning. What is wrong with the
 //! meaning is a defect, which names its place and is handed on; what is wrong with the bytes is an error.
 
+mod form_files;
 pub mod procedure_files;
+pub mod procedure_json;
 pub mod xes;
 mod xml;
 

@@ -61,6 +61,12 @@ codes! {
     /// Procedure code: national (`1.000948.H38`) or local (`DT01`).
     ProcedureCode is "a procedure code: 1 to 64 letters, digits, '.', '_' or '-'" when |text| word(text, 64);
 
+    /// Field of procedures (lĩnh vực), `G03-GD10`.
+    FieldCode is "a field code: 1 to 64 letters, digits, '.', '_' or '-'" when |text| word(text, 64);
+
+    /// Kind of result, `KQ.G15.000031`.
+    ResultCode is "a result code: 1 to 64 letters, digits, '.', '_' or '-'" when |text| word(text, 64);
+
     /// A step or task within a procedure, `THU_LY`.
     StepCode is "a step code: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
 

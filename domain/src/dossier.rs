@@ -86,7 +86,7 @@ impl Dossier {
     fn register(&self, at: Instant, register: &Register) -> Result<Vec<Event>, Rejection> {
         rules::absent(self)?;
         rules::enters_by(&register.submitted, false)?;
-        let received = rules::receipt(at, &register.receive, register.submitted.imported.is_some())?;
+        let received = rules::receipt(at, &register.receive, false, register.submitted.imported.is_some())?;
         Ok(vec![Event::Submitted(register.submitted.clone()), Event::Received(received)])
     }
 }
@@ -117,7 +117,8 @@ impl Filed {
             Command::Receive(receive) => {
                 rules::before_receipt(self, "RECEIVE")?;
                 rules::not_waiting_already(self)?;
-                Ok(vec![Event::Received(rules::receipt(at, receive, self.imported)?)])
+                let online = self.channel == Channel::Online;
+                Ok(vec![Event::Received(rules::receipt(at, receive, online, self.imported)?)])
             }
             Command::Forward { to, note } => {
                 rules::running(self, "FORWARD")?;

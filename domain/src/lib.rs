@@ -6,6 +6,7 @@
 //! | module | what it owns |
 //! | --- | --- |
 //! | [`dossier`], [`procedure`], [`agency`] | the aggregates: command, event, state, rejection, decide, evolve |
+//! | [`form`] | what an applicant fills in: JSON Schema, validation, what of it is public |
 //! | [`code_book`] | numbers of the day, as a stream per agency and date |
 //! | [`access`] | who may do what: function, scope, relation |
 //! | [`calendar`] | days off and make-up days as data, each with the decision behind it |
@@ -25,6 +26,7 @@ pub mod code_book;
 pub mod codes;
 pub mod decider;
 pub mod dossier;
+pub mod form;
 pub mod identity;
 pub mod private;
 pub mod procedure;

@@ -1,30 +1,40 @@
 //! Procedure: an administrative procedure (thủ tục hành chính), defined as data and published in versions. A dossier
 //! keeps the version in force when it entered, so a later version never moves it. Term: docs/glossary.md
 
+mod check;
+mod particulars;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::codes::{ProcedureCode, StepCode};
+use crate::codes::{FieldCode, ProcedureCode, StepCode};
 use crate::decider::{self, Decider, events};
+use crate::form::Form;
 use crate::private::HasPrivate;
 use crate::time::Instant;
 use crate::working_time::{DuePolicy, Term};
+pub use check::{DAYS_MAX, HOURS_MAX, PARTS_MAX};
+pub use particulars::{Fee, FeeChannel, FeeKind, OnlineLevel, OnlineService, Paper, Policies, ResultKind};
 
 /// What can be asked of a procedure.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a command lives for one decision")]
 pub enum Command {
     /// Lay down a definition, with what an importer or editor found wrong in it.
     Draft { code: ProcedureCode, definition: Definition, defects: Vec<Defect> },
-    /// Put the last draft in force as the next version. Refused while it has a defect of severity error.
+    /// Put the last draft in force as the next version. Refused while it has a defect of severity error, reported with
+    /// the draft or found by [`Definition::check`].
     Publish,
 }
 
 events! {
     /// Facts about a procedure.
+    #[expect(clippy::large_enum_variant, reason = "drafts are few, and read one at a time")]
     pub enum Event {
         "procedure.drafted.v1" => Drafted,
         "procedure.published.v1" => Published,
@@ -55,12 +65,30 @@ pub struct Definition {
     /// Field (lĩnh vực) the procedure belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field_code: Option<FieldCode>,
+    /// By the day from which each level holds, in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub online: Vec<OnlineService>,
     pub term: ProcedureTerm,
+    /// Where a dossier filed online has another term.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online_term: Option<ProcedureTerm>,
     #[serde(default)]
     pub due_policy: DuePolicy,
-    /// Fee in đồng; `None` when the source does not say.
+    /// One fee for all channels, in đồng, where the source knows no more; `None` when it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fee_vnd: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fees: Vec<Fee>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub papers: Vec<Paper>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<ResultKind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Form>,
+    #[serde(default, skip_serializing_if = "Policies::are_default")]
+    pub policies: Policies,
     pub steps: Vec<Step>,
     /// The task whose completion ends the processing: on time or late is measured there, not at the hand-over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,6 +112,9 @@ pub struct Step {
     /// Time in half working days; `None` when the source does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_days: Option<u32>,
+    /// A side branch: its time is not part of the whole, and nobody is reminded of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_chain: bool,
     pub tasks: Vec<Task>,
 }
 
@@ -97,6 +128,12 @@ pub struct Task {
     /// The task after this one; `None` ends the procedure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<StepCode>,
+    /// Tasks that begin together with `next`: branches side by side.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<StepCode>,
+    /// Waits until all tasks that lead to it are done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joins: bool,
     /// The clock stops when this task is done (tax notice handed out).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pauses: bool,
@@ -152,17 +189,36 @@ pub struct Draft {
 }
 
 impl Draft {
-    pub fn has_errors(&self) -> bool {
-        self.defects.iter().any(|defect| defect.severity == Severity::Error)
+    /// What was reported with the draft, and what it shows by itself.
+    pub fn all_defects(&self) -> Vec<Defect> {
+        self.definition.defects_with(&self.defects)
     }
+}
+
+/// Whether something keeps the definition a draft.
+pub fn has_errors(defects: &[Defect]) -> bool {
+    defects.iter().any(|defect| defect.severity == Severity::Error)
+}
+
+/// The first errors, as one line.
+fn listed(defects: &[Defect]) -> String {
+    const SHOWN_MAX: usize = 5;
+    let errors = || defects.iter().filter(|defect| defect.severity == Severity::Error);
+    let mut shown: Vec<_> =
+        errors().take(SHOWN_MAX).map(|defect| format!("{}: {}", defect.element, defect.reason)).collect();
+    if SHOWN_MAX < errors().count() {
+        shown.push("and more".to_owned());
+    }
+    shown.join("; ")
 }
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Rejection {
     #[error("the procedure has no draft to publish")]
     NothingToPublish,
-    #[error("the draft has defects of severity error")]
-    DraftHasErrors,
+    /// With all defects, warnings as well.
+    #[error("the draft has defects of severity error: {}", listed(defects))]
+    DraftHasErrors { defects: Vec<Defect> },
     #[error("the stream belongs to the procedure {code}")]
     OtherCode { code: ProcedureCode },
 }
@@ -171,7 +227,7 @@ impl decider::Rejection for Rejection {
     fn code(&self) -> &'static str {
         match self {
             Self::NothingToPublish => "NOTHING_TO_PUBLISH",
-            Self::DraftHasErrors => "DRAFT_HAS_ERRORS",
+            Self::DraftHasErrors { .. } => "DRAFT_HAS_ERRORS",
             Self::OtherCode { .. } => "OTHER_PROCEDURE_CODE",
         }
     }
@@ -201,9 +257,77 @@ pub struct InForce {
 }
 
 impl Definition {
+    /// Says no more than it must; the rest is silent or as usual.
+    pub fn new(name: impl Into<String>, term: ProcedureTerm, steps: Vec<Step>) -> Self {
+        Self {
+            name: name.into(),
+            field: None,
+            field_code: None,
+            online: Vec::new(),
+            term,
+            online_term: None,
+            due_policy: DuePolicy::default(),
+            fee_vnd: None,
+            fees: Vec::new(),
+            papers: Vec::new(),
+            results: Vec::new(),
+            form: None,
+            policies: Policies::default(),
+            steps,
+            end_of_processing: None,
+        }
+    }
+
     /// Whether a dossier under this definition passes through the task.
     pub fn has_task(&self, code: &StepCode) -> bool {
-        self.steps.iter().flat_map(|step| &step.tasks).any(|task| task.code == *code)
+        self.tasks().any(|task| task.code == *code)
+    }
+
+    pub fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.steps.iter().flat_map(|step| &step.tasks)
+    }
+
+    /// Codes of the tasks that are reached from the first one, each after all that lead to it.
+    pub fn way(&self) -> Vec<&StepCode> {
+        way::Way::of(self).codes().collect()
+    }
+
+    /// The task that is taken to end the processing where none is marked; `None` where none can be told.
+    pub fn assumed_end(&self) -> Option<&StepCode> {
+        way::Way::of(self).assumed_end()
+    }
+
+    /// To what extent the procedure is offered online on a day; `None` before the first level that is known.
+    pub fn online_level(&self, on: NaiveDate) -> Option<OnlineLevel> {
+        self.online.iter().rev().find(|service| service.from <= on).map(|service| service.level)
+    }
+}
+
+impl Step {
+    /// Says no more than it must.
+    pub fn new(name: impl Into<String>, group: impl Into<String>, tasks: Vec<Task>) -> Self {
+        Self { name: name.into(), group: group.into(), half_days: None, no_chain: false, tasks }
+    }
+}
+
+impl Task {
+    /// Says no more than it must.
+    pub fn new(code: StepCode, name: impl Into<String>) -> Self {
+        Self {
+            code,
+            name: name.into(),
+            half_days: None,
+            next: None,
+            also: Vec::new(),
+            joins: false,
+            pauses: false,
+            resumes: false,
+        }
+    }
+
+    /// The tasks that begin when this one is done.
+    pub fn followers(&self) -> impl Iterator<Item = &StepCode> {
+        self.next.iter().chain(&self.also)
     }
 }
 
@@ -234,8 +358,9 @@ impl Decider for Procedure {
                 defects: defects.clone(),
             })]),
             (Self::Defined { draft: Some(draft), versions, .. }, Command::Publish) => {
-                if draft.has_errors() {
-                    return Err(Rejection::DraftHasErrors);
+                let defects = draft.all_defects();
+                if has_errors(&defects) {
+                    return Err(Rejection::DraftHasErrors { defects });
                 }
                 let version = u32::try_from(versions.len() + 1).map_err(|_| Rejection::NothingToPublish)?;
                 Ok(vec![Event::Published(Published { version })])

@@ -9,10 +9,6 @@ use crate::time::Instant;
 use crate::{agency, code_book, dossier, procedure};
 
 /// Any event of the system.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most events are dossier events; a box would be one more allocation each"
-)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     Dossier(dossier::Event),

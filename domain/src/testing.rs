@@ -36,7 +36,7 @@ use crate::identity::{AgencyId, CommandId, DossierId, KeyId, PrincipalId, Proced
 use crate::private::{Private, SealedToken};
 use crate::procedure::{Definition, EndOfProcessing, ProcedureTerm, Step, Task};
 use crate::time::{Instant, VIETNAM, local_date};
-use crate::working_time::{DuePolicy, OfficeHours, Term};
+use crate::working_time::{OfficeHours, Term};
 
 /// A state that a history led to.
 #[derive(Debug)]
@@ -159,39 +159,36 @@ pub fn paper(code: &str) -> PaperCode {
 /// Cấp giấy phép xây dựng nhà ở riêng lẻ đô thị, shortened: three steps with four tasks.
 pub fn definition(term: ProcedureTerm) -> Definition {
     let task = |code: &str, name: &str, half_days, next: Option<&str>| Task {
-        code: step_code(code),
-        name: name.to_owned(),
         half_days: Some(half_days),
         next: next.map(step_code),
-        pauses: false,
-        resumes: false,
+        ..Task::new(step_code(code), name)
     };
     let step = |name: &str, group: &str, half_days, tasks| Step {
         name: name.to_owned(),
         group: group.to_owned(),
         half_days: Some(half_days),
+        no_chain: false,
         tasks,
     };
+    let steps = vec![
+        step("Tiếp nhận", "BP_MOT_CUA", 1, vec![task("BAN_GIAO", "Bàn giao", 1, Some("THU_LY"))]),
+        step(
+            "Thụ lý",
+            "PHONG_QUAN_LY_DO_THI",
+            17,
+            vec![
+                task("THU_LY", "Thụ lý", 15, Some("XET_DUYET")),
+                task("XET_DUYET", "Xét duyệt", 2, Some("KY_DUYET")),
+            ],
+        ),
+        step("Ký duyệt", "LANH_DAO_DON_VI", 2, vec![task("KY_DUYET", "Ký duyệt", 2, None)]),
+    ];
+    let name = "Cấp giấy phép xây dựng nhà ở riêng lẻ đô thị";
     Definition {
-        name: "Cấp giấy phép xây dựng nhà ở riêng lẻ đô thị".to_owned(),
         field: Some("Xây dựng".to_owned()),
-        term,
-        due_policy: DuePolicy::default(),
         fee_vnd: Some(50_000),
-        steps: vec![
-            step("Tiếp nhận", "BP_MOT_CUA", 1, vec![task("BAN_GIAO", "Bàn giao", 1, Some("THU_LY"))]),
-            step(
-                "Thụ lý",
-                "PHONG_QUAN_LY_DO_THI",
-                17,
-                vec![
-                    task("THU_LY", "Thụ lý", 15, Some("XET_DUYET")),
-                    task("XET_DUYET", "Xét duyệt", 2, Some("KY_DUYET")),
-                ],
-            ),
-            step("Ký duyệt", "LANH_DAO_DON_VI", 2, vec![task("KY_DUYET", "Ký duyệt", 2, None)]),
-        ],
         end_of_processing: Some(EndOfProcessing { task: step_code("KY_DUYET"), assumed: false }),
+        ..Definition::new(name, term, steps)
     }
 }
 
@@ -233,6 +230,7 @@ pub fn submitted(number: u32, at: Instant) -> Submitted {
         },
         subject: Some(open("Xin cấp phép xây nhà ở ba tầng")),
         form: Some(open(r#"{"dienTich":"80"}"#)),
+        public_form: None,
         papers: vec![paper("DON_DE_NGHI"), paper("BAN_VE")],
         answer_by: None,
         imported: None,

@@ -110,6 +110,7 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
         ),
         (&["import"], &["procedures", "xes"]),
         (&["import", "procedures"], &["<DIR>", "--store <URL>", "--json"]),
+        (&["export", "procedures"], &["<DIR>", "--store <URL>", "--json"]),
         (&["import", "xes"], &["<FILE>", "--agency <CODE>", "--procedure <CODE>", "--store <URL>", "--json"]),
         (&["replay"], &["<CODE>", "--store <URL>", "--json"]),
         (&["rebuild"], &["[NAMES]...", "dossier_summary", "--store <URL>", "--json"]),
@@ -338,6 +339,46 @@ async fn procedures_are_imported_with_every_defect_and_only_once() {
             fails(&output, code, folder);
         }
         assert_eq!(head(&place).await, after);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exported_procedures_are_imported_unchanged() {
+    for backend in backends() {
+        let place = Place::new(backend).await;
+        let workflows = fixture("workflows");
+        let report = json_of(
+            &motcua(&place.folder, &stored(&place, &["import", "procedures", &workflows, "--json"])).await,
+            0,
+        );
+        let before = head(&place).await;
+        let export = stored(&place, &["export", "procedures", "out", "--json"]);
+        let exported = json_of(&motcua(&place.folder, &export).await, 0);
+        assert_eq!(exported["written"], report["published"]);
+        let import = ["import", "procedures", "out", "--json"];
+        let again = json_of(&motcua(&place.folder, &stored(&place, &import)).await, 0);
+        assert_eq!(
+            [&again["read"], &again["published"], &again["drafts"], &again["unreadable"]],
+            [&report["published"], &report["published"], &json!(0), &json!(0)]
+        );
+        assert_eq!(head(&place).await, before, "the files that were written published something");
+        // Into an empty store, and out again: the same bytes.
+        let other = Place::new(backend).await;
+        let out = place.folder.join("out").display().to_string();
+        let taken = motcua(&other.folder, &stored(&other, &["import", "procedures", &out, "--json"])).await;
+        assert_eq!(json_of(&taken, 0)["published"], report["published"]);
+        assert_eq!(
+            json_of(
+                &motcua(&other.folder, &stored(&other, &["export", "procedures", "out", "--json"])).await,
+                0
+            ),
+            exported
+        );
+        for name in exported["files"].as_array().unwrap() {
+            let read =
+                |place: &Place| std::fs::read(place.folder.join("out").join(name.as_str().unwrap())).unwrap();
+            assert!(read(&place) == read(&other), "{name}");
+        }
     }
 }
 

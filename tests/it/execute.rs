@@ -44,6 +44,7 @@ on_each_backend!(
     a_key_whose_code_was_given_at_another_agency_is_refused,
     a_retry_the_day_after_keeps_code_and_entry_time,
     a_retry_is_judged_as_of_its_entry,
+    a_form_is_judged_and_only_what_it_marks_is_public,
     a_refusal_costs_no_number,
     the_same_command_racing_through_two_processes_is_done_once,
     what_another_try_of_the_same_command_changed_refuses_nobody,
@@ -250,6 +251,57 @@ async fn a_retry_is_judged_as_of_its_entry(backend: Backend) {
     assert_eq!(codes(&rows).used[&retried.dossier_id], "000.00.16.H42-240426-0001");
     let anew = register(&later, &registration(key("anew"))).await;
     assert_eq!(problem(anew).code(), "CALENDAR_UNKNOWN");
+}
+
+async fn a_form_is_judged_and_only_what_it_marks_is_public(backend: Backend) {
+    let place = Place::with_keys(backend).await;
+    let service = established(&place, at(MORNING)).await;
+    let definition = serde_json::from_value(json!({
+        "name": "Cấp giấy phép",
+        "term": {"fixed": {"working_days": 5}},
+        "form": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "area": {"type": "integer", "minimum": 1, "x-public": true},
+                    "owner": {"type": "string"},
+                },
+                "required": ["area", "owner"],
+                "additionalProperties": false,
+            },
+        },
+        "steps": [{"name": "Giải quyết", "group": "CHUYEN_MON", "tasks": [{"code": "KY", "name": "Ký"}]}],
+        "end_of_processing": {"task": "KY"},
+    }))
+    .unwrap();
+    let code = domain::codes::ProcedureCode::parse("FORM").unwrap();
+    let published = service.publish_procedure(&caller(ADMIN), &code, &definition, &[]).await.unwrap();
+    assert_eq!(published, api::service::Published::Version(1));
+    let with = |name: &str, form: Value| SubmitDossierInput {
+        procedure: "FORM".to_owned(),
+        form: Some(async_graphql::Json(form)),
+        ..submission(key(name))
+    };
+    let before = head(&service).await;
+    for (form, reason) in [
+        (json!({"area": 0, "owner": "MẪU Phan Thị Khuê"}), "/area"),
+        (json!({"owner": "MẪU Phan Thị Khuê"}), "area"),
+        (json!({"area": 1, "owner": "MẪU Phan Thị Khuê", "more": 1}), "more"),
+        (json!([]), "must be a JSON object"),
+    ] {
+        let Problem::InvalidInput { field, reason: said } =
+            problem(submit(&service, &with("bad", form)).await)
+        else {
+            panic!("taken")
+        };
+        assert!(field == "form" && said.contains(reason) && !said.contains("Khuê"), "{said}");
+    }
+    assert_eq!(head(&service).await, before);
+    let form = json!({"area": 120, "owner": "MẪU Phan Thị Khuê"});
+    submit(&service, &with("good", form)).await.unwrap();
+    let rows = whole_log(service.store()).await;
+    let row = rows.last().unwrap();
+    assert!(row.data.contains(r#""public_form":{"area":120}"#) && !row.data.contains("Khuê"), "{}", row.data);
 }
 
 async fn a_refusal_costs_no_number(backend: Backend) {

@@ -15,7 +15,7 @@ use domain::codes::{ProcedureCode, StepCode};
 use domain::dossier::Stage;
 use domain::procedure::{Definition, ProcedureTerm, Step, Task};
 use domain::recorded::{Position, Via};
-use domain::working_time::{DuePolicy, Term};
+use domain::working_time::Term;
 use infrastructure::clock::Clock;
 use infrastructure::entropy::Entropy;
 use serde_json::{Value, json};
@@ -104,27 +104,11 @@ impl System {
             traceparent: None,
             at: None,
         };
-        let task = |code: &str| Task {
-            code: StepCode::parse(code).unwrap(),
-            name: code.to_owned(),
-            half_days: None,
-            next: None,
-            pauses: false,
-            resumes: false,
-        };
+        let task = |code: &str| Task::new(StepCode::parse(code).unwrap(), code);
+        let steps = vec![Step::new("Thụ lý", "PHONG", vec![task("THU_LY"), task("XET_DUYET")])];
         let definition = Definition {
-            name: name.to_owned(),
             field: Some("Xây dựng".to_owned()),
-            term: term.into().0,
-            due_policy: DuePolicy::default(),
-            fee_vnd: None,
-            steps: vec![Step {
-                name: "Thụ lý".to_owned(),
-                group: "PHONG".to_owned(),
-                half_days: None,
-                tasks: vec![task("THU_LY"), task("XET_DUYET")],
-            }],
-            end_of_processing: None,
+            ..Definition::new(name, term.into().0, steps)
         };
         let code = ProcedureCode::parse(code).unwrap();
         let published = self.service.publish_procedure(&caller, &code, &definition, &[]).await.unwrap();
@@ -2121,7 +2105,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     ];
     let procedures = [
         procedure::Rejection::NothingToPublish,
-        procedure::Rejection::DraftHasErrors,
+        procedure::Rejection::DraftHasErrors { defects: Vec::new() },
         procedure::Rejection::OtherCode { code: ProcedureCode::parse("X").unwrap() },
     ];
     let agencies = [
@@ -2177,7 +2161,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     for rejection in &procedures {
         match rejection {
             procedure::Rejection::NothingToPublish
-            | procedure::Rejection::DraftHasErrors
+            | procedure::Rejection::DraftHasErrors { .. }
             | procedure::Rejection::OtherCode { .. } => {}
         }
     }

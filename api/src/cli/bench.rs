@@ -339,6 +339,7 @@ fn generated_event(dossier: u64, nth: usize) -> Result<events::Event, CliError> 
                 },
                 subject: Some(sealed(220)),
                 form: None,
+                public_form: None,
                 papers: Vec::new(),
                 answer_by: None,
                 imported: None,

@@ -10,7 +10,6 @@ use domain::identity::{NAMESPACE, ProcedureId};
 use domain::procedure::{self, Definition, EndOfProcessing, Procedure, ProcedureTerm, Severity, Step, Task};
 use domain::recorded::Via;
 use domain::time::VIETNAM;
-use domain::working_time::DuePolicy;
 use futures::StreamExt;
 use projections::dossier_summary;
 use serde_json::json;
@@ -34,7 +33,7 @@ const DEFAULT_PROCEDURE: &str = "XES";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Import {
-    /// Procedure definitions: every *_workflow.xml of a folder
+    /// Procedure definitions: every *_workflow.xml and *.procedure.json of a folder
     Procedures(Procedures),
     /// Dossiers of another system: an event log in IEEE XES, plain or gzip
     Xes(XesFile),
@@ -373,18 +372,14 @@ fn definition_of(log: &Xes) -> Result<Definition, CliError> {
         let code = xes::step_code(&activity.name);
         if !tasks.iter().any(|task| task.code == code) {
             let name = activity.name.clone();
-            tasks.push(Task { code, name, half_days: None, next: None, pauses: false, resumes: false });
+            tasks.push(Task::new(code, name));
         }
     }
     let last = tasks.last().map(|task| task.code.clone());
     let last = last.ok_or_else(|| CliError::Refused("the file has no activities".to_owned()))?;
+    let steps = vec![Step::new("XES", "XES", tasks)];
     Ok(Definition {
-        name: "Hồ sơ nhập từ tệp XES".to_owned(),
-        field: None,
-        term: ProcedureTerm::SetAtReceipt,
-        due_policy: DuePolicy::default(),
-        fee_vnd: None,
-        steps: vec![Step { name: "XES".to_owned(), group: "XES".to_owned(), half_days: None, tasks }],
         end_of_processing: Some(EndOfProcessing { task: last, assumed: true }),
+        ..Definition::new("Hồ sơ nhập từ tệp XES", ProcedureTerm::SetAtReceipt, steps)
     })
 }

@@ -5,14 +5,15 @@
 //!
 //! An error keeps the procedure a draft: a citizen would get a wrong or no appointment, a wrong fee, or a dossier that
 //! cannot reach its end. A warning is published and shown: the file contradicts itself or says too little, and the
-//! appointment is right all the same.
+//! appointment is right all the same. What is wrong with the procedure, however it is written, is found by
+//! [`Definition::check`]; here is what is wrong with the file.
 //!
 //! | where | error | warning |
 //! | --- | --- | --- |
 //! | file | unreadable, larger than [`FILE_BYTES_MAX`] or [`TASKS_MAX`], not well-formed UTF-8 XML, with a DTD or an undefined entity; root is not `process`; code also in another file; more than [`DEFECTS_MAX`] defects | name of the file is not that of the code; unknown element or attribute, stray text |
-//! | `process` | `code` missing or invalid; `name` missing; name of a test entry; `totaltime` missing, not a number, not in half days, negative but not -1, out of range; `fee` not a whole number of đồng; no step | `fee` grouped by dots (`50.000`, read as 50000) |
-//! | `step` | `group` missing; time not a number, not in half days, negative but not -1, out of range; the steps take longer than `totaltime` | `name` missing (the group stands in); time missing or -1 (taken as not given); the steps take less than `totaltime`; no task; tasks take longer than the step |
-//! | `task` | `code` missing, invalid or used twice; time as for the step, but -1 is an error; `next` missing or not a task of this file; the way through the tasks goes in a circle; a pause that no later task ends; `biz_done` on a task that is never reached | `name` missing (the code stands in); time missing; code of another procedure; task never reached; a flag neither `true` nor `false` (taken as `false`); no `biz_done` (the task before `TRA_KET_QUA`, marked assumed); several `biz_done` (the last one); an end of a pause that never began |
+//! | `process` | `code` missing or invalid; `name` missing; name of a test entry; `totaltime` missing, not a number, not in half days, negative but not -1, out of range; `fee` not a whole number of đồng | `fee` grouped by dots (`50.000`, read as 50000) |
+//! | `step` | `group` missing; time not a number, not in half days, negative but not -1, out of range | `name` missing (the group stands in); time missing or -1 (taken as not given); no task |
+//! | `task` | `code` missing or invalid; time as for the step, but -1 is an error; `next` missing or invalid | `name` missing (the code stands in); time missing; code of another procedure; a flag neither `true` nor `false` (taken as `false`); several `biz_done` (the last one) |
 //!
 //! No defect: `totaltime="-1"` (the officer sets the date at receipt), an empty or absent fee (not said).
 //! Not imported, for nothing here depends on it: `version` of the process; `order`, `role` and `code` of a step (the
@@ -23,15 +24,17 @@
 //! `DT01::THU_LY` becomes `THU_LY`, `SAU_THUE::TN02::XET_DUYET` becomes `SAU_THUE::XET_DUYET`: the code of the procedure
 //! is left out, the round of work in front of it stays, so codes stay distinct.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use domain::codes::{ProcedureCode, StepCode};
-use domain::procedure::{Defect, Definition, EndOfProcessing, ProcedureTerm, Severity, Step, Task};
-use domain::working_time::{DuePolicy, Term};
+use domain::procedure::{self, Defect, Definition, EndOfProcessing, ProcedureTerm, Severity, Step, Task};
+use domain::working_time::Term;
 
+use super::form_files;
+use super::procedure_json;
 use super::xml::{Attributes, Document, Limits, Token, XmlError};
 
 /// A definition is a few kilobytes.
@@ -50,7 +53,7 @@ const TEXT_CHARS_MAX: usize = 1_000;
 const QUOTE_CHARS_MAX: usize = 80;
 
 const FILE_SUFFIX: &str = "_workflow.xml";
-const RETURN_RESULT: &str = "TRA_KET_QUA";
+const FORM_SUFFIX: &str = "_form_struct.xml";
 
 /// What one file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +70,7 @@ pub struct ParsedProcedure {
 impl ParsedProcedure {
     /// Has a defect of severity error, so it stays a draft.
     pub fn has_errors(&self) -> bool {
-        self.defects.iter().any(|defect| defect.severity == Severity::Error)
+        procedure::has_errors(&self.defects)
     }
 }
 
@@ -80,19 +83,21 @@ pub enum ImportError {
         #[source]
         source: io::Error,
     },
-    #[error("the folder {} has no file named *{FILE_SUFFIX}", dir.display())]
+    #[error("the folder {} has no file named *{FILE_SUFFIX} or *{}", procedure_json::FILE_SUFFIX, dir.display())]
     NoFiles { dir: PathBuf },
-    #[error("the folder {} has more than {FILES_MAX} files named *{FILE_SUFFIX}", dir.display())]
+    #[error("the folder {} has more than {FILES_MAX} files named *{FILE_SUFFIX} or *{}", procedure_json::FILE_SUFFIX, dir.display())]
     TooManyFiles { dir: PathBuf },
 }
 
-/// Reads every `*_workflow.xml` of a folder, by name. A file that cannot be read is a result with a defect.
+/// Reads every `*_workflow.xml` of a folder, with the `*_form_struct.xml` beside it, and every `*.procedure.json`, by
+/// name. A file that cannot be read is a result with a defect.
 pub fn read_dir(dir: &Path) -> Result<Vec<ParsedProcedure>, ImportError> {
     let failed = |source| ImportError::Folder { dir: dir.to_owned(), source };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if name_of(&path).ends_with(FILE_SUFFIX) {
+        let name = name_of(&path);
+        if name.ends_with(FILE_SUFFIX) || name.ends_with(procedure_json::FILE_SUFFIX) {
             paths.push(path);
         }
         if FILES_MAX < paths.len() {
@@ -113,21 +118,49 @@ fn name_of(path: &Path) -> String {
 }
 
 fn read_file(path: &Path) -> ParsedProcedure {
-    let read = || -> io::Result<Vec<u8>> {
-        // Asked before opening: a pipe would wait for its other end.
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        let mut bytes = Vec::new();
-        // One byte more than is accepted, so that the parser sees that there is more.
-        File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
     let file = name_of(path);
-    match read() {
+    if file.ends_with(procedure_json::FILE_SUFFIX) {
+        return match read_bytes(path, procedure_json::FILE_BYTES_MAX) {
+            Ok(bytes) => procedure_json::parse(&file, &bytes),
+            Err(error) => unreadable(&file, format!("the file cannot be read: {error}")),
+        };
+    }
+    let mut procedure = match read_bytes(path, FILE_BYTES_MAX) {
         Ok(bytes) => parse_workflow(&file, &bytes),
         Err(error) => unreadable(&file, format!("the file cannot be read: {error}")),
+    };
+    if let Some(stem) = file.strip_suffix(FILE_SUFFIX) {
+        add_form(&mut procedure, &path.with_file_name(format!("{stem}{FORM_SUFFIX}")));
     }
+    procedure
+}
+
+fn read_bytes(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    // Asked before opening: a pipe would wait for its other end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    // One byte more than is accepted, so that the parser sees that there is more.
+    File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A procedure may well come without a form.
+fn add_form(procedure: &mut ParsedProcedure, path: &Path) {
+    let mut defects = Defects(std::mem::take(&mut procedure.defects));
+    match read_bytes(path, FILE_BYTES_MAX) {
+        Ok(bytes) => {
+            let parsed = form_files::parse_form(&bytes, &mut defects);
+            if let Some(definition) = &mut procedure.definition {
+                (definition.form, definition.papers) = (parsed.form, parsed.papers);
+                defects.add(definition.check_without_the_way());
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => defects.warning("form", format!("the file cannot be read: {error}; no form")),
+    }
+    procedure.defects = defects.0;
 }
 
 /// Which of two files is right is not for an importer to decide.
@@ -165,22 +198,36 @@ pub fn parse_workflow(file_name: &str, xml: &[u8]) -> ParsedProcedure {
     }
 }
 
-fn unreadable(file_name: &str, reason: String) -> ParsedProcedure {
+pub(super) fn unreadable(file_name: &str, reason: String) -> ParsedProcedure {
     let defect = Defect { severity: Severity::Error, element: "file".to_owned(), reason };
     ParsedProcedure { file: file_name.to_owned(), code: None, definition: None, defects: vec![defect] }
 }
 
 /// Defects in the order in which they were found, and no more of them than a person can use.
 #[derive(Default)]
-struct Defects(Vec<Defect>);
+pub(super) struct Defects(Vec<Defect>);
 
 impl Defects {
-    fn error(&mut self, element: &str, reason: impl Into<String>) {
+    pub(super) fn error(&mut self, element: &str, reason: impl Into<String>) {
         self.push(Severity::Error, element, reason.into());
     }
 
-    fn warning(&mut self, element: &str, reason: impl Into<String>) {
+    pub(super) fn warning(&mut self, element: &str, reason: impl Into<String>) {
         self.push(Severity::Warning, element, reason.into());
+    }
+
+    #[cfg(test)]
+    pub(super) fn into_vec(self) -> Vec<Defect> {
+        self.0
+    }
+
+    /// What is said already is not said again.
+    fn add(&mut self, found: Vec<Defect>) {
+        for defect in found {
+            if !self.0.contains(&defect) {
+                self.push(defect.severity, &defect.element, defect.reason);
+            }
+        }
     }
 
     fn push(&mut self, severity: Severity, element: &str, reason: String) {
@@ -278,24 +325,23 @@ fn check(file: &str, process: &ProcessElement, mut defects: Defects) -> ParsedPr
         steps.push(step);
         tasks.extend(tasks_of_step);
     }
-    if steps.is_empty() {
-        defects.error("process", "no step");
-    } else if tasks.is_empty() {
-        defects.error("process", "no task with a code");
-    }
-    if let Some(ProcedureTime::HalfDays(total)) = total.filter(|_| !steps.is_empty()) {
-        compare_with_total(total, &steps, &mut defects);
-    }
-    let end_of_processing = check_way(&tasks, &mut defects);
+    let written: usize = process.steps.iter().map(|step| step.tasks.len()).sum();
+    let way_is_known = tasks.len() == written && tasks.iter().all(|task| task.next_is_known);
 
-    let field = code.as_ref().and_then(field).map(str::to_owned);
     let term = total.map_or(ProcedureTerm::SetAtReceipt, ProcedureTime::term);
-    let due_policy = DuePolicy::default();
-    let definition = Definition { name, field, term, due_policy, fee_vnd, steps, end_of_processing };
+    let mut definition = Definition {
+        field: code.as_ref().and_then(field).map(str::to_owned),
+        fee_vnd,
+        ..Definition::new(name, term, steps)
+    };
+    definition.end_of_processing = end_of_processing(&definition, &tasks, way_is_known, &mut defects);
+    // Where part of the way cannot be read, that has been said; what would follow from it is not said as well.
+    let found = if way_is_known { definition.check() } else { definition.check_without_the_way() };
+    defects.add(found);
     ParsedProcedure { file: file.to_owned(), code, definition: Some(definition), defects: defects.0 }
 }
 
-fn report_unknown(element: &str, attributes: &Attributes, known: &[&str], defects: &mut Defects) {
+pub(super) fn report_unknown(element: &str, attributes: &Attributes, known: &[&str], defects: &mut Defects) {
     for name in attributes.names().filter(|name| !known.contains(name) && !name.starts_with("xmlns")) {
         defects.warning(element, format!("the attribute {} is not known; not imported", quote(name)));
     }
@@ -423,11 +469,6 @@ fn time(element: &str, attributes: &Attributes, minus_one: Severity, defects: &m
     None
 }
 
-/// Half days as the files write them.
-fn days(half_days: u32) -> String {
-    format!("{}{}", half_days / 2, if half_days % 2 == 1 { ".5" } else { "" })
-}
-
 fn fee(attributes: &Attributes, defects: &mut Defects) -> Option<u64> {
     let written = attributes.get("fee").map(str::trim).filter(|text| !text.is_empty())?;
     let mut groups = written.split('.');
@@ -450,11 +491,10 @@ fn fee(attributes: &Attributes, defects: &mut Defects) -> Option<u64> {
 
 /// A task with what is needed to check the way through all of them.
 struct TaskElement {
-    element: String,
     task: Task,
     ends_processing: bool,
-    /// `next` as written, when it can be read; otherwise that has been reported.
-    next: Option<String>,
+    /// Otherwise that has been reported.
+    next_is_known: bool,
 }
 
 fn read_step(
@@ -481,11 +521,8 @@ fn read_step(
     if element.tasks.is_empty() {
         defects.warning(place, "no task");
     }
-    let of_tasks: u32 = tasks.iter().filter_map(|task| task.task.half_days).sum();
-    if let Some(of_step) = half_days.filter(|of_step| *of_step < of_tasks) {
-        defects.warning(place, format!("its tasks take {} days, the step {}", days(of_tasks), days(of_step)));
-    }
-    (Step { name, group, half_days, tasks: tasks.iter().map(|task| task.task.clone()).collect() }, tasks)
+    let tasks_of_step = tasks.iter().map(|task| task.task.clone()).collect();
+    (Step { half_days, ..Step::new(name, group, tasks_of_step) }, tasks)
 }
 
 fn read_task(
@@ -522,23 +559,23 @@ fn read_task(
     let pauses = flag(&element, "pause", attributes, defects);
     let resumes = flag(&element, "unpause", attributes, defects);
     let ends_processing = flag(&element, "biz_done", attributes, defects);
-    let (next, written_next) = next.unzip();
-    let task = Task { code, name, half_days, next: next.flatten(), pauses, resumes };
-    Some(TaskElement { element, task, ends_processing, next: written_next })
+    let next_is_known = next.is_some();
+    let task = Task { half_days, next: next.flatten(), pauses, resumes, ..Task::new(code, name) };
+    Some(TaskElement { task, ends_processing, next_is_known })
 }
 
-/// The task after this one, `None` within for the end of the procedure, with the text that says so.
+/// The task after this one, `None` within for the end of the procedure.
 fn next_task(
     element: &str,
     attributes: &Attributes,
     procedure: Option<&ProcedureCode>,
     defects: &mut Defects,
-) -> Option<(Option<StepCode>, String)> {
+) -> Option<Option<StepCode>> {
     match attributes.get("next").map(str::trim).filter(|text| !text.is_empty()) {
         None => defects.error(element, "next is missing"),
-        Some("NULL") => return Some((None, "NULL".to_owned())),
+        Some("NULL") => return Some(None),
         Some(written) => match task_code(written, procedure) {
-            Ok(next) => return Some((Some(next), written.to_owned())),
+            Ok(next) => return Some(Some(next)),
             Err(reason) => defects.error(element, format!("next: {reason}")),
         },
     }
@@ -574,133 +611,37 @@ fn flag(element: &str, name: &str, attributes: &Attributes, defects: &mut Defect
     }
 }
 
-fn compare_with_total(total: u32, steps: &[Step], defects: &mut Defects) {
-    let of_steps: u32 = steps.iter().filter_map(|step| step.half_days).sum();
-    let all_given = steps.iter().all(|step| step.half_days.is_some());
-    let reason = format!("the steps take {} days, totaltime is {}", days(of_steps), days(total));
-    if total < of_steps {
-        defects.error("process", reason);
-    } else if of_steps < total && all_given {
-        defects.warning("process", reason);
-    }
-}
-
-/// Follows the tasks from the first one of the file to the end, and finds where processing ends.
-fn check_way(tasks: &[TaskElement], defects: &mut Defects) -> Option<EndOfProcessing> {
-    let mut places: HashMap<&StepCode, usize> = HashMap::new();
-    for (index, task) in tasks.iter().enumerate() {
-        match places.get(&task.task.code) {
-            Some(first) => {
-                defects.error(&task.element, format!("the code is also that of {}", tasks[*first].element));
-            }
-            None => drop(places.insert(&task.task.code, index)),
-        }
-    }
-    for task in tasks {
-        if task.task.next.as_ref().is_some_and(|next| !places.contains_key(next)) {
-            let written = quote(task.next.as_deref().unwrap_or_default());
-            defects.error(&task.element, format!("next {written} is not a task of this file"));
-        }
-    }
-    let (way, reaches_end) = follow(tasks, &places, defects);
-    if reaches_end {
-        let reached: HashSet<usize> = way.iter().copied().collect();
-        for (index, task) in tasks.iter().enumerate().filter(|(index, _)| !reached.contains(index)) {
-            // A second task of the same code is reported as such.
-            if places.get(&task.task.code) == Some(&index) {
-                defects.warning(&task.element, "no way leads to this task");
-            }
-        }
-        check_pauses(tasks, &way, defects);
-    }
-    end_of_processing(tasks, &way, reaches_end, defects)
-}
-
-/// Indexes of the tasks passed, in order, and whether the last of them ends the procedure.
-fn follow(
-    tasks: &[TaskElement],
-    places: &HashMap<&StepCode, usize>,
-    defects: &mut Defects,
-) -> (Vec<usize>, bool) {
-    let mut way = Vec::new();
-    let mut reached = HashSet::new();
-    let mut at = if tasks.is_empty() { None } else { Some(0) };
-    while let Some(index) = at {
-        way.push(index);
-        reached.insert(index);
-        let task = &tasks[index];
-        at = match &task.task.next {
-            None => return (way, task.next.is_some()),
-            Some(next) => places.get(next).copied(),
-        };
-        if at.is_some_and(|next| reached.contains(&next)) {
-            defects
-                .error(&task.element, "next leads back to a task already passed: the procedure never ends");
-            return (way, false);
-        }
-    }
-    (way, false)
-}
-
-fn check_pauses(tasks: &[TaskElement], way: &[usize], defects: &mut Defects) {
-    let mut paused_by: Option<&TaskElement> = None;
-    for task in way.iter().map(|index| &tasks[*index]) {
-        match (task.task.pauses, task.task.resumes, paused_by) {
-            (true, true, _) => defects.error(&task.element, "pause and unpause on one task"),
-            (true, false, Some(_)) => defects.warning(&task.element, "pause, but the clock stands already"),
-            (true, false, None) => paused_by = Some(task),
-            (false, true, None) => defects.warning(&task.element, "unpause, but the clock runs already"),
-            (false, true, Some(_)) => paused_by = None,
-            (false, false, _) => {}
-        }
-    }
-    if let Some(task) = paused_by {
-        defects.error(&task.element, "pause, and no later task has unpause");
-    }
-}
-
 fn end_of_processing(
+    definition: &Definition,
     tasks: &[TaskElement],
-    way: &[usize],
-    reaches_end: bool,
+    way_is_known: bool,
     defects: &mut Defects,
 ) -> Option<EndOfProcessing> {
-    let marked: Vec<usize> = (0..tasks.len()).filter(|index| tasks[*index].ends_processing).collect();
-    if tasks.is_empty() {
-        return None;
-    }
+    let marked: Vec<_> =
+        tasks.iter().filter(|task| task.ends_processing).map(|task| &task.task.code).collect();
     if marked.is_empty() {
-        let end = assumed_end(tasks, way, reaches_end).map(|index| tasks[index].task.code.clone());
-        let instead = match &end {
-            Some(code) => format!("{code} is assumed to end the processing"),
-            None => "nothing can be assumed instead".to_owned(),
-        };
-        defects.warning("process", format!("no task has biz_done; {instead}"));
-        return end.map(|task| EndOfProcessing { task, assumed: true });
+        if !way_is_known && !tasks.is_empty() {
+            defects.warning("process", "no task has biz_done; nothing can be assumed instead");
+        }
+        let assumed = definition.assumed_end().filter(|_| way_is_known);
+        return assumed.map(|task| EndOfProcessing { task: task.clone(), assumed: true });
     }
-    for index in marked.iter().filter(|index| reaches_end && !way.contains(index)) {
-        defects.error(&tasks[*index].element, "biz_done on a task to which no way leads");
-    }
-    let last = way.iter().rev().find(|index| marked.contains(index)).or(marked.last())?;
-    let code = &tasks[*last].task.code;
+    let way = definition.way();
+    let last = way.into_iter().rev().find(|code| marked.contains(code)).or(marked.last().copied())?;
     if 1 < marked.len() {
-        defects
-            .warning("process", format!("{} tasks have biz_done; the last one counts, {code}", marked.len()));
+        let reason = format!("{} tasks have biz_done; the last one counts, {last}", marked.len());
+        defects.warning("process", reason);
     }
-    Some(EndOfProcessing { task: code.clone(), assumed: false })
-}
-
-/// The task before the one that returns the result; without such a task, the last one.
-fn assumed_end(tasks: &[TaskElement], way: &[usize], reaches_end: bool) -> Option<usize> {
-    let returns = |index: &usize| tasks[*index].task.code.as_str().rsplit("::").next() == Some(RETURN_RESULT);
-    match way.iter().rposition(returns) {
-        Some(at) => way.get(at.saturating_sub(1)).copied(),
-        None => way.last().copied().filter(|_| reaches_end),
-    }
+    Some(EndOfProcessing { task: last.clone(), assumed: false })
 }
 
 /// Text for people: white space as single blanks, `None` when nothing is left.
-fn text(element: &str, name: &str, attributes: &Attributes, defects: &mut Defects) -> Option<String> {
+pub(super) fn text(
+    element: &str,
+    name: &str,
+    attributes: &Attributes,
+    defects: &mut Defects,
+) -> Option<String> {
     let mut text = attributes.get(name)?.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.chars().any(char::is_control) {
         defects.error(element, format!("{name} has a control character"));
@@ -714,7 +655,7 @@ fn text(element: &str, name: &str, attributes: &Attributes, defects: &mut Defect
 }
 
 /// The text as a defect shows it.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     format!("{:?}", text.chars().take(QUOTE_CHARS_MAX).collect::<String>())
 }
 

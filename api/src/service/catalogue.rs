@@ -5,7 +5,7 @@ use domain::agency::{self, Agency, Established};
 use domain::codes::{AgencyCode, ProcedureCode};
 use domain::decider::Decider;
 use domain::identity::{AgencyId, NAMESPACE, ProcedureId};
-use domain::procedure::{self, Command, Defect, Definition, Procedure, Severity};
+use domain::procedure::{self, Command, Defect, Definition, Procedure};
 use domain::time::Instant;
 use domain::working_time::OfficeHours;
 use infrastructure::execute::{Cached, Refusal, Request};
@@ -71,7 +71,7 @@ impl Service {
         let draft =
             Command::Draft { code: code.clone(), definition: definition.clone(), defects: defects.to_vec() };
         self.decide::<Procedure>(&stream, &request, draft).await?;
-        if defects.iter().any(|defect| defect.severity == Severity::Error) {
+        if procedure::has_errors(&definition.defects_with(defects)) {
             return Ok(Published::Draft);
         }
         let drafted = self.executor.load::<Procedure>(&stream).await?;

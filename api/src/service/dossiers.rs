@@ -12,6 +12,7 @@ use domain::dossier::{
     Dossier, Filed, Holder, ImportedFrom, ProcedureRef, Receive, Register, Rejection, Relation, Submit,
     Submitted, SupplementRequest, WorkingTime, stream,
 };
+use domain::form::Form;
 use domain::identity::{AgencyId, DossierId, PrincipalId, ProcedureId};
 use domain::private::Private;
 use domain::procedure::{self, InForce, Procedure};
@@ -33,8 +34,6 @@ const SUBJECT_CHARS_MAX: usize = 1_000;
 pub(super) const NOTE_CHARS_MAX: usize = 4_000;
 const FORM_BYTES_MAX: usize = 64 * 1024;
 const PAPERS_MAX: usize = 100;
-/// How long the office has to answer an online submission (NĐ 45/2020, NĐ 61/2018 [B]).
-const ANSWER_WITHIN_WORKING_HOURS: u32 = 8;
 
 /// A command on a dossier that was accepted, now or by an earlier try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +68,8 @@ impl Service {
         self.enter(&request, input, Channel::Online, CodeRule::AtSubmission, imported, |draft| {
             let office_hours = draft.receiving.office_hours;
             let rules = WorkingTime { calendar: Arc::clone(&calendar), office_hours };
-            let answer_within = Some(AnswerWithin { working_hours: ANSWER_WITHIN_WORKING_HOURS, rules });
+            let working_hours = draft.procedure.definition.policies.answer_within_working_hours;
+            let answer_within = Some(AnswerWithin { working_hours, rules });
             Ok(Command::Submit(Submit { submitted: draft.submitted.clone(), answer_within }))
         })
         .await
@@ -169,6 +169,7 @@ impl Service {
         let procedure_id = ProcedureId::of(&code);
         let known = self.executor.load::<Procedure>(&procedure::stream(procedure_id)).await?;
         let procedure = known.state.in_force().ok_or(Problem::NotFound { what: "procedure" })?;
+        let (form, public_form) = form(input, procedure.definition.form.as_ref())?;
         let submitted = Submitted {
             code: DossierCode::placeholder(&receiving.code, local_date(at)),
             code_rule,
@@ -178,7 +179,8 @@ impl Service {
             dossier_key: self.executor.keys.take().await?,
             applicant: self.applicant(&input.applicant).await?,
             subject: optional("subject", input.subject.as_deref(), SUBJECT_CHARS_MAX)?,
-            form: form(input)?,
+            form,
+            public_form,
             papers: papers(input.papers.as_deref())?,
             answer_by: None,
             imported,
@@ -242,7 +244,8 @@ impl Service {
             Err(before) => return Ok(before),
         };
         let rules = self.working_time(filed.agencies.receiving).await?;
-        let answer_within = Some(AnswerWithin { working_hours: ANSWER_WITHIN_WORKING_HOURS, rules });
+        let working_hours = self.definition(&filed).await?.policies.answer_within_working_hours;
+        let answer_within = Some(AnswerWithin { working_hours, rules });
         let command = Command::SupplyIntakeSupplement { supply: answer(input)?, answer_within };
         self.act(caller, OPERATION, &input.on, input, Function::Intake, command).await
     }
@@ -515,16 +518,29 @@ fn answer(input: &AnswerInput) -> Result<Answer, Problem> {
     Ok(Answer { note: note(input.note.as_deref())?, papers: papers(input.papers.as_deref())? })
 }
 
-fn form(input: &SubmitDossierInput) -> Result<Option<Private>, ServiceError> {
-    let Some(form) = &input.form else { return Ok(None) };
-    if !form.0.is_object() {
+/// The answers, judged by the procedure's form if it has one: what is private, to be sealed, and what the form marks as
+/// public. Without a form everything is private.
+fn form(
+    input: &SubmitDossierInput,
+    schema: Option<&Form>,
+) -> Result<(Option<Private>, Option<serde_json::Value>), ServiceError> {
+    let Some(answers) = &input.form else { return Ok((None, None)) };
+    if !answers.0.is_object() {
         return Err(Problem::invalid("form", "must be a JSON object").into());
     }
-    let text = serde_json::to_string(&form.0)?;
+    let text = serde_json::to_string(&answers.0)?;
     if FORM_BYTES_MAX < text.len() {
         return Err(Problem::invalid("form", "larger than 64 KiB").into());
     }
-    Ok(Some(Private::open(text)))
+    let Some(schema) = schema else { return Ok((Some(Private::open(text)), None)) };
+    schema.validate(&answers.0).map_err(|errors| {
+        let reasons: Vec<_> =
+            errors.iter().map(|error| format!("{}: {}", error.path, error.reason)).collect();
+        Problem::invalid("form", reasons.join("; "))
+    })?;
+    let (public, private) = schema.split(&answers.0);
+    let public = Some(public).filter(|public| public.as_object().is_some_and(|fields| !fields.is_empty()));
+    Ok((Some(Private::open(serde_json::to_string(&private)?)), public))
 }
 
 fn papers(codes: Option<&[String]>) -> Result<Vec<PaperCode>, Problem> {

@@ -19,9 +19,6 @@ use crate::input::{
 };
 use crate::problem::{Problem, ServiceError};
 
-/// How often an appointment can be put off (NĐ 61/2018, article 19 [B]).
-const EXTENSIONS_MAX: u32 = 1;
-
 impl Service {
     /// Chuyển hồ sơ sang cơ quan khác.
     pub async fn send_dossier(
@@ -226,11 +223,16 @@ impl Service {
         caller: &Caller,
         input: &ExtendDossierInput,
     ) -> Result<Accepted, ServiceError> {
+        let relation = has(Function::Approve);
+        let filed = match self.filed(caller, "extendDossier", &input.on, input, &relation).await? {
+            Ok(filed) => filed,
+            Err(before) => return Ok(before),
+        };
         let command = Command::Extend(Extend {
             reason: reason(&input.reason)?,
             due_at: truncate(input.due_at.into()),
             signed_by: required("signedBy", &input.signed_by, NAME_CHARS_MAX)?,
-            extensions_max: EXTENSIONS_MAX,
+            extensions_max: self.definition(&filed).await?.policies.extensions_max,
         });
         self.act(caller, "extendDossier", &input.on, input, Function::Approve, command).await
     }

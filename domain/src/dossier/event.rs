@@ -66,9 +66,12 @@ pub struct Submitted {
     /// Trích yếu: what is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Private>,
-    /// The form's answers as one JSON object.
+    /// The form's answers as one JSON object, but those that the form marks as public.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<Private>,
+    /// The answers that the form of the procedure version marks as public.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_form: Option<serde_json::Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub papers: Vec<PaperCode>,
     /// Until when the office has to say whether it is received (8 working hours after an online submission by default).

@@ -330,9 +330,17 @@ pub(super) fn answer_by(at: Instant, within: Option<&AnswerWithin>) -> Option<In
 }
 
 /// the due instant is a pure function of receipt, term, calendar and office hours; only where the procedure
-/// leaves it to the officer is it entered by hand. An import keeps what its source says.
-pub(super) fn receipt(at: Instant, receive: &Receive, imported: bool) -> Result<Received, Rejection> {
-    let term = match (&receive.procedure.term, &receive.appointment) {
+/// leaves it to the officer is it entered by hand. A procedure may give another term to what is filed online. An import
+/// keeps what its source says.
+pub(super) fn receipt(
+    at: Instant,
+    receive: &Receive,
+    submitted_online: bool,
+    imported: bool,
+) -> Result<Received, Rejection> {
+    let procedure = &receive.procedure;
+    let by_procedure = procedure.online_term.as_ref().filter(|_| submitted_online).unwrap_or(&procedure.term);
+    let term = match (by_procedure, &receive.appointment) {
         (_, Appointment::At(due_at)) if imported => Term::Given(*due_at),
         (_, Appointment::None) if imported => Term::Open,
         (ProcedureTerm::Fixed(term), Appointment::ByProcedure) => *term,

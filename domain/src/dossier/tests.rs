@@ -95,6 +95,17 @@ fn receipt_starts_the_clock_and_gives_the_appointment() {
 }
 
 #[test]
+fn what_is_filed_online_may_have_another_term() {
+    let online_term = Some(ProcedureTerm::Fixed(Term::WorkingDays(5)));
+    let procedure = Arc::new(Definition { online_term, ..(*ten_days()).clone() });
+    let received = then(online(), [(MONDAY, receive(&procedure))]);
+    assert_eq!(filed(received).clock().unwrap().due_at, Some(at("2024-05-13 17:00")));
+    let register = register(at_the_counter(1, at(MONDAY)), receipt_under(&procedure));
+    let received = then(Vec::new(), [(MONDAY, register)]);
+    assert_eq!(filed(received).clock().unwrap().due_at, Some(at("2024-05-20 17:00")));
+}
+
+#[test]
 fn at_the_counter_filing_and_receipt_are_one_act() {
     given::<Dossier>([])
         .when(at(MONDAY), register(at_the_counter(1, at(MONDAY)), receipt_under(&ten_days())))

@@ -344,35 +344,23 @@ fn procedures() -> Result<Vec<Procedure>, PlanError> {
     all.into_iter()
         .map(|(code, name, field, term)| {
             let task = |code: &str, name: &str, next: Option<&str>| {
-                Ok::<_, InvalidCode>(Task {
-                    code: StepCode::parse(code)?,
-                    name: name.to_owned(),
-                    half_days: None,
-                    next: next.map(StepCode::parse).transpose()?,
-                    pauses: false,
-                    resumes: false,
-                })
+                let next = next.map(StepCode::parse).transpose()?;
+                Ok::<_, InvalidCode>(Task { next, ..Task::new(StepCode::parse(code)?, name) })
             };
-            let steps = vec![Step {
-                name: "Thụ lý".to_owned(),
-                group: "CHUYEN_VIEN".to_owned(),
-                half_days: None,
-                tasks: vec![
-                    task("THU_LY", "Thụ lý", Some("XET_DUYET"))?,
-                    task("XET_DUYET", "Xét duyệt", None)?,
-                ],
-            }];
+            let tasks =
+                vec![task("THU_LY", "Thụ lý", Some("XET_DUYET"))?, task("XET_DUYET", "Xét duyệt", None)?];
+            let steps = vec![Step::new("Thụ lý", "CHUYEN_VIEN", tasks)];
             let end = EndOfProcessing { task: StepCode::parse("XET_DUYET")?, assumed: false };
             Ok(Procedure {
                 code: ProcedureCode::parse(code)?,
                 definition: Definition {
-                    name: name.to_owned(),
                     field: Some(field.to_owned()),
-                    term: term.map_or(ProcedureTerm::SetAtReceipt, ProcedureTerm::Fixed),
-                    due_policy: DuePolicy::default(),
-                    fee_vnd: None,
-                    steps,
                     end_of_processing: Some(end),
+                    ..Definition::new(
+                        name,
+                        term.map_or(ProcedureTerm::SetAtReceipt, ProcedureTerm::Fixed),
+                        steps,
+                    )
                 },
             })
         })

@@ -26,31 +26,22 @@ fn definition(name: &str) -> Definition {
 #[test]
 fn a_sound_file_becomes_a_definition() {
     let task = |code: &str, name: &str, half_days, next: Option<&str>| Task {
-        code: step_code(code),
-        name: name.to_owned(),
         half_days: Some(half_days),
         next: next.map(step_code),
-        pauses: false,
-        resumes: false,
+        ..Task::new(step_code(code), name)
     };
     let step = |name: &str, group: &str, half_days, task| Step {
-        name: name.to_owned(),
-        group: group.to_owned(),
         half_days: Some(half_days),
-        tasks: vec![task],
+        ..Step::new(name, group, vec![task])
     };
+    let steps = vec![
+        step("Tiếp nhận hồ sơ", "BP_MOT_CUA", 1, task("TIEP_NHAN", "Tiếp nhận hồ sơ", 1, Some("THU_LY"))),
+        step("Phòng mẫu", "PHONG_MAU", 5, task("THU_LY", "Thụ lý", 5, Some("TRA_KET_QUA"))),
+        step("Trả kết quả", "BP_MOT_CUA", 0, task("TRA_KET_QUA", "Trả kết quả", 0, None)),
+    ];
     let expected = Definition {
-        name: "Thủ tục mẫu".to_owned(),
-        field: None,
-        term: ProcedureTerm::Fixed(Term::WorkingDays(3)),
-        due_policy: DuePolicy::default(),
-        fee_vnd: None,
-        steps: vec![
-            step("Tiếp nhận hồ sơ", "BP_MOT_CUA", 1, task("TIEP_NHAN", "Tiếp nhận hồ sơ", 1, Some("THU_LY"))),
-            step("Phòng mẫu", "PHONG_MAU", 5, task("THU_LY", "Thụ lý", 5, Some("TRA_KET_QUA"))),
-            step("Trả kết quả", "BP_MOT_CUA", 0, task("TRA_KET_QUA", "Trả kết quả", 0, None)),
-        ],
         end_of_processing: Some(EndOfProcessing { task: step_code("THU_LY"), assumed: false }),
+        ..Definition::new("Thủ tục mẫu", ProcedureTerm::Fixed(Term::WorkingDays(3)), steps)
     };
     let sound = fixture("sound");
     assert_eq!(sound.code, ProcedureCode::parse("sound").ok());
@@ -80,15 +71,15 @@ const DEFECTS: &[(&str, &[&str])] = &[
     (
         "biz_done_not_reached",
         &[
-            "warning step[3]/task[biz_done_not_reached::KY_DUYET]: no way leads to this task",
-            "error step[3]/task[biz_done_not_reached::KY_DUYET]: biz_done on a task to which no way leads",
+            "warning step[3]/task[KY_DUYET]: no way leads to this task",
+            "error step[3]/task[KY_DUYET]: it ends the processing, and no way leads to it",
         ],
     ),
     ("bom_and_crlf", &[]),
     (
         "circle",
         &[
-            "error step[3]/task[circle::TRA_KET_QUA]: next leads back to a task already passed: the procedure never ends",
+            "error step[3]/task[TRA_KET_QUA]: next leads back to a task already passed: the procedure never ends",
         ],
     ),
     (
@@ -111,20 +102,15 @@ const DEFECTS: &[(&str, &[&str])] = &[
         "flag_unreadable",
         &[
             "warning step[2]/task[flag_unreadable::THU_LY]: biz_done \"1\" is neither true nor false; taken as false",
-            "warning process: no task has biz_done; THU_LY is assumed to end the processing",
+            "warning process: no task is marked as the end of processing; THU_LY is assumed",
         ],
     ),
     ("half_day", &[]),
     ("name_missing", &["error process: name is missing"]),
     ("nested_too_deep", &["error file: line 1, byte 54: elements are nested deeper than 16"]),
     ("next_missing", &["error step[3]/task[next_missing::TRA_KET_QUA]: next is missing"]),
-    (
-        "next_unknown",
-        &[
-            "error step[2]/task[next_unknown::THU_LY]: next \"next_unknown::KY_DUYET\" is not a task of this file",
-        ],
-    ),
-    ("no_biz_done", &["warning process: no task has biz_done; THU_LY is assumed to end the processing"]),
+    ("next_unknown", &["error step[2]/task[THU_LY]: next \"KY_DUYET\" is not a task of the procedure"]),
+    ("no_biz_done", &["warning process: no task is marked as the end of processing; THU_LY is assumed"]),
     ("no_step", &["error process: no step"]),
     (
         "not_utf8",
@@ -137,14 +123,8 @@ const DEFECTS: &[(&str, &[&str])] = &[
         &["error file: line 1, byte 0: the encoding \"windows-1258\" is not read, only UTF-8"],
     ),
     ("other_root", &["error file: line 1, byte 0: the root element is \"form\", not process"]),
-    (
-        "pause_end_without_pause",
-        &["warning step[2]/task[pause_end_without_pause::THU_LY]: unpause, but the clock runs already"],
-    ),
-    (
-        "pause_without_end",
-        &["error step[1]/task[pause_without_end::TIEP_NHAN]: pause, and no later task has unpause"],
-    ),
+    ("pause_end_without_pause", &["warning step[2]/task[THU_LY]: unpause, but the clock runs already"]),
+    ("pause_without_end", &["error step[1]/task[TIEP_NHAN]: pause, and no later task has unpause"]),
     ("set_at_receipt", &[]),
     (
         "several_at_once",
@@ -153,7 +133,7 @@ const DEFECTS: &[(&str, &[&str])] = &[
             "error process: totaltime \"ba\" is not a number of days",
             "error process: fee \"năm mươi\" is not a whole number of đồng",
             "error step[2]: group is missing",
-            "error step[3]/task[several_at_once::TRA_KET_QUA]: next \"several_at_once::KHONG_CO\" is not a task of this file",
+            "error step[3]/task[TRA_KET_QUA]: next \"KHONG_CO\" is not a task of the procedure",
         ],
     ),
     ("several_biz_done", &["warning process: 2 tasks have biz_done; the last one counts, TRA_KET_QUA"]),
@@ -164,23 +144,17 @@ const DEFECTS: &[(&str, &[&str])] = &[
     ("step_without_group", &["error step[2]: group is missing"]),
     ("step_without_name", &["warning step[2]: name is missing; the group stands in"]),
     ("step_without_task", &["warning step[3]: no task"]),
-    ("steps_below_total", &["warning process: the steps take 3 days, totaltime is 20"]),
-    ("steps_exceed_total", &["error process: the steps take 3 days, totaltime is 2.5"]),
+    ("steps_below_total", &["warning process: the steps take 3 days, the term is 20"]),
+    ("steps_exceed_total", &["error process: the steps take 3 days, the term is 2.5"]),
     (
         "task_code_invalid",
         &[
             "error step[2]/task[task_code_invalid::Thụ lý]: \"Thụ lý\" is not a step code: 1 to 64 letters, digits, '.', '_', ':' or '-'",
-            "error step[1]/task[task_code_invalid::TIEP_NHAN]: next \"task_code_invalid::THU_LY\" is not a task of this file",
             "warning process: no task has biz_done; nothing can be assumed instead",
         ],
     ),
-    (
-        "task_code_twice",
-        &[
-            "error step[3]/task[task_code_twice::THU_LY]: the code is also that of step[2]/task[task_code_twice::THU_LY]",
-        ],
-    ),
-    ("task_not_reached", &["warning step[3]/task[task_not_reached::KY_DUYET]: no way leads to this task"]),
+    ("task_code_twice", &["error step[3]/task[THU_LY]: the code is also that of step[2]/task[THU_LY]"]),
+    ("task_not_reached", &["warning step[3]/task[KY_DUYET]: no way leads to this task"]),
     (
         "task_of_other_procedure",
         &[
@@ -200,7 +174,6 @@ const DEFECTS: &[(&str, &[&str])] = &[
         "task_without_code",
         &[
             "error step[2]/task[1]: code is missing",
-            "error step[1]/task[task_without_code::TIEP_NHAN]: next \"task_without_code::THU_LY\" is not a task of this file",
             "warning process: no task has biz_done; nothing can be assumed instead",
         ],
     ),
@@ -322,6 +295,22 @@ fn a_folder_is_read_by_name_and_odd_files_are_defects() {
 }
 
 #[test]
+fn a_form_beside_the_workflow_and_files_of_our_own_are_read() {
+    let read = read_dir(&fixtures("workflows_with_form")).unwrap();
+    let names: Vec<_> = read.iter().map(|procedure| procedure.file.as_str()).collect();
+    assert_eq!(names, ["MAU.procedure.json", "sound_workflow.xml"]);
+    assert_eq!(read[0].defects, []);
+    assert_eq!(
+        shown(&read[1]),
+        ["warning form/line[1]/item[hoTen]: the id is also that of an item before; not imported"]
+    );
+    let definition = read[1].definition.as_ref().unwrap();
+    let fields = &definition.form.as_ref().unwrap().schema["properties"];
+    assert_eq!(fields.as_object().unwrap().keys().collect::<Vec<_>>(), ["hoTen", "ngaySinh"]);
+    assert_eq!(definition.papers[0].name, "Đơn đề nghị (02 bản)");
+}
+
+#[test]
 fn a_folder_that_is_not_one_is_a_typed_error() {
     let missing = read_dir(&fixtures("nowhere")).unwrap_err();
     assert!(
@@ -379,16 +368,18 @@ fn the_shipped_files_give_81_to_publish_and_10_drafts() {
     assert_eq!(read.len() - drafts.len(), 81);
 
     let count = |reason: &str| read.iter().flat_map(shown).filter(|defect| defect.contains(reason)).count();
-    assert_eq!(count("days, totaltime is"), 9);
+    assert_eq!(count("days, the term is"), 9);
     assert_eq!(count("its tasks take"), 43);
-    assert_eq!(count("no task has biz_done"), 26);
+    assert_eq!(count("no task is marked as the end of processing"), 26);
     assert_eq!(count("grouped by dots"), 18);
     assert_eq!(count("taken as not given"), 2);
-    assert_eq!(count("is not a task of this file"), 2);
+    assert_eq!(count("is not a task of the procedure"), 2);
     assert_eq!(count("a test entry"), 1);
     assert_eq!(count("is not named after the code"), 1);
     assert_eq!(count("does not carry the code"), 1);
-    assert_eq!(count(""), 103, "nothing else");
+    // Of the forms; see there.
+    assert_eq!(read.iter().flat_map(shown).filter(|defect| defect.contains(" form")).count(), 73);
+    assert_eq!(count(""), 103 + 73, "nothing else");
 
     let definitions = read.iter().filter_map(|procedure| procedure.definition.as_ref());
     let at_receipt =
