@@ -1,6 +1,7 @@
 //! What clients send, before it is parsed. Its JSON is the canonical request: the MAC that tells a retry from a reused
 //! key is taken over it.
 
+pub use async_graphql::Json;
 use async_graphql::{Enum, InputObject, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{DateTime, FixedOffset};
 use serde::Serialize;
@@ -100,7 +101,7 @@ pub struct SubmitDossierInput {
     /// TrichYeuHoSo, at most 1,000 characters.
     pub subject: Option<String>,
     /// The form's answers.
-    pub form: Option<async_graphql::Json<serde_json::Value>>,
+    pub form: Option<Json<serde_json::Value>>,
     /// Codes of the papers handed in.
     pub papers: Option<Vec<String>>,
 }

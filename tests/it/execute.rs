@@ -279,7 +279,7 @@ async fn a_form_is_judged_and_only_what_it_marks_is_public(backend: Backend) {
     assert_eq!(published, api::service::Published::Version(1));
     let with = |name: &str, form: Value| SubmitDossierInput {
         procedure: "FORM".to_owned(),
-        form: Some(async_graphql::Json(form)),
+        form: Some(api::input::Json(form)),
         ..submission(key(name))
     };
     let before = head(&service).await;
