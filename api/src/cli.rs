@@ -10,6 +10,8 @@ mod output;
 mod rebuild;
 mod replay;
 mod serve;
+mod simulate;
+mod simulation;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,6 +45,8 @@ struct Cli {
 enum Command {
     /// Make a province of generated dossiers and serve it: SQLite, nothing to configure
     Demo(demo::Demo),
+    /// Drive a generated year through the commands and report on it
+    Simulate(simulate::Simulate),
     /// Serve GraphQL, GraphiQL and health
     Serve(serve::Serve),
     /// Take over data from files
@@ -198,6 +202,7 @@ pub fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Demo(demo) => demo.run().await,
+        Command::Simulate(simulate) => simulate.run().await,
         Command::Serve(serve) => serve.run().await,
         Command::Import(import) => import.run().await,
         Command::Export(export) => export.run().await,

@@ -64,11 +64,14 @@ impl Decider for Dossier {
 
     fn evolve(self, at: Instant, event: &Event) -> Self {
         match self {
-            Self::Absent => match event {
-                Event::Submitted(submitted) => Self::Filed(Box::new(Filed::new(at, submitted))),
-                // Of a dossier that was never submitted there is nothing to fold; no rule lets such an event happen.
-                _ => Self::Absent,
-            },
+            Self::Absent => {
+                // Of a dossier that was never submitted there is nothing to fold; no rule lets another event happen.
+                if let Event::Submitted(submitted) = event {
+                    Self::Filed(Box::new(Filed::new(at, submitted)))
+                } else {
+                    Self::Absent
+                }
+            }
             Self::Filed(filed) => Self::Filed(Box::new(filed.evolve(at, event))),
         }
     }

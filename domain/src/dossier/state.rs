@@ -481,13 +481,14 @@ impl Filed {
                 }
                 None => before,
             },
-            Event::ResultReturned(returned) => match before.clone() {
-                Phase::Finished { clock, at, outcome } => {
+            Event::ResultReturned(returned) => {
+                if let Phase::Finished { clock, at, outcome } = before.clone() {
                     let returned = Phase::Returned { clock, at, outcome, method: returned.method };
                     self.keeping(before, Correctable::ResultReturned, returned)
+                } else {
+                    before
                 }
-                _ => before,
-            },
+            }
             Event::Stopped(_) => match clock {
                 Some(clock) => self.keeping(before, Correctable::Stopped, Phase::Stopped { clock, at }),
                 None => before,
@@ -543,11 +544,11 @@ impl Phase {
         }
     }
 
-    fn handed_over(self) -> Self {
-        match self {
-            Self::InProgress { clock, .. } => Self::InProgress { clock, handed_over: true },
-            other => other,
+    fn handed_over(mut self) -> Self {
+        if let Self::InProgress { handed_over, .. } = &mut self {
+            *handed_over = true;
         }
+        self
     }
 
     fn paused(self, at: Instant, reason: Pause) -> Self {
@@ -564,13 +565,11 @@ impl Phase {
         }
     }
 
-    fn promised(self, due_at: Instant) -> Self {
-        match self {
-            Self::InProgress { clock, handed_over } => {
-                Self::InProgress { clock: Clock { due_at: Some(due_at), ..clock }, handed_over }
-            }
-            other => other,
+    fn promised(mut self, promised: Instant) -> Self {
+        if let Self::InProgress { clock, .. } = &mut self {
+            clock.due_at = Some(promised);
         }
+        self
     }
 }
 

@@ -251,14 +251,15 @@ fn money(act: Act, choice: u8) -> Command {
     let number = u32::from(choice % 2 + 1);
     let amount_vnd = u64::from(choice % 4) * 25_000;
     let order = format!("ORDER-{}", choice % 4);
-    match act {
-        Act::RecordPayment => super::pay(number, &order, amount_vnd),
-        Act::Waive => super::waive(number),
-        Act::Refund => super::refund(&order),
-        _ => {
-            let kind = [ObligationKind::Tax, ObligationKind::Fee][usize::from(choice % 2)];
-            super::ask_for_money(kind, amount_vnd, choice.is_multiple_of(2))
-        }
+    if act == Act::RecordPayment {
+        super::pay(number, &order, amount_vnd)
+    } else if act == Act::Waive {
+        super::waive(number)
+    } else if act == Act::Refund {
+        super::refund(&order)
+    } else {
+        let kind = [ObligationKind::Tax, ObligationKind::Fee][usize::from(choice % 2)];
+        super::ask_for_money(kind, amount_vnd, choice.is_multiple_of(2))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What happens in the demo's year, decided before anything is written: a pure function of seed, size and start instant.
+//! What happens in the simulated year, decided before anything is written: a pure function of seed, size and start instant.
 
 use chrono::{Days, NaiveDate, TimeDelta};
 use domain::calendar::{Calendar, CalendarError};
@@ -9,67 +9,150 @@ use domain::working_time::{self, DueError, DuePolicy, OfficeHours, Term};
 
 use super::REGISTER_CHANNELS;
 use super::random::Random;
-use crate::input::{Channel, Outcome, ReturnMethod};
+use crate::input::{Channel, Notice, ObligationKind, Outcome, PauseReason, ReturnMethod};
 
-/// The time before the start instant that the demo fills.
-pub(super) const YEAR: TimeDelta = TimeDelta::days(366);
+/// The time before the start instant that is filled.
+pub(in crate::cli) const YEAR: TimeDelta = TimeDelta::days(366);
 
 const INTAKE: &str = "tiep-nhan";
 const OFFICERS: [&str; 3] = ["chuyen-vien-1", "chuyen-vien-2", "chuyen-vien-3"];
 const LEADER: &str = "lanh-dao";
+/// The number that the tax has within a dossier: it is the first that is asked for.
+pub(super) const TAX: u32 = 1;
 
 #[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) end: Instant,
-    pub(super) agencies: Vec<Agency>,
-    pub(super) procedures: Vec<Procedure>,
-    pub(super) dossiers: Vec<Dossier>,
+pub(in crate::cli) struct Plan {
+    pub(in crate::cli) end: Instant,
+    pub(in crate::cli) agencies: Vec<Agency>,
+    pub(in crate::cli) procedures: Vec<Procedure>,
+    pub(in crate::cli) dossiers: Vec<Dossier>,
 }
 
 #[derive(Debug)]
-pub(super) struct Agency {
-    pub(super) code: String,
-    pub(super) name: String,
-    pub(super) parent: Option<usize>,
+pub(in crate::cli) struct Agency {
+    pub(in crate::cli) code: String,
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) parent: Option<usize>,
 }
 
 #[derive(Debug)]
-pub(super) struct Procedure {
-    pub(super) code: ProcedureCode,
-    pub(super) definition: Definition,
+pub(in crate::cli) struct Procedure {
+    pub(in crate::cli) code: ProcedureCode,
+    pub(in crate::cli) definition: Definition,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Dossier {
-    pub(super) number: u32,
-    pub(super) agency: usize,
-    pub(super) procedure: ProcedureCode,
-    pub(super) applicant: String,
+pub(in crate::cli) struct Dossier {
+    pub(in crate::cli) number: u32,
+    pub(in crate::cli) agency: usize,
+    pub(in crate::cli) procedure: ProcedureCode,
+    pub(in crate::cli) applicant: String,
     /// Set by the officer, where the procedure leaves it open.
-    pub(super) appointment: Option<Instant>,
+    pub(in crate::cli) appointment: Option<Instant>,
     /// In order of time; those after the start instant have not happened yet and are left out.
-    pub(super) acts: Vec<(Instant, Act)>,
+    pub(in crate::cli) acts: Vec<(Instant, Act)>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Act {
+pub(in crate::cli) enum Act {
     Submit,
     Register(Channel),
     RequestIntakeSupplement,
     SupplyIntakeSupplement,
     Refuse,
     Receive,
-    Forward { from: &'static str, to: &'static str },
-    CompleteStep { by: &'static str, step: StepCode },
-    RequestSupplement { by: &'static str },
+    Notify(Notice),
+    Forward {
+        from: &'static str,
+        to: &'static str,
+    },
+    CompleteStep {
+        by: &'static str,
+        step: StepCode,
+    },
+    RequestSupplement {
+        by: &'static str,
+    },
     ReceiveSupplement,
-    Finish { by: &'static str, outcome: Outcome },
+    /// By the leader, to the agency with this code.
+    Send {
+        to: String,
+    },
+    SendBack {
+        at: String,
+    },
+    Recall,
+    RequestOpinion {
+        by: &'static str,
+        from: String,
+    },
+    GiveOpinion {
+        at: String,
+    },
+    Propose {
+        by: &'static str,
+        outcome: Outcome,
+    },
+    RequestRework,
+    Approve,
+    Sign,
+    Issue,
+    Pause {
+        by: &'static str,
+        reason: PauseReason,
+    },
+    Resume {
+        by: &'static str,
+    },
+    AskForMoney {
+        kind: ObligationKind,
+        amount: u64,
+        stops_clock: bool,
+    },
+    /// The clock runs again with it.
+    PayTax {
+        amount: u64,
+    },
+    WaiveTax,
+    PayFee {
+        obligation: u32,
+        amount: u64,
+    },
+    Extend(Instant),
+    Stop,
+    Finish {
+        outcome: Outcome,
+    },
     Return(ReturnMethod),
     Withdraw,
+    Correct {
+        group: &'static str,
+        by: &'static str,
+    },
+    /// A mistake of somebody's, that the rules meet with this code.
+    Refused {
+        act: Box<Act>,
+        code: &'static str,
+    },
+}
+
+impl Act {
+    /// How many events it leaves behind, beside the code of a dossier that enters.
+    fn events(&self) -> u64 {
+        match self {
+            // Entering and being received; asking and stopping the clock; paying the tax, and the clock that runs again.
+            Self::Register(_)
+            | Self::AskForMoney { stops_clock: true, .. }
+            | Self::PayTax { .. }
+            | Self::WaiveTax => 2,
+            Self::Refused { .. } => 0,
+            _ => 1,
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PlanError {
+pub(in crate::cli) enum PlanError {
     #[error(transparent)]
     Calendar(#[from] CalendarError),
     #[error(transparent)]
@@ -79,7 +162,7 @@ pub(super) enum PlanError {
 }
 
 impl Plan {
-    pub(super) fn new(
+    pub(in crate::cli) fn new(
         seed: u64,
         dossiers: u32,
         end: Instant,
@@ -87,7 +170,7 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let agencies = agencies();
         let procedures = procedures()?;
-        let maker = Maker { end, calendar, procedures: &procedures };
+        let maker = Maker { end, calendar, procedures: &procedures, agencies: &agencies };
         // Those without a parent only coordinate; the others take dossiers in.
         let receiving: Vec<usize> = (1..agencies.len()).collect();
         let dossiers = (1..=dossiers)
@@ -97,7 +180,7 @@ impl Plan {
     }
 
     /// Everything that one agency does, in order of time.
-    pub(super) fn acts_of(&self, agency: usize) -> Vec<(Dossier, Instant, Act, usize)> {
+    pub(in crate::cli) fn acts_of(&self, agency: usize) -> Vec<(Dossier, Instant, Act, usize)> {
         let mut acts: Vec<_> = self
             .dossiers
             .iter()
@@ -111,21 +194,18 @@ impl Plan {
         acts
     }
 
-    pub(super) fn acts(&self) -> u64 {
+    pub(in crate::cli) fn acts(&self) -> u64 {
         self.dossiers.iter().map(|dossier| dossier.acts.len() as u64).sum()
     }
 
     /// Events of the whole plan: every dossier also takes a code, a registration is two events, a procedure is drafted
     /// and published.
-    pub(super) fn events(&self) -> u64 {
-        let registered = self
-            .dossiers
-            .iter()
-            .flat_map(|dossier| &dossier.acts)
-            .filter(|(_, act)| matches!(act, Act::Register(_)));
+    pub(in crate::cli) fn events(&self) -> u64 {
+        let acts = self.dossiers.iter().flat_map(|dossier| &dossier.acts);
+        let acts: u64 = acts.map(|(_, act)| act.events()).sum();
         let catalogue = self.agencies.len() + 2 * self.procedures.len();
         let entered = self.dossiers.iter().filter(|dossier| !dossier.acts.is_empty()).count();
-        self.acts() + registered.count() as u64 + entered as u64 + catalogue as u64
+        acts + entered as u64 + catalogue as u64
     }
 }
 
@@ -133,6 +213,7 @@ struct Maker<'a> {
     end: Instant,
     calendar: &'a Calendar,
     procedures: &'a [Procedure],
+    agencies: &'a [Agency],
 }
 
 impl Maker<'_> {
@@ -181,9 +262,16 @@ impl Maker<'_> {
             at = self.later(random, at, 0, 7)?;
             if random.percent(3) {
                 acts.push((at, Act::Refuse));
-                return Ok(());
+                if random.percent(90) {
+                    return Ok(());
+                }
+                // The wrong dossier: taken back, and received.
+                acts.push((at, Act::Correct { group: "intake", by: INTAKE }));
             }
             acts.push((at, Act::Receive));
+            if random.percent(30) {
+                acts.push((at, Act::Notify(Notice::Received)));
+            }
         } else {
             let channel = random.pick(&REGISTER_CHANNELS).unwrap_or(Channel::Counter);
             acts.push((at, Act::Register(channel)));
@@ -201,18 +289,20 @@ impl Maker<'_> {
                 dossier.appointment
             }
         };
-        self.process(random, acts, procedure, at, due.unwrap_or(at))
+        self.process(random, dossier, procedure, at, due.unwrap_or(at))
     }
 
     fn process(
         &self,
         random: &mut Random,
-        acts: &mut Vec<(Instant, Act)>,
+        dossier: &mut Dossier,
         procedure: &Procedure,
         received: Instant,
         due: Instant,
     ) -> Result<(), PlanError> {
         let officer = random.pick(&OFFICERS).unwrap_or(OFFICERS[0]);
+        let other = self.another_agency(random, dossier.agency);
+        let acts = &mut dossier.acts;
         // Nine in ten end in time; the others up to twelve days late.
         let end = if random.percent(90) {
             received + (due - received) * i32::try_from(random.between(40, 99)).unwrap_or(50) / 100
@@ -221,7 +311,9 @@ impl Maker<'_> {
         };
         let total = (end - received).max(TimeDelta::hours(1));
         let part = |percent: i32| received + total * percent / 100;
+        let refused = |act, code| Act::Refused { act: Box::new(act), code };
         acts.push((part(5), Act::Forward { from: INTAKE, to: officer }));
+        self.between_agencies(random, acts, part(6), officer, &other);
         if random.percent(2) {
             acts.push((part(20), Act::Withdraw));
             return Ok(());
@@ -229,6 +321,12 @@ impl Maker<'_> {
         let mut shift = TimeDelta::zero();
         if random.percent(10) {
             acts.push((part(25), Act::RequestSupplement { by: officer }));
+            if random.percent(20) {
+                acts.push((part(25), Act::Notify(Notice::SupplementNeeded)));
+                // Somebody goes on although the clock stands still.
+                let act = Act::Finish { outcome: Outcome::Granted };
+                acts.push((part(25), refused(act, "INVALID_TRANSITION")));
+            }
             let answered = self.later(random, part(25), 8, 120)?;
             shift = answered - part(25);
             if random.percent(4) {
@@ -238,25 +336,145 @@ impl Maker<'_> {
             }
             acts.push((answered, Act::ReceiveSupplement));
         }
+        let land = procedure.definition.field.as_deref() == Some("Đất đai");
+        let pauses = [
+            (land && random.percent(25), PauseReason::PublicPosting),
+            (random.percent(1), PauseReason::Suspension),
+        ];
+        for (_, reason) in pauses.into_iter().filter(|(happens, _)| *happens) {
+            acts.push((part(30) + shift, Act::Pause { by: officer, reason }));
+            let goes_on = self.later(random, part(30) + shift, 8, 80)?;
+            shift = goes_on - part(30);
+            acts.push((goes_on, Act::Resume { by: officer }));
+        }
         let tasks = procedure.definition.steps.iter().flat_map(|step| &step.tasks);
         for (nth, task) in (0..).zip(tasks) {
-            acts.push((
-                part(40 + 20 * nth) + shift,
-                Act::CompleteStep { by: officer, step: task.code.clone() },
-            ));
+            let at = part(40 + 20 * nth) + shift;
+            acts.push((at, Act::CompleteStep { by: officer, step: task.code.clone() }));
+            if random.percent(1) {
+                acts.push((at, Act::Correct { group: "officer", by: officer }));
+                acts.push((at, Act::CompleteStep { by: officer, step: task.code.clone() }));
+            }
         }
-        acts.push((part(90) + shift, Act::Forward { from: officer, to: LEADER }));
-        let outcome = if random.percent(95) { Outcome::Granted } else { Outcome::Declined };
-        acts.push((part(100) + shift, Act::Finish { by: LEADER, outcome }));
-        let method = random.pick(&[
-            ReturnMethod::Counter,
-            ReturnMethod::Counter,
-            ReturnMethod::Online,
-            ReturnMethod::Post,
-        ]);
-        let collected = self.later(random, part(100) + shift, 1, 60)?;
-        acts.push((collected, Act::Return(method.unwrap_or(ReturnMethod::Counter))));
+        if random.percent(1) {
+            acts.push((part(62) + shift, Act::Stop));
+            return Ok(());
+        }
+        if land {
+            let amount = u64::from(random.between(1, 90)) * 500_000;
+            let kind = ObligationKind::Tax;
+            acts.push((part(65) + shift, Act::AskForMoney { kind, amount, stops_clock: true }));
+            let paid = self.later(random, part(65) + shift, 4, 160)?;
+            shift = paid - part(65);
+            if random.percent(3) {
+                return Ok(()); // never paid: the clock stands still
+            }
+            let act = if random.percent(6) { Act::WaiveTax } else { Act::PayTax { amount } };
+            acts.push((paid, act));
+        }
+        self.decide(random, acts, officer, due, (part(70), part(90), part(100)), shift);
+        let ended = part(100) + shift;
+        let fee = if random.percent(30) { Some(u64::from(random.between(1, 20)) * 5_000) } else { None };
+        if let Some(amount) = fee {
+            let kind = ObligationKind::Fee;
+            acts.push((ended, Act::AskForMoney { kind, amount, stops_clock: false }));
+        }
+        if random.percent(60) {
+            acts.push((ended, Act::Notify(Notice::ResultReady)));
+        }
+        let methods =
+            [ReturnMethod::Counter, ReturnMethod::Counter, ReturnMethod::Online, ReturnMethod::Post];
+        let method = random.pick(&methods).unwrap_or(ReturnMethod::Counter);
+        let collected = self.later(random, ended, 1, 60)?;
+        if let Some(amount) = fee {
+            let obligation = if land { TAX + 1 } else { TAX };
+            if random.percent(10) {
+                acts.push((collected, refused(Act::Return(method), "PAYMENT_DUE")));
+            }
+            acts.push((collected, Act::PayFee { obligation, amount }));
+        }
+        acts.push((collected, Act::Return(method)));
         Ok(())
+    }
+
+    /// Opinions, hand-overs that come back, and one that was a mistake.
+    fn between_agencies(
+        &self,
+        random: &mut Random,
+        acts: &mut Vec<(Instant, Act)>,
+        at: Instant,
+        officer: &'static str,
+        other: &str,
+    ) {
+        let there = || other.to_owned();
+        if random.percent(5) {
+            acts.push((at, Act::RequestOpinion { by: officer, from: there() }));
+            acts.push((at, Act::GiveOpinion { at: there() }));
+        }
+        match random.between(0, 99) {
+            0 => {
+                acts.push((at, Act::Send { to: there() }));
+                acts.push((at, Act::SendBack { at: there() }));
+            }
+            1 => {
+                acts.push((at, Act::Send { to: there() }));
+                let act = Act::RequestSupplement { by: officer };
+                acts.push((at, Act::Refused { act: Box::new(act), code: "IN_TRANSIT" }));
+                acts.push((at, Act::Recall));
+            }
+            _ => {}
+        }
+    }
+
+    /// Proposal to signature where a procedure has them, an apology where it is late, and the end of processing.
+    fn decide(
+        &self,
+        random: &mut Random,
+        acts: &mut Vec<(Instant, Act)>,
+        officer: &'static str,
+        due: Instant,
+        (proposed, signed, ended): (Instant, Instant, Instant),
+        shift: TimeDelta,
+    ) {
+        let outcome = if random.percent(95) { Outcome::Granted } else { Outcome::Declined };
+        let (proposed, signed, ended) = (proposed + shift, signed + shift, ended + shift);
+        if random.percent(60) {
+            acts.push((proposed, Act::Propose { by: officer, outcome }));
+            if random.percent(4) {
+                acts.push((proposed, Act::RequestRework));
+                acts.push((proposed, Act::Propose { by: officer, outcome }));
+            }
+            acts.push((proposed, Act::Approve));
+            acts.push((signed, Act::Sign));
+            acts.push((signed, Act::Issue));
+            if random.percent(1) {
+                acts.push((signed, Act::Refused { act: Box::new(Act::Stop), code: "DECIDED" }));
+            }
+        } else {
+            acts.push((signed, Act::Forward { from: officer, to: LEADER }));
+        }
+        if due + shift < ended && random.percent(40) {
+            // Later than the old appointment wherever the pauses have moved it.
+            let promised = ended + TimeDelta::days(60);
+            acts.push((signed, Act::Extend(promised)));
+            if random.percent(10) {
+                let again = Act::Extend(promised + TimeDelta::days(7));
+                acts.push((signed, Act::Refused { act: Box::new(again), code: "EXTENDED_ALREADY" }));
+            }
+        }
+        acts.push((ended, Act::Finish { outcome }));
+        if random.percent(1) {
+            acts.push((ended, Act::Correct { group: "leader", by: LEADER }));
+            acts.push((ended, Act::Finish { outcome }));
+        }
+    }
+
+    /// The code of an agency that takes dossiers in, and is not this one.
+    fn another_agency(&self, random: &mut Random, agency: usize) -> String {
+        let others = u32::try_from(self.agencies.len() - 2).unwrap_or(1).max(1);
+        let nth = random.below(others) as usize + 1;
+        let nth = if nth < agency { nth } else { nth + 1 };
+        self.agencies.get(nth).unwrap_or(&self.agencies[0]).code.clone()
     }
 
     /// Some working hours later, within office hours.
