@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
-use crate::support::{Backend, Place, backends, binary, real_input};
+use crate::support::{Backend, Place, backends, binary, is_long, real_input};
 
 /// Runs the binary in a folder, as far away from the project as it gets.
 pub(crate) async fn motcua(folder: &Path, arguments: &[String]) -> Output {
@@ -95,7 +95,18 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
     for (command, names) in [
         (
             &[][..],
-            &["demo", "serve", "import", "replay", "rebuild", "schema", "due", "bench", "Exit codes"][..],
+            &[
+                "demo",
+                "simulate",
+                "serve",
+                "import",
+                "replay",
+                "rebuild",
+                "schema",
+                "due",
+                "bench",
+                "Exit codes",
+            ][..],
         ),
         (&["demo"], &["Usage: motcua demo"]),
         (
@@ -467,6 +478,27 @@ async fn codes(place: &Place) -> Vec<String> {
     let mut codes: Vec<_> = page.rows.into_iter().map(|row| row.code).collect();
     codes.sort();
     codes
+}
+
+/// A year through the real commands: nothing is refused but the mistakes that are meant, every national state is
+/// reached, and the figures of every month add up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_simulated_year_meets_no_refusal_that_is_not_meant() {
+    let dossiers = if is_long() { "5000" } else { "2500" };
+    for backend in backends() {
+        let place = Place::new(backend).await;
+        let arguments = ["simulate", "--dossiers", dossiers, "--at", "2026-06-30T16:00:00+07:00", "--json"];
+        let report = json_of(&motcua(&place.folder, &stored(&place, &arguments)).await, 0);
+        assert_eq!(report["unexpectedRefusals"], 0);
+        assert_eq!(report["nationalCodes"], json!([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), "{report}");
+        assert_eq!(report["monthsWhoseFiguresAddUp"], 13);
+        let meant = report["refusals"].as_object().unwrap();
+        let expected = ["DECIDED", "EXTENDED_ALREADY", "INVALID_TRANSITION", "IN_TRANSIT", "PAYMENT_DUE"];
+        assert_eq!(meant.keys().map(String::as_str).collect::<Vec<_>>(), expected);
+        assert!(meant.values().all(|count| 0 < count.as_u64().unwrap()), "{report}");
+        // Only into an empty store.
+        fails(&motcua(&place.folder, &stored(&place, &arguments)).await, 3, "holds something already");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
