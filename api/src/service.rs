@@ -10,7 +10,7 @@ mod queries;
 pub use catalogue::Published;
 pub use dossiers::Accepted;
 pub use papers::Printed;
-pub use queries::{Board, BoardItem, DossierPage, HistoryEntry, Names, SearchInput};
+pub use queries::{Board, BoardItem, DossierPage, HistoryEntry, Names, SearchInput, WorkList};
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@
 //! | `stage.rs` | where it stands, by name |
 //! | `classification.rs` | early, on time or late |
 //! | `explanation.rs` | why it is due when it is, in words |
+//! | `schedule.rs` | when each task is due |
 //! | `finance.rs` | what is to be paid and was paid |
 //! | `rules.rs` | the law, one function per rule |
 //! | `rejection.rs` | why something is refused |
@@ -21,6 +22,7 @@ mod explanation;
 mod finance;
 mod rejection;
 mod rules;
+mod schedule;
 mod stage;
 mod state;
 #[cfg(test)]
@@ -32,6 +34,7 @@ pub use event::*;
 pub use explanation::{Explained, explain};
 pub use finance::*;
 pub use rejection::Rejection;
+pub use schedule::{Planned, schedule};
 pub use stage::{InvalidStage, Stage};
 pub use state::*;
 
@@ -275,6 +278,7 @@ impl Filed {
             amount_vnd: request.amount_vnd,
             note: request.note.clone(),
             pay_by: request.pay_by,
+            stops_clock: request.stops_clock,
         });
         let paused = || {
             let reason = PauseReason::FinancialObligation;
@@ -296,8 +300,8 @@ impl Filed {
         self.with_the_clock_running_once_settled(at, recorded, &payment.rules)
     }
 
-    /// A clock that stands still for money runs again with the act that settles the last of it: nobody has to think of
-    /// it, and no day is lost.
+    /// A clock that stands still for money runs again with the act that settles the last of what it stands still for:
+    /// nobody has to think of it, and no day is lost.
     fn with_the_clock_running_once_settled(
         &self,
         at: Instant,
@@ -309,7 +313,8 @@ impl Filed {
         let mut events = vec![event];
         if let Phase::Paused { clock, since, reason: Pause::Other(PauseReason::FinancialObligation) } =
             &self.phase
-            && finance.outstanding_vnd() == 0
+            && self.finance.holds_the_clock()
+            && !finance.holds_the_clock()
         {
             let clock = rules::after_the_pause(clock, *since, at, law)?;
             events.push(Event::Resumed(Resumed { clock, note: None }));

@@ -601,7 +601,9 @@ macro_rules! filtered {
                  OR receiving_agency IN (SELECT a.agency_id FROM agency_directory a
                                          WHERE a.search_text LIKE $6 ESCAPE '\\')
                  OR competent_agency IN (SELECT a.agency_id FROM agency_directory a
-                                         WHERE a.search_text LIKE $6 ESCAPE '\\')) "
+                                         WHERE a.search_text LIKE $6 ESCAPE '\\'))
+            AND (CAST($7 AS UUID) IS NULL OR transit_agency = $7)
+            AND (CAST($8 AS TEXT) IS NULL OR consulted LIKE $8) "
     };
 }
 
@@ -618,7 +620,7 @@ const PAGE: &str = concat!(
     "SELECT ",
     columns!(),
     filtered!(),
-    "AND (submitted_at, dossier_id) < ($7, $8) ORDER BY submitted_at DESC, dossier_id DESC LIMIT $9"
+    "AND (submitted_at, dossier_id) < ($9, $10) ORDER BY submitted_at DESC, dossier_id DESC LIMIT $11"
 );
 const COUNT: &str = concat!("SELECT COUNT(*)", filtered!());
 const IMPORTED: &str = "
@@ -643,6 +645,10 @@ pub struct Filter {
     pub channel: Option<Channel>,
     /// In code, procedure and agency; without regard to case and diacritics.
     pub search: Option<String>,
+    /// On its way to this agency.
+    pub incoming: Option<Uuid>,
+    /// Waiting for this agency's opinion.
+    pub consulted: Option<Uuid>,
 }
 
 /// A place in the list, newest first.
@@ -701,6 +707,8 @@ pub async fn page(
         .bind(filter.procedure)
         .bind(filter.channel.map(channel_name))
         .bind(filter.search.as_deref().map(like))
+        .bind(filter.incoming)
+        .bind(filter.consulted.map(|agency| format!("%:{agency}%")))
         .bind(after.submitted_at)
         .bind(after.dossier_id)
         .bind(limit)
@@ -715,6 +723,8 @@ pub async fn count(database: &Database, filter: &Filter) -> sqlx::Result<i64> {
         .bind(filter.procedure)
         .bind(filter.channel.map(channel_name))
         .bind(filter.search.as_deref().map(like))
+        .bind(filter.incoming)
+        .bind(filter.consulted.map(|agency| format!("%:{agency}%")))
         .fetch_one(pool).await)
 }
 

@@ -731,6 +731,8 @@ async fn a_land_dossier_takes_the_long_way() {
         // Sent by mistake and recalled; sent and not taken; sent and taken.
         let sent = system.act(LEADER_A, "sendDossier", &and(on("l3", &told), json!({"agency": C}))).await;
         assert_eq!(states(STRANGER, &sent).await["transitAgency"], json!({"code": C}));
+        assert_eq!(system.listed(STRANGER, json!({"workList": "INCOMING"})).await, (vec![sent.id], 1));
+        assert_eq!(system.listed(OFFICER_A, json!({"workList": "INCOMING"})).await, (vec![], 0));
         let recalled = system.act(LEADER_A, "recallDossier", &on("l4", &sent)).await;
         assert_eq!(states(STRANGER, &recalled).await, Value::Null);
         let sent = system.act(LEADER_A, "sendDossier", &and(on("l5", &recalled), json!({"agency": B}))).await;
@@ -744,9 +746,13 @@ async fn a_land_dossier_takes_the_long_way() {
         let asked = system.act(OFFICER_B, "requestOpinion", &ask).await;
         let pending = json!([{"number": 1, "from": {"code": C}}]);
         assert_eq!(states(STRANGER, &asked).await["pendingOpinions"], pending);
+        assert_eq!(system.listed(STRANGER, json!({"workList": "CONSULTED"})).await, (vec![asked.id], 1));
+        assert_eq!(system.listed(STRANGER, json!({})).await, (vec![], 0), "not in its own lists");
+        assert_eq!(system.listed(OFFICER_B, json!({"workList": "CONSULTED"})).await, (vec![], 0));
         let answer = and(on("l9", &asked), json!({"opinion": 1, "answer": "Không"}));
         let answered = system.act(STRANGER, "giveOpinion", &answer).await;
         assert_eq!(states(STRANGER, &answered).await, Value::Null, "who was asked sees it no more");
+        assert_eq!(system.listed(STRANGER, json!({"workList": "CONSULTED"})).await, (vec![], 0));
 
         // Posted for two working days.
         let post = and(on("l10", &answered), json!({"reason": "PUBLIC_POSTING"}));
@@ -837,6 +843,16 @@ async fn a_land_dossier_takes_the_long_way() {
         let refunded = system.act(LEADER_B, "refundPayment", &refund).await;
         let done = states(OFFICER_B, &refunded).await;
         assert_eq!((&done["stage"], &done["delivery"]), (&json!("RETURNED"), &json!("RETURNED")));
+
+        // The tasks of its version: this procedure gives them no time, and none was done.
+        let schedule =
+            "query Q($id: UUID!) { dossier(id: $id) { schedule { task group dueAt doneAt isNotice } } }";
+        let read = system.ask(OFFICER_B, schedule, json!({"id": given.id})).await;
+        let planned = read["dossier"]["schedule"].as_array().unwrap().clone();
+        assert!(
+            !planned.is_empty()
+                && planned.iter().all(|task| task["dueAt"].is_null() && task["doneAt"].is_null())
+        );
 
         // What is told of the deadline, in either language.
         let explain = "query Q($id: UUID!) { dossier(id: $id) { explainDeadline { on text } } }";

@@ -414,6 +414,22 @@ impl Dossier {
         Ok(told.into_iter().map(step).collect())
     }
 
+    /// Hạn từng bước: when each task is due, beside the whole.
+    #[graphql(complexity = "1 + 10 * child_complexity")]
+    async fn schedule(&self, ctx: &Context<'_>) -> Result<Vec<PlannedTask>> {
+        let (caller, id) = (ctx.caller()?, DossierId(self.row.dossier_id));
+        let planned = ctx.service().schedule(caller, id).await.map_err(|error| ctx.error(error))?;
+        let task = |planned: dossier::Planned| PlannedTask {
+            task: planned.task.to_string(),
+            name: planned.name,
+            group: planned.group,
+            due_at: planned.due_at.map(local),
+            done_at: planned.done_at.map(local),
+            is_notice: planned.is_notice,
+        };
+        Ok(planned.into_iter().map(task).collect())
+    }
+
     /// Everything that happened, oldest first.
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn history(&self, ctx: &Context<'_>) -> Result<Vec<HistoryEvent>> {
@@ -438,6 +454,21 @@ impl Dossier {
         let caller = ctx.caller()?;
         ctx.service().private_text(caller, &self.row, token).await.map_err(|error| ctx.error(error))
     }
+}
+
+/// A task of the procedure version that the dossier keeps.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct PlannedTask {
+    pub task: String,
+    pub name: String,
+    /// The group of officers that does it.
+    pub group: String,
+    /// Null where the procedure gives the task no time.
+    pub due_at: Option<DateTime<FixedOffset>>,
+    /// When it was done last.
+    pub done_at: Option<DateTime<FixedOffset>>,
+    /// Ngày hẹn trả thông báo nghĩa vụ tài chính: the tax notice is due with this task.
+    pub is_notice: bool,
 }
 
 /// One step of the way to a due instant.

@@ -14,7 +14,7 @@ use super::objects::{Agency, Dossier, DossierStage, Procedure, PublicStatus, loc
 use super::{ContextExt, PAGE_DEFAULT, PAGE_MAX, PositionText};
 use crate::input::Channel;
 use crate::problem::Problem;
-use crate::service::{Board, BoardItem, SearchInput};
+use crate::service::{self, Board, BoardItem, SearchInput};
 
 pub struct Query;
 
@@ -29,6 +29,17 @@ pub struct DossierFilter {
     pub channel: Option<Channel>,
     /// In codes, procedures and agencies, without regard to case and diacritics: `dang` finds `Đặng`.
     pub search: Option<String>,
+    /// What waits for the caller's own agency.
+    pub work_list: Option<WorkList>,
+}
+
+/// What waits for the caller's own agency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum WorkList {
+    /// Hồ sơ đến: sent to it, and not taken or sent back yet.
+    Incoming,
+    /// Chờ cho ý kiến.
+    Consulted,
 }
 
 impl From<DossierFilter> for SearchInput {
@@ -39,6 +50,10 @@ impl From<DossierFilter> for SearchInput {
             procedure: filter.procedure,
             channel: filter.channel.map(Into::into),
             text: filter.search,
+            work_list: filter.work_list.map(|list| match list {
+                WorkList::Incoming => service::WorkList::Incoming,
+                WorkList::Consulted => service::WorkList::Consulted,
+            }),
         }
     }
 }

@@ -36,6 +36,16 @@ pub struct SearchInput {
     pub procedure: Option<String>,
     pub channel: Option<Channel>,
     pub text: Option<String>,
+    pub work_list: Option<WorkList>,
+}
+
+/// What waits for the caller's own agency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkList {
+    /// Sent to it, and not taken or sent back yet.
+    Incoming,
+    /// Its opinion is waited for.
+    Consulted,
 }
 
 /// Some dossiers, newest first.
@@ -128,8 +138,14 @@ impl Service {
         };
         let text = search.text.as_deref().unwrap_or_default();
         let text = Some(plain("search", text, SEARCH_CHARS_MAX)?).filter(|text| !text.is_empty());
+        let own = caller.principal.acting_as.agency.0;
+        let only = |list| (search.work_list == Some(list)).then_some(own);
+        let consulted = only(WorkList::Consulted);
         Ok(Filter {
-            scope: Self::scope(caller)?,
+            // Who is asked sees the dossier for it, whoever else does.
+            scope: Self::scope(caller)?.filter(|_| consulted.is_none()),
+            incoming: only(WorkList::Incoming),
+            consulted,
             agency,
             stage: search.stage,
             procedure,
@@ -282,6 +298,28 @@ impl Service {
             | domain::recorded::Event::Agency(_) => None,
         });
         Ok(dossier::explain(events, &self.calendar))
+    }
+
+    /// When each task of a dossier is due, for who may see it.
+    pub async fn schedule(
+        &self,
+        caller: &Caller,
+        id: DossierId,
+    ) -> Result<Vec<dossier::Planned>, ServiceError> {
+        let entries = self.history(caller, id).await?;
+        let events: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| match &entry.recorded.event {
+                domain::recorded::Event::Dossier(event) => Some((entry.recorded.occurred_at, event)),
+                domain::recorded::Event::Code(_)
+                | domain::recorded::Event::Procedure(_)
+                | domain::recorded::Event::Agency(_) => None,
+            })
+            .collect();
+        let state: dossier::Dossier = domain::decider::fold(events.iter().copied());
+        let Some(filed) = state.filed() else { return Ok(Vec::new()) };
+        let definition = self.definition(filed).await?;
+        Ok(dossier::schedule(events, &definition, &self.calendar))
     }
 
     /// A private value of a dossier's first event: as it is for who has the function, else masked. The caller has been

@@ -415,6 +415,9 @@ pub struct ObligationRequested {
     pub note: Option<Private>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pay_by: Option<Instant>,
+    /// The clock stands still until it is paid or waived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stops_clock: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -17,6 +17,8 @@ pub struct Obligation {
     pub number: u32,
     pub kind: ObligationKind,
     pub amount_vnd: u64,
+    /// The clock stands still for it.
+    pub stops_clock: bool,
     pub waived: bool,
     pub payments: Vec<Payment>,
 }
@@ -97,6 +99,11 @@ impl Finance {
         self.obligations.iter().fold(0, |sum, obligation| sum.saturating_add(obligation.outstanding_vnd()))
     }
 
+    /// Something is still to be paid that the clock stands still for.
+    pub fn holds_the_clock(&self) -> bool {
+        self.obligations.iter().any(|obligation| obligation.stops_clock && 0 < obligation.outstanding_vnd())
+    }
+
     pub fn state(&self) -> FinancialState {
         if self.obligations.is_empty() {
             FinancialState::None
@@ -119,6 +126,7 @@ impl Finance {
                 number: requested.obligation,
                 kind: requested.kind,
                 amount_vnd: requested.amount_vnd,
+                stops_clock: requested.stops_clock,
                 waived: false,
                 payments: Vec::new(),
             }),

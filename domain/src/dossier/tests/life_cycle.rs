@@ -240,6 +240,25 @@ fn the_clock_stands_still_for_a_tax_and_runs_again_with_the_payment() {
 }
 
 #[test]
+fn only_what_the_clock_stands_still_for_holds_it() {
+    // A fee that is not paid does not hold the clock, and paying it does not let it run.
+    let fee = then(received_on_monday(), [(TUESDAY, ask_for_money(ObligationKind::Fee, 20_000, false))]);
+    let tax = then(fee, [(LATER, ask_for_money(ObligationKind::Tax, 70_000, true))]);
+    let fee_paid = then(tax.clone(), [("2024-05-13 09:00", pay(1, "ORDER-1", 20_000))]);
+    assert_eq!(filed(fee_paid).stage(), Stage::AwaitingPayment);
+    let tax_paid = filed(then(tax, [("2024-05-14 08:00", pay(2, "ORDER-2", 70_000))]));
+    assert_eq!((tax_paid.stage(), tax_paid.finance.state()), (Stage::InProgress, FinancialState::Due));
+    // Stopped by an officer for a payment elsewhere: an officer lets it run again.
+    let by_hand = [
+        (TUESDAY, ask_for_money(ObligationKind::Fee, 1, false)),
+        (LATER, pause(PauseReason::FinancialObligation)),
+    ];
+    let by_hand = then(received_on_monday(), by_hand);
+    let paid = then(by_hand, [(LATER, pay(1, "ORDER-1", 1))]);
+    assert_eq!(filed(paid).stage(), Stage::AwaitingPayment);
+}
+
+#[test]
 fn an_order_is_recorded_once() {
     let asked = then(received_on_monday(), [(TUESDAY, ask_for_money(ObligationKind::Fee, 50_000, false))]);
     let paid = then(asked, [(TUESDAY, pay(1, "ORDER-1", 50_000))]);
@@ -492,6 +511,60 @@ fn every_policy_of_a_pause_is_explained() {
         all[2].last().unwrap(),
         "14/05/2024: ngày hẹn trả giữ nguyên, thời gian tạm dừng không tính khi đánh giá."
     );
+}
+
+/// Tasks with their due instants and whether they are done.
+fn planned(history: &History, procedure: &Definition) -> Vec<(String, String, bool)> {
+    let told = schedule(history.iter().map(|(at, event)| (*at, event)), procedure, Calendar::built_in());
+    let due =
+        |planned: &Planned| crate::time::local(planned.due_at.unwrap()).format("%d/%m %H:%M").to_string();
+    told.iter().map(|planned| (planned.task.to_string(), due(planned), planned.done_at.is_some())).collect()
+}
+
+#[test]
+fn every_task_has_its_own_deadline() {
+    // Half-days 1, 15, 2, 2 from the morning of Monday 6/5/2024.
+    let policies =
+        crate::procedure::Policies { notice_after: Some(step_code("THU_LY")), ..Default::default() };
+    let procedure = Definition { policies, ..(*ten_days()).clone() };
+    let expect = |done: bool| {
+        let due = ["06/05 17:00", "16/05 11:30", "17/05 11:30", "20/05 11:30"];
+        let tasks = ["BAN_GIAO", "THU_LY", "XET_DUYET", "KY_DUYET"];
+        tasks
+            .into_iter()
+            .zip(due)
+            .enumerate()
+            .map(|(n, (task, due))| (task.to_owned(), due.to_owned(), done && n == 0))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(planned(&received_on_monday(), &procedure), expect(false));
+    let handed = then(received_on_monday(), [("2024-05-06 10:00", complete_step("BAN_GIAO", &ten_days()))]);
+    assert_eq!(planned(&handed, &procedure), expect(true));
+    assert_eq!(planned(&then(handed, [(TUESDAY, correct())]), &procedure), expect(false));
+    assert_eq!(planned(&online(), &procedure), []);
+    let told = schedule(
+        received_on_monday().iter().map(|(at, event)| (*at, event)),
+        &procedure,
+        Calendar::built_in(),
+    );
+    let notice: Vec<_> =
+        told.iter().filter(|planned| planned.is_notice).map(|planned| planned.task.as_str()).collect();
+    assert_eq!(notice, ["THU_LY"]);
+}
+
+#[test]
+fn a_pause_moves_the_tasks_that_are_not_done() {
+    // Done on Tuesday; then from the afternoon of Thursday 9/5 to the morning of Tuesday 14/5: five half-days.
+    let history = then(
+        received_on_monday(),
+        [
+            (TUESDAY, complete_step("BAN_GIAO", &ten_days())),
+            (LATER, request_supplement()),
+            ("2024-05-14 08:00", receive_supplement()),
+        ],
+    );
+    let dues: Vec<_> = planned(&history, &ten_days()).into_iter().map(|(_, due, _)| due).collect();
+    assert_eq!(dues, ["06/05 17:00", "20/05 17:00", "21/05 17:00", "22/05 17:00"]);
 }
 
 // Stop, notices, corrections.
