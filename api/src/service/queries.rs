@@ -291,13 +291,7 @@ impl Service {
         id: DossierId,
     ) -> Result<Vec<dossier::Explained>, ServiceError> {
         let entries = self.history(caller, id).await?;
-        let events = entries.iter().filter_map(|entry| match &entry.recorded.event {
-            domain::recorded::Event::Dossier(event) => Some((entry.recorded.occurred_at, event)),
-            domain::recorded::Event::Code(_)
-            | domain::recorded::Event::Procedure(_)
-            | domain::recorded::Event::Agency(_) => None,
-        });
-        Ok(dossier::explain(events, &self.calendar))
+        Ok(dossier::explain(events_of(&entries), &self.calendar))
     }
 
     /// When each task of a dossier is due, for who may see it.
@@ -307,19 +301,10 @@ impl Service {
         id: DossierId,
     ) -> Result<Vec<dossier::Planned>, ServiceError> {
         let entries = self.history(caller, id).await?;
-        let events: Vec<_> = entries
-            .iter()
-            .filter_map(|entry| match &entry.recorded.event {
-                domain::recorded::Event::Dossier(event) => Some((entry.recorded.occurred_at, event)),
-                domain::recorded::Event::Code(_)
-                | domain::recorded::Event::Procedure(_)
-                | domain::recorded::Event::Agency(_) => None,
-            })
-            .collect();
-        let state: dossier::Dossier = domain::decider::fold(events.iter().copied());
+        let state: dossier::Dossier = domain::decider::fold(events_of(&entries));
         let Some(filed) = state.filed() else { return Ok(Vec::new()) };
         let definition = self.definition(filed).await?;
-        Ok(dossier::schedule(events, &definition, &self.calendar))
+        Ok(dossier::schedule(events_of(&entries), &definition, &self.calendar))
     }
 
     /// A private value of a dossier's first event: as it is for who has the function, else masked. The caller has been
@@ -339,6 +324,16 @@ impl Service {
             mask(secret.expose())
         })
     }
+}
+
+/// What happened to a dossier, with the business times.
+fn events_of(entries: &[HistoryEntry]) -> impl Iterator<Item = (Instant, &dossier::Event)> {
+    entries.iter().filter_map(|entry| match &entry.recorded.event {
+        domain::recorded::Event::Dossier(event) => Some((entry.recorded.occurred_at, event)),
+        domain::recorded::Event::Code(_)
+        | domain::recorded::Event::Procedure(_)
+        | domain::recorded::Event::Agency(_) => None,
+    })
 }
 
 fn sees(caller: &Caller, row: &DossierSummary) -> bool {
