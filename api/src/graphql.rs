@@ -1,5 +1,6 @@
 //! The schema. Resolvers translate and delegate: what may be done is decided in `service`.
 
+pub mod administration;
 pub mod mutation;
 pub mod objects;
 pub mod payload;
@@ -8,19 +9,28 @@ pub mod scalars;
 
 use std::sync::Arc;
 
-use async_graphql::{EmptySubscription, ErrorExtensions, Schema};
+use async_graphql::{EmptySubscription, ErrorExtensions, MergedObject, Schema};
 use infrastructure::entropy::Entropy;
 use tokio::sync::OnceCell;
 
-pub use mutation::Mutation;
-pub use query::Query;
+use administration::{AdministrationMutation, AdministrationQuery};
+use mutation::DossierMutation;
+use query::{DossierQuery, checked_page};
 pub use scalars::PositionText;
 
 use crate::messages::{self, Language};
 use crate::problem::{Failure, Problem, ServiceError};
 use crate::service::{Caller, Names, Service};
 
-pub type Api = Schema<Query, Mutation, EmptySubscription>;
+pub type Api = Schema<QueryRoot, MutationRoot, EmptySubscription>;
+
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+pub struct QueryRoot(DossierQuery, AdministrationQuery);
+
+#[derive(MergedObject, Default)]
+#[graphql(name = "Mutation")]
+pub struct MutationRoot(DossierMutation, AdministrationMutation);
 
 /// The introspection of GraphiQL is the deepest: 15, for types within lists within lists.
 const DEPTH_MAX: usize = 16;
@@ -31,7 +41,7 @@ const PAGE_DEFAULT: i32 = 20;
 
 /// The schema over a running system.
 pub fn schema(service: Service) -> Api {
-    Schema::build(Query, Mutation, EmptySubscription)
+    Schema::build(QueryRoot::default(), MutationRoot::default(), EmptySubscription)
         .limit_depth(DEPTH_MAX)
         .limit_complexity(COMPLEXITY_MAX)
         .data(service)
@@ -42,7 +52,9 @@ pub fn schema(service: Service) -> Api {
 pub fn sdl() -> String {
     let options =
         async_graphql::SDLExportOptions::new().sorted_fields().sorted_enum_items().sorted_arguments();
-    let sdl = Schema::build(Query, Mutation, EmptySubscription).finish().sdl_with_options(options);
+    let sdl = Schema::build(QueryRoot::default(), MutationRoot::default(), EmptySubscription)
+        .finish()
+        .sdl_with_options(options);
     format!("{}\n", sdl.trim_end())
 }
 

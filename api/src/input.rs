@@ -1,6 +1,9 @@
 //! What clients send, before it is parsed. Its JSON is the canonical request: the MAC that tells a retry from a reused
 //! key is taken over it.
 
+mod administration;
+
+pub use administration::*;
 pub use async_graphql::Json;
 use async_graphql::{Enum, InputObject, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{DateTime, FixedOffset};
@@ -398,17 +401,6 @@ pub struct ReturnResultInput {
 pub struct WithdrawDossierInput {
     pub on: OnDossier,
     pub reason: Option<String>,
-}
-
-/// Khai báo cơ quan.
-#[derive(Clone, Debug, Serialize, InputObject)]
-pub struct EstablishAgencyInput {
-    pub idempotency_key: Uuid,
-    /// QCVN 102:2016/BTTTT, `000.00.16.H42`.
-    pub code: String,
-    pub name: String,
-    /// Code of the agency above it.
-    pub parent: Option<String>,
 }
 
 macro_rules! domain_enums {

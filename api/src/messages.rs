@@ -192,6 +192,56 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "An agency with this code exists already, with other particulars.",
     ),
     ("AGENCY_NAME_EMPTY", "Tên cơ quan không được để trống.", "The agency's name cannot be empty."),
+    (
+        "AGENCY_NOT_YET_ESTABLISHED",
+        "Ngày hiệu lực trước ngày thành lập cơ quan.",
+        "The agency did not exist on that day yet.",
+    ),
+    (
+        "AGENCY_SUCCEEDED",
+        "Cơ quan đã có cơ quan kế thừa từ ngày này.",
+        "Others have the agency's place from that day on.",
+    ),
+    (
+        "AGENCY_NOT_SUCCEEDED",
+        "Cơ quan chưa có cơ quan kế thừa.",
+        "Nobody has the agency's place: it is there.",
+    ),
+    (
+        "AGENCY_TREE_HAS_A_CIRCLE",
+        "Cơ quan không thể trực thuộc chính nó hoặc đơn vị cấp dưới của nó.",
+        "An agency cannot be above itself.",
+    ),
+    (
+        "AGENCY_SUCCESSORS_UNCLEAR",
+        "Phải có đúng một cơ quan kế thừa nhận phần còn lại, và mỗi lĩnh vực chỉ giao cho một cơ quan khác.",
+        "Exactly one successor takes what no other takes, and each field goes to one of them.",
+    ),
+    (
+        "AGENCY_CODE_TAKEN",
+        "Mã định danh đang được cơ quan khác sử dụng.",
+        "The code is that of another agency.",
+    ),
+    ("CALENDAR_NOT_OPENED", "Lịch làm việc này chưa được mở.", "This calendar has not been opened."),
+    (
+        "CALENDAR_ALREADY_OPENED",
+        "Đã có lịch dùng mã này với tên khác.",
+        "A calendar with this code exists already, under another name.",
+    ),
+    (
+        "CALENDAR_NOT_NATIONAL",
+        "Chỉ lịch quốc gia nhận toàn bộ bảng lịch, và không mở lại lịch quốc gia.",
+        "Only the national calendar takes a whole table, and it is not opened by a place.",
+    ),
+    ("CALENDAR_NAME_EMPTY", "Tên lịch không được để trống.", "The calendar's name cannot be empty."),
+    ("CALENDAR_DECISION_UNNAMED", "Quyết định phải có số, ký hiệu.", "The decision has no number."),
+    ("CALENDAR_NOTHING_DECIDED", "Quyết định không thay đổi ngày nào.", "The decision changes no day."),
+    (
+        "CALENDAR_YEARS_LOST",
+        "Bảng lịch mới thiếu năm đã có trong lịch hiện hành.",
+        "The new table lacks years that the calendar has now.",
+    ),
+    ("CALENDAR_INVALID", "Bảng lịch không hợp lệ.", "That is not a valid calendar."),
 ];
 
 /// The sentence of a code, if it has one.

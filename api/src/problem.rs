@@ -121,6 +121,12 @@ impl From<domain::agency::Rejection> for Problem {
     }
 }
 
+impl From<domain::calendar_book::Rejection> for Problem {
+    fn from(rejection: domain::calendar_book::Rejection) -> Self {
+        Self::refused(&rejection)
+    }
+}
+
 impl Problem {
     fn refused(rejection: &impl Rejection) -> Self {
         Self::Refused { code: rejection.code(), reason: rejection.to_string() }

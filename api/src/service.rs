@@ -1,21 +1,22 @@
 //! What can be done and asked, with authorisation. GraphQL, the command line, the import and the demo all go through
 //! here, so all are held to the same rules.
 
+mod agencies;
+mod calendars;
 mod catalogue;
 mod dossiers;
 mod life_cycle;
 mod papers;
 mod queries;
 
+pub use agencies::CarriedOver;
+pub use calendars::{Days, ImpactQuestion, Touched};
 pub use catalogue::Published;
 pub use dossiers::Accepted;
 pub use papers::Printed;
 pub use queries::{Board, BoardItem, DossierPage, HistoryEntry, Names, SearchInput, WorkList};
 
-use std::sync::Arc;
-
 use domain::access::Principal;
-use domain::calendar::Calendar;
 use domain::identity::CommandId;
 use domain::recorded::{Position, Version, Via};
 use domain::time::{Instant, truncate};
@@ -35,7 +36,6 @@ use crate::problem::{Failure, ServiceError};
 pub struct Service {
     pub executor: Executor,
     pub read_side: ReadSide,
-    pub calendar: Arc<Calendar>,
 }
 
 /// Who asks, and through what.
@@ -63,11 +63,7 @@ impl Service {
         let keys = Keys::open(&location.keys, master, entropy, clock.clone()).await?;
         store.bind_keys(keys.identity()).await?;
         let read_side = ReadSide::open(&location.read, store.clone()).await?;
-        Ok(Self {
-            executor: Executor::new(store, keys, clock),
-            read_side,
-            calendar: Arc::new(Calendar::built_in().clone()),
-        })
+        Ok(Self { executor: Executor::new(store, keys, clock), read_side })
     }
 
     pub fn store(&self) -> &EventStore {

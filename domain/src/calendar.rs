@@ -161,7 +161,7 @@ pub enum InvalidCalendar {
         label: String,
     },
     /// A year is called provisional that is not there.
-    #[error("the provisional year {year} is not loaded")]
+    #[error("the year {year}, named as provisional or settled, is not loaded")]
     ProvisionalYearNotLoaded {
         /// As given.
         year: i32,
@@ -184,12 +184,28 @@ pub enum InvalidCalendar {
         /// As given.
         date: NaiveDate,
     },
+    /// Nothing was declared that could be taken back.
+    #[error("{date} is not declared")]
+    NotDeclared {
+        /// As given.
+        date: NaiveDate,
+    },
     /// People are shown the name.
     #[error("{date} has no name")]
     Nameless {
         /// As given.
         date: NaiveDate,
     },
+}
+
+/// What a decision changes in a calendar.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Amendment {
+    pub days: Vec<DeclaredDay>,
+    /// Plain days again.
+    pub withdrawn: Vec<NaiveDate>,
+    /// Years whose days off are decided from now on.
+    pub settled: Vec<i32>,
 }
 
 /// Which days are worked, for a range of whole years. Immutable; a late decision makes a new calendar
@@ -252,6 +268,63 @@ impl Calendar {
         let mut declared = self.declared.clone();
         declare(&mut declared, &self.years, day)?;
         Self::build(&self.label, self.years.clone(), self.provisional.clone(), declared)
+    }
+
+    /// This calendar after a decision: its days take the place of what was declared of them, what it takes back is a
+    /// plain day again, and the years it settles are no longer provisional.
+    ///
+    /// # Errors
+    /// As [`Calendar::new`]; what is taken back must have been declared, what is settled must be loaded.
+    pub fn amended(&self, amendment: &Amendment) -> Result<Self, InvalidCalendar> {
+        let (mut declared, mut provisional) = (self.declared.clone(), self.provisional.clone());
+        for date in &amendment.withdrawn {
+            declared.remove(date).ok_or(InvalidCalendar::NotDeclared { date: *date })?;
+        }
+        let mut seen = BTreeSet::new();
+        for day in &amendment.days {
+            if !seen.insert(day.date) || amendment.withdrawn.contains(&day.date) {
+                return Err(InvalidCalendar::DuplicateDate { date: day.date });
+            }
+            declared.remove(&day.date);
+            declare(&mut declared, &self.years, day.clone())?;
+        }
+        for year in &amendment.settled {
+            if !self.years.contains(year) {
+                return Err(InvalidCalendar::ProvisionalYearNotLoaded { year: *year });
+            }
+            provisional.remove(year);
+        }
+        Self::build(&self.label, self.years.clone(), provisional, declared)
+    }
+
+    /// The calendar of a place that keeps days of its own beside these: what is declared there comes first. Days of
+    /// years that are not loaded wait until they are.
+    ///
+    /// # Errors
+    /// As [`Calendar::new`].
+    pub fn overlaid(
+        &self,
+        label: &str,
+        own: &BTreeMap<NaiveDate, Option<DeclaredDay>>,
+    ) -> Result<Self, InvalidCalendar> {
+        let mut declared = self.declared.clone();
+        for (date, day) in own.iter().filter(|(date, _)| self.years.contains(&date.year())) {
+            declared.remove(date);
+            if let Some(day) = day {
+                declare(&mut declared, &self.years, day.clone())?;
+            }
+        }
+        Self::build(label, self.years.clone(), self.provisional.clone(), declared)
+    }
+
+    /// The years whose days off are expected rather than decided.
+    pub fn provisional_years(&self) -> impl Iterator<Item = i32> {
+        self.provisional.iter().copied()
+    }
+
+    /// The first part of every version of this calendar.
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
     /// The days have been checked by [`declare`].
@@ -401,6 +474,21 @@ fn check_label(label: &str) -> Result<(), InvalidCalendar> {
     }
 }
 
+/// What must be true of a declared day in any calendar.
+pub(crate) fn check_day(day: &DeclaredDay) -> Result<(), InvalidCalendar> {
+    let date = day.date;
+    if !YEARS_ALLOWED.contains(&date.year()) {
+        return Err(InvalidCalendar::OutsideYears { date });
+    }
+    if day.name.trim().is_empty() {
+        return Err(InvalidCalendar::Nameless { date });
+    }
+    if day.kind.is_working() && !is_weekend(date) {
+        return Err(InvalidCalendar::MakeUpOnWeekday { date });
+    }
+    Ok(())
+}
+
 fn declare(
     declared: &mut BTreeMap<NaiveDate, DeclaredDay>,
     years: &RangeInclusive<i32>,
@@ -410,12 +498,7 @@ fn declare(
     if !years.contains(&date.year()) {
         return Err(InvalidCalendar::OutsideYears { date });
     }
-    if day.name.trim().is_empty() {
-        return Err(InvalidCalendar::Nameless { date });
-    }
-    if day.kind.is_working() && !is_weekend(date) {
-        return Err(InvalidCalendar::MakeUpOnWeekday { date });
-    }
+    check_day(&day)?;
     if declared.contains_key(&date) {
         return Err(InvalidCalendar::DuplicateDate { date });
     }

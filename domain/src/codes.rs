@@ -54,6 +54,12 @@ codes! {
     /// Identifier of an agency, `000.00.16.H42` (QCVN 102:2016/BTTTT): unit, subordinate, agency, province.
     AgencyCode is "an agency code such as 000.00.16.H42" when |text| shape(text, "ddd.dd.dd.Ldd");
 
+    /// The newer identifier of an agency, `H25.01` (QĐ 20/2020/QĐ-TTg): province or ministry first, at most 35 characters.
+    NationalAgencyCode is "an agency code of QĐ 20/2020/QĐ-TTg such as H25.01" when national;
+
+    /// A calendar of days off, `VN` for the national one.
+    CalendarCode is "a calendar code: 1 to 20 letters, digits, '.', '_' or '-'" when |text| word(text, 20);
+
     /// Dossier code, `000.00.16.H42-190805-0001` (TT 01/2018/TT-VPCP, Art. 19): agency, local date, number of the day.
     DossierCode is "a dossier code such as 000.00.16.H42-190805-0001" when
         |text| shape(text, "ddd.dd.dd.Ldd-dddddd-dddd");
@@ -87,6 +93,14 @@ fn shape(text: &str, pattern: &str) -> bool {
             b'd' => byte.is_ascii_digit(),
             b'L' => byte.is_ascii_uppercase(),
             _ => byte == place,
+        })
+}
+
+/// Groups of digits and capital letters with a dot between.
+fn national(text: &str) -> bool {
+    (1..=35).contains(&text.len())
+        && text.split('.').all(|group| {
+            !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
         })
 }
 
@@ -136,6 +150,18 @@ mod tests {
         assert!(DossierCode::parse("000.00.16.H42-190805-0001").is_ok());
         for bad in ["000.00.16.H42-190805-001", "000.00.16.H42-190805-00001", "000.00.16.H42_190805-0001"] {
             assert!(DossierCode::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_newer_agency_code_has_groups_and_an_end() {
+        let longest = "A".repeat(35);
+        for good in ["G09.20", "H25", "H25.01.02", &longest] {
+            assert!(NationalAgencyCode::parse(good).is_ok(), "{good}");
+        }
+        let too_long = "A".repeat(36);
+        for bad in ["", ".", "H25.", ".H25", "h25", "H25..01", "H25-01", &too_long] {
+            assert!(NationalAgencyCode::parse(bad).is_err(), "{bad}");
         }
     }
 

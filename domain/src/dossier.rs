@@ -9,6 +9,7 @@
 //! | `stage.rs` | where it stands, by name |
 //! | `classification.rs` | early, on time or late |
 //! | `explanation.rs` | why it is due when it is, in words |
+//! | `recount.rs` | when it would be due under another calendar |
 //! | `schedule.rs` | when each task is due |
 //! | `finance.rs` | what is to be paid and was paid |
 //! | `rules.rs` | the law, one function per rule |
@@ -20,6 +21,7 @@ mod command;
 mod event;
 mod explanation;
 mod finance;
+mod recount;
 mod rejection;
 mod rules;
 mod schedule;
@@ -33,6 +35,7 @@ pub use command::*;
 pub use event::*;
 pub use explanation::{Explained, explain};
 pub use finance::*;
+pub use recount::{counted_with, due_under};
 pub use rejection::Rejection;
 pub use schedule::{Planned, schedule};
 pub use stage::{InvalidStage, Stage};
@@ -262,6 +265,13 @@ impl Filed {
                 let what = rules::mistake(self)?;
                 Ok(vec![Event::Corrected(Corrected { what, reason: reason.clone() })])
             }
+            Command::CarryOver { from, to }
+                if self.concerned().any(|agency| agency == *from) && from != to =>
+            {
+                rules::still_open(self, "CARRY_OVER")?;
+                Ok(vec![Event::CarriedOver(CarriedOver { from: *from, to: *to })])
+            }
+            Command::CarryOver { .. } => Ok(Vec::new()),
             Command::Withdraw { reason } => {
                 rules::not_ended(self, "WITHDRAW")?;
                 Ok(vec![Event::Withdrawn(Withdrawn { reason: reason.clone() })])

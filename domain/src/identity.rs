@@ -40,6 +40,8 @@ ids! {
     AgencyId,
     /// A procedure, over all its versions.
     ProcedureId,
+    /// A calendar of days off, over all its decisions.
+    CalendarId,
     /// A person or machine that acts.
     PrincipalId,
     /// A key that seals; the key itself lives outside the log.
@@ -96,6 +98,13 @@ impl ProcedureId {
     }
 }
 
+impl CalendarId {
+    /// As with procedures.
+    pub fn of(code: &crate::codes::CalendarCode) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("calendar:{code}").as_bytes()))
+    }
+}
+
 impl AgencyId {
     /// The id of the agency first established under this code; later codes of the agency do not change it.
     pub fn of(first_code: &crate::codes::AgencyCode) -> Self {
@@ -122,6 +131,8 @@ mod tests {
         assert_eq!(ProcedureId::of(&procedure).to_string(), "90abcf04-9f56-5272-a091-cf9d6073ab71");
         let agency = crate::codes::AgencyCode::parse("000.00.16.H42").unwrap();
         assert_eq!(AgencyId::of(&agency).to_string(), "1594a0b8-c5f4-5ce2-87d4-b03e61ac8fca");
+        let calendar = crate::codes::CalendarCode::parse("VN").unwrap();
+        assert_eq!(CalendarId::of(&calendar).to_string(), "2c4d3021-22bc-5a98-9f7b-325434245493");
     }
 
     #[test]

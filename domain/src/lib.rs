@@ -5,7 +5,7 @@
 //!
 //! | module | what it owns |
 //! | --- | --- |
-//! | [`dossier`], [`procedure`], [`agency`] | the aggregates: command, event, state, rejection, decide, evolve |
+//! | [`dossier`], [`procedure`], [`agency`], [`calendar_book`] | the aggregates: command, event, state, rejection, decide, evolve |
 //! | [`form`] | what an applicant fills in: JSON Schema, validation, what of it is public |
 //! | [`code_book`] | numbers of the day, as a stream per agency and date |
 //! | [`access`] | who may do what: function, scope, relation |
@@ -22,6 +22,7 @@
 pub mod access;
 pub mod agency;
 pub mod calendar;
+pub mod calendar_book;
 pub mod code_book;
 pub mod codes;
 pub mod decider;

@@ -6,7 +6,7 @@ use crate::access::ActingAs;
 use crate::decider::{DecodeError, StoredEvent};
 use crate::identity::{CommandId, EventId, PrincipalId};
 use crate::time::Instant;
-use crate::{agency, code_book, dossier, procedure};
+use crate::{agency, calendar_book, code_book, dossier, procedure};
 
 /// Any event of the system.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,7 @@ pub enum Event {
     Code(code_book::Event),
     Procedure(procedure::Event),
     Agency(agency::Event),
+    Calendar(calendar_book::Event),
 }
 
 impl Event {
@@ -25,6 +26,7 @@ impl Event {
             Some("code") => code_book::Event::decode(type_name, data).map(Self::Code),
             Some("procedure") => procedure::Event::decode(type_name, data).map(Self::Procedure),
             Some("agency") => agency::Event::decode(type_name, data).map(Self::Agency),
+            Some("calendar") => calendar_book::Event::decode(type_name, data).map(Self::Calendar),
             _ => Err(DecodeError::UnknownType(type_name.to_owned())),
         }
     }
@@ -35,6 +37,7 @@ impl Event {
             Self::Code(event) => event.type_name(),
             Self::Procedure(event) => event.type_name(),
             Self::Agency(event) => event.type_name(),
+            Self::Calendar(event) => event.type_name(),
         }
     }
 }

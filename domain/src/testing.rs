@@ -431,6 +431,10 @@ pub fn correct() -> Command {
     Command::Correct { reason: open("Bấm nhầm hồ sơ") }
 }
 
+pub fn carry_over(from: AgencyId, to: AgencyId) -> Command {
+    Command::CarryOver { from, to }
+}
+
 pub fn withdraw() -> Command {
     Command::Withdraw { reason: Some(open("Thay đổi thiết kế")) }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use domain::decider::DecodeError;
 use domain::recorded::Event;
-use domain::{agency, code_book, decider::StoredEvent, dossier, procedure};
+use domain::{agency, calendar_book, code_book, decider::StoredEvent, dossier, procedure};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/events")
@@ -34,6 +34,7 @@ fn type_names() -> BTreeSet<String> {
         code_book::Event::TYPE_NAMES,
         procedure::Event::TYPE_NAMES,
         agency::Event::TYPE_NAMES,
+        calendar_book::Event::TYPE_NAMES,
     ]
     .concat()
     .into_iter()
@@ -47,6 +48,7 @@ fn encode(event: &Event) -> String {
         Event::Code(event) => event.encode(),
         Event::Procedure(event) => event.encode(),
         Event::Agency(event) => event.encode(),
+        Event::Calendar(event) => event.encode(),
     }
     .unwrap()
 }
@@ -166,6 +168,12 @@ fn what_is_optional_may_be_absent() {
             r#"{"code":"DT01","definition":{"name":"","term":"set_at_receipt","steps":[]}}"#,
         ),
         ("agency.established.v1", r#"{"code":"000.00.16.H42","name":"Sở Tư pháp"}"#),
+        ("agency.recoded.v1", r#"{"code":"000.00.16.H42","from":"2025-07-01"}"#),
+        ("agency.moved.v1", r#"{"from":"2025-07-01"}"#),
+        ("agency.calendar_chosen.v1", r#"{"from":"2025-07-01"}"#),
+        ("agency.succeeded.v1", r#"{"by":[],"from":"2025-07-01","decision":{"reference":"01/QĐ"}}"#),
+        ("calendar.adopted.v1", r#"{"label":"vn","first_year":2025,"last_year":2025,"days":[]}"#),
+        ("calendar.decided.v1", r#"{"decision":{"reference":"01/QĐ"}}"#),
     ];
     for (type_name, text) in least {
         Event::decode(type_name, text).unwrap_or_else(|error| panic!("{type_name}: {error:?}"));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use domain::access::{Denial, Principal};
 use domain::agency::Agency;
+use domain::calendar_book::CalendarBook;
 use domain::code_book;
 use domain::codes::{AgencyCode, DossierCode};
 use domain::decider::{Decider, StoredEvent};
@@ -166,6 +167,7 @@ pub struct Caches {
     dossiers: Cache<String, Arc<Folded<Dossier>>>,
     procedures: Cache<String, Arc<Folded<Procedure>>>,
     agencies: Cache<String, Arc<Folded<Agency>>>,
+    calendars: Cache<String, Arc<Folded<CalendarBook>>>,
 }
 
 impl Cached for Dossier {
@@ -190,12 +192,19 @@ impl Cached for Agency {
     }
 }
 
+impl Cached for CalendarBook {
+    fn cache(caches: &Caches) -> &Cache<String, Arc<Folded<Self>>> {
+        &caches.calendars
+    }
+}
+
 impl Executor {
     pub fn new(store: EventStore, keys: Keys, clock: Clock) -> Self {
         let caches = Arc::new(Caches {
             dossiers: Cache::new(CACHED_STATES_MAX),
             procedures: Cache::new(CACHED_STATES_MAX),
             agencies: Cache::new(CACHED_STATES_MAX),
+            calendars: Cache::new(CACHED_STATES_MAX),
         });
         Self { store, keys, clock, caches }
     }

@@ -1,6 +1,6 @@
 //! Figures per competent agency over a range of months, as of its end: what was carried over, came in, was resolved
 //! and is pending. The identities of DOMAIN 4.1 hold by construction for live dossiers:
-//! carried over + received = to process; resolved = early + on time + late; pending = not due + overdue.
+//! carried over + received + taken over - passed on = to process; resolved = early + on time + late; pending = not due + overdue.
 
 use infrastructure::db::Database;
 use infrastructure::on_db;
@@ -17,24 +17,26 @@ const FIGURES: &str = "
            CAST(SUM(refused) AS BIGINT) AS refused,
            CAST(SUM(withdrawn) AS BIGINT) AS withdrawn,
            CAST(SUM(stopped) AS BIGINT) AS stopped,
+           CAST(SUM(taken_over) AS BIGINT) AS taken_over,
+           CAST(SUM(passed_on) AS BIGINT) AS passed_on,
            CAST(SUM(ended_early) AS BIGINT) AS early,
            CAST(SUM(ended_on_time) AS BIGINT) AS on_time,
            CAST(SUM(ended_late) AS BIGINT) AS late,
            CAST(SUM(not_due) AS BIGINT) AS not_due,
            CAST(SUM(overdue) AS BIGINT) AS overdue,
            CAST(SUM(paused) AS BIGINT) AS paused
-    FROM (SELECT agency_id, received - withdrawn - stopped - ended_early - ended_on_time - ended_late
-                     AS carried_over,
+    FROM (SELECT agency_id, received + taken_over - passed_on - withdrawn - stopped - ended_early - ended_on_time
+                     - ended_late AS carried_over,
                  0 AS received, 0 AS received_online, 0 AS received_post, 0 AS refused, 0 AS withdrawn,
-                 0 AS stopped,
+                 0 AS stopped, 0 AS taken_over, 0 AS passed_on,
                  0 AS ended_early, 0 AS ended_on_time, 0 AS ended_late, 0 AS not_due, 0 AS overdue, 0 AS paused
           FROM agency_month WHERE month < $1
           UNION ALL
           SELECT agency_id, 0, received, received_online, received_post, refused, withdrawn, stopped,
-                 ended_early, ended_on_time, ended_late, 0, 0, 0
+                 taken_over, passed_on, ended_early, ended_on_time, ended_late, 0, 0, 0
           FROM agency_month WHERE month BETWEEN $1 AND $2
           UNION ALL
-          SELECT competent_agency, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+          SELECT competent_agency, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
                  CASE WHEN state = 'RUNNING' AND (legal_due_at IS NULL OR legal_due_at >= $5) THEN 1 ELSE 0 END,
                  CASE WHEN state = 'RUNNING' AND legal_due_at < $5 THEN 1 ELSE 0 END,
                  CASE WHEN state = 'PAUSED' THEN 1 ELSE 0 END
@@ -56,6 +58,10 @@ pub struct AgencyProgress {
     pub refused: i64,
     pub withdrawn: i64,
     pub stopped: i64,
+    /// From agencies that this one took the place of.
+    pub taken_over: i64,
+    /// To agencies that took its place.
+    pub passed_on: i64,
     pub early: i64,
     pub on_time: i64,
     pub late: i64,
@@ -66,7 +72,7 @@ pub struct AgencyProgress {
 
 impl AgencyProgress {
     pub fn to_process(&self) -> i64 {
-        self.carried_over + self.received
+        self.carried_over + self.received + self.taken_over - self.passed_on
     }
 
     pub fn resolved(&self) -> i64 {

@@ -110,6 +110,7 @@ impl DeadlineBoard {
             Dossier::ProcessingFinished(_) => state(State::Ended, None),
             Dossier::Stopped(_) => state(State::Stopped, None),
             Dossier::Withdrawn(_) => state(State::Withdrawn, None),
+            Dossier::CarriedOver(carried) => self.carried_over(carried.from.0, carried.to.0),
             Dossier::Submitted(_)
             | Dossier::StepCompleted(_)
             | Dossier::ResultReturned(_)
@@ -136,6 +137,17 @@ impl DeadlineBoard {
             until_at: FOR_EVER,
             ..next
         })
+    }
+
+    /// What the old agency answered for until now, its successor answers for from now on.
+    fn carried_over(&self, from: Uuid, to: Uuid) -> Self {
+        let there = |agency| if agency == from { to } else { agency };
+        Self {
+            competent_agency: there(self.competent_agency),
+            holder_agency: there(self.holder_agency),
+            receiving_agency: there(self.receiving_agency),
+            ..self.clone()
+        }
     }
 
     fn held_by(&self, agency: Uuid) -> Option<Self> {
@@ -198,7 +210,7 @@ impl ReadModel for DeadlineBoard {
     fn partition(recorded: &Recorded) -> Option<Uuid> {
         match &recorded.event {
             Event::Dossier(_) => stream_id(&recorded.stream, "dossier"),
-            Event::Code(_) | Event::Procedure(_) | Event::Agency(_) => None,
+            Event::Code(_) | Event::Procedure(_) | Event::Agency(_) | Event::Calendar(_) => None,
         }
     }
 

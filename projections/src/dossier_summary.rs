@@ -69,6 +69,8 @@ pub struct DossierSummary {
     pub financial_state: String,
     #[sqlx(try_from = "String")]
     pub finance: FinanceText,
+    /// What was carried over to a successor of the competent agency: `microseconds:from:to`, with a blank between.
+    pub carried: Option<String>,
     pub import_source: Option<String>,
     /// Completed steps.
     pub activities: i64,
@@ -177,6 +179,7 @@ impl DossierSummary {
             announced: 0,
             financial_state: FinancialState::None.name().to_owned(),
             finance: FinanceText::default(),
+            carried: None,
             import_source: submitted.imported.as_ref().map(|imported| imported.source.clone()),
             activities: 0,
             anomalies: 0,
@@ -278,6 +281,10 @@ impl DossierSummary {
             Dossier::ApplicantNotified(notified) => {
                 self.announced = self.announced.max(i64::from(notified.about == Notice::ResultReady));
             }
+            Dossier::CarriedOver(carried) => {
+                self.held_before = held_before;
+                self.carry_over(at, carried.from.0, carried.to.0);
+            }
             Dossier::Corrected(corrected) => self.correct(corrected.what),
         }
         (self.stage_before, self.stage) = (self.stage, self.stage.after(self.stage_before, event));
@@ -296,6 +303,38 @@ impl DossierSummary {
         self.holder_agency = next().and_then(|agency| agency.parse().ok());
         self.holder_unit = next().map(str::to_owned);
         self.assignee = next().and_then(|assignee| assignee.parse().ok());
+    }
+
+    fn carry_over(&mut self, at: i64, from: Uuid, to: Uuid) {
+        let there = |agency| if agency == from { to } else { agency };
+        if self.competent_agency == from {
+            let carried = self.carried.take().map(|text| text + " ").unwrap_or_default();
+            self.carried = Some(format!("{carried}{at}:{from}:{to}"));
+        }
+        self.supporting_agency = self.supporting_agency.map(there);
+        self.receiving_agency = there(self.receiving_agency);
+        self.competent_agency = there(self.competent_agency);
+        self.holder_agency = self.holder_agency.map(there);
+        self.transit_agency =
+            self.transit_agency.map(there).filter(|agency| Some(*agency) != self.holder_agency);
+        let (old, new) = (from.to_string(), to.to_string());
+        let renamed = |text: Option<String>| text.map(|text| text.replace(&old, &new));
+        self.consulted = renamed(self.consulted.take());
+        self.held_before = renamed(self.held_before.take());
+    }
+
+    /// When it was carried over, from which competent agency and to which, oldest first.
+    fn carried(&self) -> impl Iterator<Item = (i64, Uuid, Uuid)> {
+        self.carried.as_deref().unwrap_or_default().split(' ').filter_map(|text| {
+            let mut parts = text.split(':');
+            Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+        })
+    }
+
+    /// The competent agency at an instant: what happened stays in the figures of who was competent then.
+    fn competent_at(&self, at: i64) -> Uuid {
+        let next = self.carried().find(|(carried_at, _, _)| at < *carried_at);
+        next.map_or(self.competent_agency, |(_, from, _)| from)
     }
 
     fn approve(&mut self, approval: dossier::Approval) {
@@ -336,7 +375,7 @@ fn anomaly_count(anomaly: &dossier::Anomaly) -> i64 {
 }
 
 impl ReadModel for DossierSummary {
-    const VERSION: i64 = 2;
+    const VERSION: i64 = 3;
     const TABLE: Table = Table {
         name: "dossier_summary",
         key: &[uuid("dossier_id")],
@@ -378,6 +417,7 @@ impl ReadModel for DossierSummary {
             int("announced"),
             text("financial_state"),
             text("finance"),
+            text("carried"),
             text("import_source"),
             int("activities"),
             int("anomalies"),
@@ -398,13 +438,15 @@ impl ReadModel for DossierSummary {
             int("ended_on_time"),
             int("ended_late"),
             int("stopped"),
+            int("taken_over"),
+            int("passed_on"),
         ],
     });
 
     fn partition(recorded: &Recorded) -> Option<Uuid> {
         match &recorded.event {
             Event::Dossier(_) => stream_id(&recorded.stream, "dossier"),
-            Event::Code(_) | Event::Procedure(_) | Event::Agency(_) => None,
+            Event::Code(_) | Event::Procedure(_) | Event::Agency(_) | Event::Calendar(_) => None,
         }
     }
 
@@ -464,6 +506,7 @@ impl ReadModel for DossierSummary {
             row.announced.into(),
             row.financial_state.into(),
             row.finance.text().into(),
+            row.carried.into(),
             row.import_source.into(),
             row.activities.into(),
             row.anomalies.into(),
@@ -512,6 +555,7 @@ impl ReadModel for DossierSummary {
             announced: cells.int()?,
             financial_state: cells.text()?,
             finance: cells.text()?.try_into().map_err(|_| WrongCell)?,
+            carried: cells.text_or_null()?,
             import_source: cells.text_or_null()?,
             activities: cells.int()?,
             anomalies: cells.int()?,
@@ -521,33 +565,81 @@ impl ReadModel for DossierSummary {
     }
 
     /// Refused dossiers were never received; withdrawn and stopped ones count if they had been. An end is measured by
-    /// the law's due instant, not by that of an extension.
+    /// the law's due instant, not by that of an extension. Each counts for who was competent then.
     fn tally(&self, add: &mut dyn FnMut(Vec<Cell>, &[i64])) {
-        let mut at = |month_at: i64, values: [i64; 9]| {
-            add(vec![self.competent_agency.into(), month_of(instant(month_at)).into()], &values);
+        let mut count = |agency: Uuid, at: i64, counts: MonthCounts| {
+            add(vec![agency.into(), month_of(instant(at)).into()], &counts.values());
         };
         if let Some(received_at) = self.received_at {
-            let online = i64::from(self.channel == "ONLINE");
-            let post = i64::from(self.channel == "POST");
-            at(received_at, [1, online, post, 0, 0, 0, 0, 0, 0]);
+            let received_online = i64::from(self.channel == "ONLINE");
+            let received_post = i64::from(self.channel == "POST");
+            let counts =
+                MonthCounts { received: 1, received_online, received_post, ..MonthCounts::default() };
+            count(self.competent_at(received_at), received_at, counts);
         }
         if let Some(refused_at) = self.refused_at {
-            at(refused_at, [0, 0, 0, 1, 0, 0, 0, 0, 0]);
+            let counts = MonthCounts { refused: 1, ..MonthCounts::default() };
+            count(self.competent_at(refused_at), refused_at, counts);
         }
         if let (Some(withdrawn_at), Some(_)) = (self.withdrawn_at, self.received_at) {
-            at(withdrawn_at, [0, 0, 0, 0, 1, 0, 0, 0, 0]);
+            let counts = MonthCounts { withdrawn: 1, ..MonthCounts::default() };
+            count(self.competent_at(withdrawn_at), withdrawn_at, counts);
         }
         if let Some(ended_at) = self.ended_at {
-            let values = match Timeliness::of(instant(ended_at), self.legal_due_at.map(instant)) {
-                Timeliness::Early => [0, 0, 0, 0, 0, 1, 0, 0, 0],
-                Timeliness::OnTime => [0, 0, 0, 0, 0, 0, 1, 0, 0],
-                Timeliness::Late => [0, 0, 0, 0, 0, 0, 0, 1, 0],
+            let counts = match Timeliness::of(instant(ended_at), self.legal_due_at.map(instant)) {
+                Timeliness::Early => MonthCounts { ended_early: 1, ..MonthCounts::default() },
+                Timeliness::OnTime => MonthCounts { ended_on_time: 1, ..MonthCounts::default() },
+                Timeliness::Late => MonthCounts { ended_late: 1, ..MonthCounts::default() },
             };
-            at(ended_at, values);
+            count(self.competent_at(ended_at), ended_at, counts);
         }
         if let Some(stopped_at) = self.stopped_at {
-            at(stopped_at, [0, 0, 0, 0, 0, 0, 0, 0, 1]);
+            let counts = MonthCounts { stopped: 1, ..MonthCounts::default() };
+            count(self.competent_at(stopped_at), stopped_at, counts);
         }
+        let counted = |at: i64| {
+            self.received_at.is_some_and(|received_at| received_at <= at)
+                && self.ended_at.is_none_or(|ended_at| at < ended_at)
+        };
+        for (at, from, to) in self.carried().filter(|(at, _, _)| counted(*at)) {
+            count(from, at, MonthCounts { passed_on: 1, ..MonthCounts::default() });
+            count(to, at, MonthCounts { taken_over: 1, ..MonthCounts::default() });
+        }
+    }
+}
+
+/// What a dossier adds to the figures of an agency and month.
+#[derive(Default)]
+struct MonthCounts {
+    received: i64,
+    received_online: i64,
+    received_post: i64,
+    refused: i64,
+    withdrawn: i64,
+    ended_early: i64,
+    ended_on_time: i64,
+    ended_late: i64,
+    stopped: i64,
+    taken_over: i64,
+    passed_on: i64,
+}
+
+impl MonthCounts {
+    /// In the order of the tally's columns.
+    fn values(&self) -> [i64; 11] {
+        [
+            self.received,
+            self.received_online,
+            self.received_post,
+            self.refused,
+            self.withdrawn,
+            self.ended_early,
+            self.ended_on_time,
+            self.ended_late,
+            self.stopped,
+            self.taken_over,
+            self.passed_on,
+        ]
     }
 }
 
@@ -579,7 +671,7 @@ macro_rules! columns {
          competent_agency, holder_agency, holder_unit, assignee, held_before, transit_agency, consulted, channel,
          applicant_kind, applicant_name, subject, submitted_at, answer_by, received_at, due_at_original, legal_due_at,
          due_at, paused_since, supplements, extensions, approval, ended_at, outcome, returned_at, withdrawn_at,
-         refused_at, stopped_at, announced, financial_state, finance, import_source, activities, anomalies,
+         refused_at, stopped_at, announced, financial_state, finance, carried, import_source, activities, anomalies,
          stream_version, position"
     };
 }
@@ -631,7 +723,24 @@ const IMPORTED: &str = "
            CAST(COALESCE(SUM(anomalies), 0) AS BIGINT) AS anomalies
     FROM dossier_summary WHERE import_source = $1";
 
-pub(crate) const SQL: &[&str] = &[BY_ID, BY_CODE, BY_IDS, PAGE, COUNT, IMPORTED];
+// $1 the agency; $2 how many. What is closed stays under the name it was closed under.
+const OPEN_WITH: &str = "
+    SELECT dossier_id FROM dossier_summary
+    WHERE ($1 IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency)
+           OR consulted LIKE $2)
+      AND stage NOT IN ('REFUSED', 'RETURNED', 'STOPPED', 'WITHDRAWN')
+    ORDER BY dossier_id LIMIT $3";
+// $1, $2 a stretch of time that the clock of the dossier runs over; $3 scope; $4 the dossier before; $5 how many.
+const OPEN_OVER: &str = "
+    SELECT dossier_id, code FROM dossier_summary
+    WHERE received_at < $2 AND legal_due_at >= $1
+      AND ended_at IS NULL AND stopped_at IS NULL AND withdrawn_at IS NULL
+      AND (CAST($3 AS UUID) IS NULL
+           OR $3 IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency))
+      AND dossier_id > $4
+    ORDER BY dossier_id LIMIT $5";
+
+pub(crate) const SQL: &[&str] = &[BY_ID, BY_CODE, BY_IDS, PAGE, COUNT, IMPORTED, OPEN_WITH, OPEN_OVER];
 
 /// What to list. Every part is optional.
 #[derive(Clone, Debug, Default)]
@@ -742,6 +851,32 @@ pub struct Imported {
 
 pub async fn imported(database: &Database, source: &str) -> sqlx::Result<Imported> {
     on_db!(&database.readers, pool => sqlx::query_as(IMPORTED).bind(source).fetch_one(pool).await)
+}
+
+/// A received dossier that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct OpenDossier {
+    pub dossier_id: Uuid,
+    pub code: String,
+}
+
+/// Open dossiers in which an agency has a part.
+pub async fn open_with(database: &Database, agency: Uuid, limit: usize) -> sqlx::Result<Vec<Uuid>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    on_db!(&database.readers, pool => sqlx::query_scalar(OPEN_WITH)
+        .bind(agency).bind(format!("%:{agency}%")).bind(limit).fetch_all(pool).await)
+}
+
+/// Open dossiers whose way from receipt to due instant touches a stretch of time, in the order of their ids.
+pub async fn open_over(
+    database: &Database,
+    (from, until): (i64, i64),
+    scope: Option<Uuid>,
+    after: Uuid,
+    limit: i64,
+) -> sqlx::Result<Vec<OpenDossier>> {
+    on_db!(&database.readers, pool => sqlx::query_as(OPEN_OVER)
+        .bind(from).bind(until).bind(scope).bind(after).bind(limit).fetch_all(pool).await)
 }
 
 /// The pattern that finds a text anywhere, folded as the search columns are.

@@ -46,6 +46,11 @@ impl PublicStatus {
             Dossier::Extended(extended) => self.due_at = Some(micros(extended.due_at)),
             Dossier::ProcessingFinished(_) => self.ended_at = Some(at),
             Dossier::ResultReturned(_) => self.returned_at = Some(at),
+            Dossier::CarriedOver(carried) => {
+                let there = |agency| if agency == carried.from.0 { carried.to.0 } else { agency };
+                self.receiving_agency = there(self.receiving_agency);
+                self.competent_agency = there(self.competent_agency);
+            }
             Dossier::Corrected(corrected) => match corrected.what {
                 Correctable::ProcessingFinished => self.ended_at = None,
                 Correctable::ResultReturned => self.returned_at = None,
@@ -114,7 +119,7 @@ impl ReadModel for PublicStatus {
     fn partition(recorded: &Recorded) -> Option<Uuid> {
         match &recorded.event {
             Event::Dossier(_) => stream_id(&recorded.stream, "dossier"),
-            Event::Code(_) | Event::Procedure(_) | Event::Agency(_) => None,
+            Event::Code(_) | Event::Procedure(_) | Event::Agency(_) | Event::Calendar(_) => None,
         }
     }
 

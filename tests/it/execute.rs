@@ -35,7 +35,7 @@ use crate::support::office::{
     establish, established, forward_to, hand_over, key, on, open, registered, registration, sending,
     submission, take,
 };
-use crate::support::{Backend, Place, assert_sound, instant, on_each_backend, whole_log};
+use crate::support::{Backend, Place, assert_sound, instant, on_each_backend, problem, whole_log};
 
 on_each_backend!(
     a_repeated_command_gets_the_same_answer_and_writes_nothing,
@@ -70,6 +70,10 @@ fn at(text: &str) -> Clock {
     Clock::fixed(instant(text))
 }
 
+fn renamed(name: &str) -> agency::Event {
+    agency::Event::Renamed(agency::Renamed { name: name.to_owned(), from: None, decision: None })
+}
+
 async fn submit(service: &Service, input: &SubmitDossierInput) -> Result<Accepted, ServiceError> {
     service.submit_dossier(&caller(CITIZEN), input, None).await
 }
@@ -93,14 +97,6 @@ async fn head(service: &Service) -> Position {
 }
 
 /// The problem that a command met.
-#[track_caller]
-fn problem<T: std::fmt::Debug>(outcome: Result<T, ServiceError>) -> Problem {
-    match outcome {
-        Err(ServiceError::Problem(problem)) => problem,
-        other => panic!("expected a problem, got {other:?}"),
-    }
-}
-
 #[track_caller]
 fn store_error<T: std::fmt::Debug>(outcome: Result<T, ServiceError>) -> StoreError {
     match outcome {
@@ -539,7 +535,7 @@ async fn a_command_gives_up_when_others_are_always_faster(backend: Backend) {
                 if n < faster {
                     rename_meanwhile(&there, &stream, n + 100 * u32::from(succeeds));
                 }
-                Ok(vec![agency::Event::Renamed(agency::Renamed { name: "Của mình".to_owned() })])
+                Ok(vec![renamed("Của mình")])
             })
             .await;
         assert_eq!(decided.load(Ordering::SeqCst), 5, "tries are bounded");
@@ -566,7 +562,7 @@ async fn a_command_with_an_expected_version_is_not_retried(backend: Backend) {
             if decided.fetch_add(1, Ordering::SeqCst) == 0 {
                 rename_meanwhile(&there, &stream, 0);
             }
-            Ok(vec![agency::Event::Renamed(agency::Renamed { name: "Của mình".to_owned() })])
+            Ok(vec![renamed("Của mình")])
         })
         .await;
     let Err(ExecuteError::VersionConflict { expected, actual, since }) = outcome else {
@@ -583,7 +579,7 @@ async fn a_command_with_an_expected_version_is_not_retried(backend: Backend) {
 /// While a command is decided, another try of it is done elsewhere: whatever this one would say after that, to whatever
 /// it meets, the answer is the other's.
 async fn what_another_try_of_the_same_command_changed_refuses_nobody(backend: Backend) {
-    let renamed = |name: &str| vec![agency::Event::Renamed(agency::Renamed { name: name.to_owned() })];
+    let renamed = |name: &str| vec![renamed(name)];
     let refused = || Err(Refusal::Rejected(agency::Rejection::NameEmpty));
     for expected in [None, Some(Version(1))] {
         for says_nothing in [false, true] {
@@ -962,12 +958,7 @@ async fn texts_that_no_database_takes_are_refused(backend: Backend) {
     let mut name = submission(key("name"));
     name.applicant.name = "a\0b".to_owned();
     assert_eq!(problem(submit(&service, &name).await).code(), "BAD_USER_INPUT");
-    let agency = api::input::EstablishAgencyInput {
-        idempotency_key: key("agency"),
-        code: "000.00.18.H42".to_owned(),
-        name: "a\0b".to_owned(),
-        parent: None,
-    };
+    let agency = api::input::EstablishAgencyInput::new(key("agency"), "000.00.18.H42", "a\0b");
     let agency = service.establish_agency(&caller(ADMIN), &agency).await;
     assert_eq!(problem(agency).code(), "BAD_USER_INPUT");
     assert_eq!(head(&service).await, before);

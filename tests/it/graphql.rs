@@ -2076,7 +2076,7 @@ async fn health_and_graphiql_are_served_without_another_host() {
 fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     use domain::access::{Denial, Function};
     use domain::decider::Rejection as _;
-    use domain::{agency, dossier, procedure};
+    use domain::{agency, calendar_book, dossier, procedure};
     let unknown = domain::working_time::DueError::GivenBeforeReceipt {
         given: instant("2024-01-01T00:00:00Z"),
         received: instant("2024-01-02T00:00:00Z"),
@@ -2128,6 +2128,23 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         agency::Rejection::NotEstablished,
         agency::Rejection::AlreadyEstablished,
         agency::Rejection::NameEmpty,
+        agency::Rejection::BeforeEstablished { since: chrono::NaiveDate::default() },
+        agency::Rejection::AlreadySucceeded { from: chrono::NaiveDate::default() },
+        agency::Rejection::OwnParent,
+        agency::Rejection::SuccessorsUnclear,
+    ];
+    let calendars = [
+        calendar_book::Rejection::NotOpened,
+        calendar_book::Rejection::AlreadyOpened,
+        calendar_book::Rejection::NotNational,
+        calendar_book::Rejection::NameEmpty,
+        calendar_book::Rejection::DecisionUnnamed,
+        calendar_book::Rejection::NothingDecided,
+        calendar_book::Rejection::YearsLost { first: 2017, last: 2027 },
+        calendar_book::Rejection::Invalid(domain::calendar::InvalidCalendar::YearsNotARange {
+            first: 1,
+            last: 0,
+        }),
     ];
     let denials = [
         Denial::NoFunction { function: Function::File },
@@ -2185,7 +2202,23 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         match rejection {
             agency::Rejection::NotEstablished
             | agency::Rejection::AlreadyEstablished
-            | agency::Rejection::NameEmpty => {}
+            | agency::Rejection::NameEmpty
+            | agency::Rejection::BeforeEstablished { .. }
+            | agency::Rejection::AlreadySucceeded { .. }
+            | agency::Rejection::OwnParent
+            | agency::Rejection::SuccessorsUnclear => {}
+        }
+    }
+    for rejection in &calendars {
+        match rejection {
+            calendar_book::Rejection::NotOpened
+            | calendar_book::Rejection::AlreadyOpened
+            | calendar_book::Rejection::NotNational
+            | calendar_book::Rejection::NameEmpty
+            | calendar_book::Rejection::DecisionUnnamed
+            | calendar_book::Rejection::NothingDecided
+            | calendar_book::Rejection::YearsLost { .. }
+            | calendar_book::Rejection::Invalid(_) => {}
         }
     }
     for denial in &denials {
@@ -2196,6 +2229,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     let codes = dossiers.iter().map(|rejection| rejection.code());
     let codes = codes.chain(procedures.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(agencies.iter().map(|rejection| rejection.code()));
+    let codes = codes.chain(calendars.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(denials.iter().map(Denial::code));
     // What is not a rule of the domain: see `Problem::code`.
     let codes = codes.chain([
@@ -2205,6 +2239,8 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         "CONTENDED",
         "CODES_EXHAUSTED",
         "READ_MODEL_BEHIND",
+        "AGENCY_CODE_TAKEN",
+        "AGENCY_NOT_SUCCEEDED",
     ]);
     for code in codes {
         let vietnamese = sentence(code, Language::Vietnamese).unwrap_or_else(|| panic!("{code}"));

@@ -1,6 +1,8 @@
 //! Black-box and contract suites, in one binary.
 
+mod agencies;
 mod architecture;
+mod calendars;
 mod cli;
 mod crash;
 mod demo;

@@ -428,3 +428,14 @@ impl Choices {
         Self(self.next())
     }
 }
+
+/// What a request was refused with.
+#[track_caller]
+pub(crate) fn problem<T: std::fmt::Debug>(
+    outcome: Result<T, api::problem::ServiceError>,
+) -> api::problem::Problem {
+    match outcome {
+        Err(api::problem::ServiceError::Problem(problem)) => problem,
+        other => panic!("expected a problem, got {other:?}"),
+    }
+}

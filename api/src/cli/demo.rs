@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, FixedOffset};
 use clap::Args;
+use domain::calendar::Calendar;
 use domain::recorded::{Position, Via};
 use domain::time::{Instant, VIETNAM, truncate};
 use infrastructure::event_store::instant;
@@ -56,11 +57,12 @@ impl Demo {
             master_key: self.master_key.clone(),
         };
         let service = store.open().await?;
-        let plan = Plan::new(self.seed, self.dossiers, self.end(&service).await?, &service.calendar)
+        let calendar = service.calendar(None).await?;
+        let plan = Plan::new(self.seed, self.dossiers, self.end(&service).await?, &calendar)
             .map_err(|error| CliError::Refused(error.to_string()))?;
         let made = simulation::make(&service, &plan, self.seed).await?.is_some();
         service.read_side.catch_up().await?;
-        self.tell(&plan, made, &service)?;
+        self.tell(&plan, made, &calendar)?;
         if self.no_serve {
             return Ok(());
         }
@@ -82,7 +84,7 @@ impl Demo {
         Ok(instant(first.occurred_at) + simulation::YEAR)
     }
 
-    fn tell(&self, plan: &Plan, made: bool, service: &Service) -> Result<(), CliError> {
+    fn tell(&self, plan: &Plan, made: bool, calendar: &Calendar) -> Result<(), CliError> {
         if self.json {
             return output::json(&json!({
                 "made": made,
@@ -91,7 +93,7 @@ impl Demo {
                 "dossiers": plan.dossiers.len(),
                 "events": plan.events(),
                 "end": plan.end.with_timezone(&VIETNAM),
-                "calendar": service.calendar.version(),
+                "calendar": calendar.version(),
             }));
         }
         output::note(&format!(

@@ -216,12 +216,9 @@ impl XesFile {
         let stream = domain::agency::stream(domain::identity::AgencyId::of(&self.agency));
         let agency = service.executor.load::<domain::agency::Agency>(&stream).await?;
         if agency.state == domain::agency::Agency::Absent {
-            let input = EstablishAgencyInput {
-                idempotency_key: Uuid::new_v5(&NAMESPACE, self.agency.as_str().as_bytes()),
-                code: self.agency.to_string(),
-                name: format!("Cơ quan {}", self.agency),
-                parent: None,
-            };
+            let key = Uuid::new_v5(&NAMESPACE, self.agency.as_str().as_bytes());
+            let name = format!("Cơ quan {}", self.agency);
+            let input = EstablishAgencyInput::new(key, self.agency.to_string(), name);
             service.establish_agency(caller, &input).await?;
         }
         let stream = procedure::stream(ProcedureId::of(&self.procedure));

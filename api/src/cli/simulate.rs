@@ -41,7 +41,8 @@ impl Simulate {
             ));
         }
         let end = self.at.map_or_else(|| service.clock().now(), |at| truncate(at.to_utc()));
-        let plan = Plan::new(self.seed, self.dossiers, end, &service.calendar)
+        let calendar = service.calendar(None).await?;
+        let plan = Plan::new(self.seed, self.dossiers, end, &calendar)
             .map_err(|error| CliError::Refused(error.to_string()))?;
         let started = Started::now();
         let refusals = simulation::make(&service, &plan, self.seed).await?.unwrap_or_default();

@@ -85,11 +85,10 @@ pub(super) async fn make(service: &Service, plan: &Plan, seed: u64) -> Result<Op
 async fn catalogue(service: &Service, plan: &Plan) -> Result<(), CliError> {
     let admin = caller("admin", "demo", &plan.agencies[0].code, plan.end - plan::YEAR)?;
     for agency in &plan.agencies {
+        let key = Uuid::new_v5(&NAMESPACE, agency.code.as_bytes());
         let input = EstablishAgencyInput {
-            idempotency_key: Uuid::new_v5(&NAMESPACE, agency.code.as_bytes()),
-            code: agency.code.clone(),
-            name: agency.name.clone(),
             parent: agency.parent.map(|parent| plan.agencies[parent].code.clone()),
+            ..EstablishAgencyInput::new(key, &agency.code, &agency.name)
         };
         service.establish_agency(&admin, &input).await?;
     }

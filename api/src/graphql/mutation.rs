@@ -3,20 +3,21 @@
 use async_graphql::{Context, Object, Result};
 
 use super::ContextExt;
-use super::payload::{AgencyPayload, DossierPayload, of_agency, of_dossier};
+use super::payload::{DossierPayload, of_dossier};
 use crate::input::{
-    AcceptDossierInput, AnswerInput, CompleteStepInput, EstablishAgencyInput, ExtendDossierInput,
-    FinishProcessingInput, ForwardDossierInput, GiveOpinionInput, IssueDecisionInput, NoteInput,
-    NotifyApplicantInput, PauseDossierInput, ProposeOutcomeInput, ReasonInput, ReceiveDossierInput,
-    RecordPaymentInput, RefundPaymentInput, RefuseDossierInput, RegisterDossierInput, RequestObligationInput,
+    AcceptDossierInput, AnswerInput, CompleteStepInput, ExtendDossierInput, FinishProcessingInput,
+    ForwardDossierInput, GiveOpinionInput, IssueDecisionInput, NoteInput, NotifyApplicantInput,
+    PauseDossierInput, ProposeOutcomeInput, ReasonInput, ReceiveDossierInput, RecordPaymentInput,
+    RefundPaymentInput, RefuseDossierInput, RegisterDossierInput, RequestObligationInput,
     RequestOpinionInput, ReturnResultInput, SendDossierInput, SubmitDossierInput, SupplementInput,
     WaiveObligationInput, WithdrawDossierInput,
 };
 
-pub struct Mutation;
+#[derive(Default)]
+pub struct DossierMutation;
 
 #[Object]
-impl Mutation {
+impl DossierMutation {
     /// Nộp hồ sơ trực tuyến. The dossier gets its code; no clock runs yet.
     async fn submit_dossier(&self, ctx: &Context<'_>, input: SubmitDossierInput) -> Result<DossierPayload> {
         let outcome = ctx.service().submit_dossier(ctx.caller()?, &input, None).await;
@@ -251,15 +252,5 @@ impl Mutation {
     async fn correct_last(&self, ctx: &Context<'_>, input: ReasonInput) -> Result<DossierPayload> {
         let outcome = ctx.service().correct_last(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
-    }
-
-    /// Khai báo cơ quan.
-    async fn establish_agency(
-        &self,
-        ctx: &Context<'_>,
-        input: EstablishAgencyInput,
-    ) -> Result<AgencyPayload> {
-        let outcome = ctx.service().establish_agency(ctx.caller()?, &input).await;
-        of_agency(ctx, outcome).await
     }
 }

@@ -97,19 +97,39 @@ pub struct Agency {
     pub id: Uuid,
     /// QCVN 102:2016/BTTTT.
     pub code: String,
+    /// QĐ 20/2020/QĐ-TTg.
+    pub national_code: Option<String>,
     pub name: String,
     /// The agency above it.
     pub parent_id: Option<Uuid>,
+    /// It is not known to end: no other has its place.
+    pub lasts: bool,
 }
 
 impl Agency {
+    pub(super) fn of(row: &projections::agency_directory::AgencyDirectory) -> Self {
+        Self {
+            id: row.agency_id,
+            code: row.code.clone(),
+            national_code: row.national_code.clone(),
+            name: row.name.clone(),
+            parent_id: row.parent_id,
+            lasts: row.lasts(),
+        }
+    }
+
     /// By id; an agency that the directory does not know yet has neither code nor name.
     pub(super) fn named(names: &Names, id: Uuid) -> Self {
         match names.agencies.get(&id) {
-            Some(row) => {
-                Self { id, code: row.code.clone(), name: row.name.clone(), parent_id: row.parent_id }
-            }
-            None => Self { id, code: String::new(), name: String::new(), parent_id: None },
+            Some(row) => Self::of(row),
+            None => Self {
+                id,
+                code: String::new(),
+                national_code: None,
+                name: String::new(),
+                parent_id: None,
+                lasts: true,
+            },
         }
     }
 }

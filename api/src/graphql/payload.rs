@@ -54,6 +54,23 @@ pub struct AgencyPayload {
     pub problems: Vec<Problem>,
 }
 
+/// The answer to a command on a calendar.
+#[derive(SimpleObject)]
+pub struct CalendarPayload {
+    pub position: Option<PositionText>,
+    pub problems: Vec<Problem>,
+}
+
+/// What became of the open dossiers of an agency that is there no more.
+#[derive(SimpleObject)]
+pub struct CarryOverPayload {
+    /// Dossiers that this call carried over.
+    pub carried: i64,
+    /// There are more: call again.
+    pub remaining: bool,
+    pub problems: Vec<Problem>,
+}
+
 /// Why something was not done. The code is stable and never translated.
 #[derive(Clone, Interface)]
 #[expect(clippy::duplicated_attributes, reason = "two fields of one type")]
@@ -196,6 +213,36 @@ pub(super) async fn of_agency(
         }),
         Err(ServiceError::Problem(found)) => {
             Ok(AgencyPayload { agency_id: None, position: None, problems: problems(ctx, found).await? })
+        }
+        Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
+    }
+}
+
+pub(super) async fn of_calendar(
+    ctx: &Context<'_>,
+    outcome: Result<crate::service::Done, ServiceError>,
+) -> Result<CalendarPayload> {
+    match outcome {
+        Ok(done) => Ok(CalendarPayload { position: Some(PositionText(done.position)), problems: Vec::new() }),
+        Err(ServiceError::Problem(found)) => {
+            Ok(CalendarPayload { position: None, problems: problems(ctx, found).await? })
+        }
+        Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
+    }
+}
+
+pub(super) async fn of_carry_over(
+    ctx: &Context<'_>,
+    outcome: Result<crate::service::CarriedOver, ServiceError>,
+) -> Result<CarryOverPayload> {
+    match outcome {
+        Ok(outcome) => Ok(CarryOverPayload {
+            carried: i64::try_from(outcome.carried).unwrap_or(i64::MAX),
+            remaining: outcome.remaining,
+            problems: Vec::new(),
+        }),
+        Err(ServiceError::Problem(found)) => {
+            Ok(CarryOverPayload { carried: 0, remaining: true, problems: problems(ctx, found).await? })
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }

@@ -2,7 +2,7 @@
 
 use async_graphql::connection::{Connection, Edge, EmptyFields, OpaqueCursor, query};
 use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, Result, SimpleObject};
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, NaiveDate};
 use domain::identity::DossierId;
 use projections::Model;
 use projections::agency_progress::AgencyProgress as ProgressRow;
@@ -16,7 +16,8 @@ use crate::input::Channel;
 use crate::problem::Problem;
 use crate::service::{self, Board, BoardItem, SearchInput};
 
-pub struct Query;
+#[derive(Default)]
+pub struct DossierQuery;
 
 /// What to list. Every part is optional.
 #[derive(Clone, Debug, Default, InputObject)]
@@ -75,7 +76,7 @@ type DossierConnection = Connection<OpaqueCursor<(i64, Uuid)>, Dossier, DossierC
 type BoardConnection = Connection<OpaqueCursor<(i64, Uuid)>, BoardEntry>;
 
 #[Object]
-impl Query {
+impl DossierQuery {
     /// Một hồ sơ theo mã hoặc id. Null as well where the caller may not know of it.
     async fn dossier(
         &self,
@@ -208,14 +209,20 @@ impl Query {
         Ok(rows)
     }
 
-    /// Danh mục cơ quan.
-    async fn agencies(&self, ctx: &Context<'_>, min_position: Option<PositionText>) -> Result<Vec<Agency>> {
-        let wait = ctx.service().wait_for(&[Model::AgencyDirectory], min_position.map(|position| position.0));
-        wait.await.map_err(|error| ctx.error(error))?;
-        let names = ctx.names().await?;
-        let mut rows: Vec<Agency> = names.agencies.keys().map(|id| Agency::named(&names, *id)).collect();
-        rows.sort_by(|one, other| one.code.cmp(&other.code));
-        Ok(rows)
+    /// Danh mục cơ quan: the tree as of a day, without those that others have the place of.
+    async fn agencies(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As they were on that day; today if absent.")] as_of: Option<NaiveDate>,
+        min_position: Option<PositionText>,
+    ) -> Result<Vec<Agency>> {
+        let load = async {
+            let position = min_position.map(|position| position.0);
+            ctx.service().wait_for(&[Model::AgencyDirectory], position).await?;
+            ctx.service().agencies_on(as_of).await
+        };
+        let rows = load.await.map_err(|error| ctx.error(error))?;
+        Ok(rows.into_iter().map(|row| Agency::of(&row)).collect())
     }
 }
 
@@ -223,7 +230,7 @@ fn page_size(first: Option<i32>) -> usize {
     usize::try_from(first.unwrap_or(PAGE_DEFAULT)).unwrap_or(0)
 }
 
-fn checked_page(first: Option<i32>) -> Result<i32> {
+pub(super) fn checked_page(first: Option<i32>) -> Result<i32> {
     let first = first.unwrap_or(PAGE_DEFAULT);
     if (0..=PAGE_MAX).contains(&first) {
         return Ok(first);
@@ -393,6 +400,10 @@ pub struct AgencyProgress {
     pub withdrawn: i64,
     /// Dừng giải quyết.
     pub stopped: i64,
+    /// Tiếp nhận từ cơ quan được kế thừa.
+    pub taken_over: i64,
+    /// Chuyển giao cho cơ quan kế thừa.
+    pub passed_on: i64,
     pub resolved: i64,
     /// Trước hạn.
     pub early: i64,
@@ -421,6 +432,8 @@ impl AgencyProgress {
             refused: row.refused,
             withdrawn: row.withdrawn,
             stopped: row.stopped,
+            taken_over: row.taken_over,
+            passed_on: row.passed_on,
             resolved: row.resolved(),
             early: row.early,
             on_time: row.on_time,

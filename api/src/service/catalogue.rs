@@ -1,19 +1,15 @@
-//! Commands on agencies and procedures.
+//! Commands on procedures.
 
 use domain::access::Function;
-use domain::agency::{self, Agency, Established};
-use domain::codes::{AgencyCode, ProcedureCode};
+use domain::codes::ProcedureCode;
 use domain::decider::Decider;
-use domain::identity::{AgencyId, NAMESPACE, ProcedureId};
+use domain::identity::{NAMESPACE, ProcedureId};
 use domain::procedure::{self, Command, Defect, Definition, Procedure};
 use domain::time::Instant;
-use domain::working_time::OfficeHours;
 use infrastructure::execute::{Cached, Refusal, Request};
 use uuid::Uuid;
 
-use super::dossiers::{NAME_CHARS_MAX, plain};
 use super::{Caller, Done, Service};
-use crate::input::EstablishAgencyInput;
 use crate::problem::{Problem, ServiceError};
 
 /// What became of a definition.
@@ -26,31 +22,6 @@ pub enum Published {
 }
 
 impl Service {
-    pub async fn establish_agency(
-        &self,
-        caller: &Caller,
-        input: &EstablishAgencyInput,
-    ) -> Result<(AgencyId, Done), ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
-        let code = AgencyCode::parse(&input.code).map_err(Problem::code_of("code"))?;
-        let parent = match &input.parent {
-            Some(parent) => Some(self.agency("parent", parent).await?.0),
-            None => None,
-        };
-        let id = AgencyId::of(&code);
-        let request = self.request(caller, "establishAgency", input.idempotency_key, input)?;
-        let particulars = Established {
-            code,
-            name: plain("name", &input.name, NAME_CHARS_MAX)?,
-            parent,
-            office_hours: OfficeHours::default(),
-        };
-        let done = self
-            .decide::<Agency>(&agency::stream(id), &request, agency::Command::Establish(particulars))
-            .await?;
-        Ok((id, done))
-    }
-
     /// Lays a definition down and publishes it unless it has errors. The same definition again changes nothing.
     pub async fn publish_procedure(
         &self,
@@ -84,7 +55,7 @@ impl Service {
         version.map(Published::Version).ok_or_else(|| Problem::NotFound { what: "procedure" }.into())
     }
 
-    async fn decide<D: Cached>(
+    pub(super) async fn decide<D: Cached>(
         &self,
         stream: &str,
         request: &Request,

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use domain::access::{Function, Principal};
-use domain::agency;
-use domain::agency::{Agency, Established};
 use domain::codes::{AgencyCode, DossierCode, PaperCode, ProcedureCode, StepCode, UnitCode};
 use domain::decider::Decider;
 use domain::dossier::{
@@ -48,7 +46,7 @@ pub struct Accepted {
 struct Draft {
     code_agency: AgencyCode,
     procedure: InForce,
-    receiving: Established,
+    rules: WorkingTime,
     submitted: Submitted,
 }
 
@@ -64,10 +62,8 @@ impl Service {
     ) -> Result<Accepted, ServiceError> {
         caller.principal.require(Function::File).map_err(Problem::from)?;
         let request = self.request(caller, "submitDossier", input.idempotency_key, input)?;
-        let calendar = Arc::clone(&self.calendar);
         self.enter(&request, input, Channel::Online, CodeRule::AtSubmission, imported, |draft| {
-            let office_hours = draft.receiving.office_hours;
-            let rules = WorkingTime { calendar: Arc::clone(&calendar), office_hours };
+            let rules = draft.rules.clone();
             let working_hours = draft.procedure.definition.policies.answer_within_working_hours;
             let answer_within = Some(AnswerWithin { working_hours, rules });
             Ok(Command::Submit(Submit { submitted: draft.submitted.clone(), answer_within }))
@@ -86,16 +82,12 @@ impl Service {
         let request = self.request(caller, "registerDossier", input.submit.idempotency_key, input)?;
         let appointment = appointment(input.appointment.map(Into::into), input.without_appointment)?;
         let channel = input.channel.into();
-        let calendar = Arc::clone(&self.calendar);
         self.enter(&request, &input.submit, channel, CodeRule::AtReceipt, imported, move |draft| {
             let receiving = draft.submitted.agencies.receiving;
             let receive = Receive {
                 procedure: Arc::clone(&draft.procedure.definition),
                 appointment: appointment.clone(),
-                rules: WorkingTime {
-                    calendar: Arc::clone(&calendar),
-                    office_hours: draft.receiving.office_hours,
-                },
+                rules: draft.rules.clone(),
                 holder: Holder { agency: receiving, unit: None, assignee: None },
             };
             Ok(Command::Register(Register { submitted: draft.submitted.clone(), receive }))
@@ -152,13 +144,17 @@ impl Service {
         imported: Option<ImportedFrom>,
         at: Instant,
     ) -> Result<Draft, ServiceError> {
-        let (receiving_id, receiving) = self.agency("receivingAgency", &input.receiving_agency).await?;
+        let day = local_date(at);
+        let (receiving_id, receiving) =
+            self.agency_on("receivingAgency", &input.receiving_agency, day).await?;
         let competent = match &input.competent_agency {
-            Some(code) => self.agency("competentAgency", code).await?.0,
-            None => receiving_id,
+            Some(code) if *code != input.receiving_agency => {
+                self.agency_on("competentAgency", code, day).await?.0
+            }
+            Some(_) | None => receiving_id,
         };
         let supporting = match &input.supporting_agency {
-            Some(code) => Some(self.agency("supportingAgency", code).await?.0),
+            Some(code) => Some(self.agency_on("supportingAgency", code, day).await?.0),
             None => None,
         };
         // Staff take in for their own agency; applicants file with any.
@@ -171,7 +167,7 @@ impl Service {
         let procedure = known.state.in_force().ok_or(Problem::NotFound { what: "procedure" })?;
         let (form, public_form) = form(input, procedure.definition.form.as_ref())?;
         let submitted = Submitted {
-            code: DossierCode::placeholder(&receiving.code, local_date(at)),
+            code: DossierCode::placeholder(&receiving.codes.code, day),
             code_rule,
             procedure: ProcedureRef { id: procedure_id, code, version: procedure.version },
             agencies: Agencies { supporting, receiving: receiving_id, competent },
@@ -185,7 +181,11 @@ impl Service {
             answer_by: None,
             imported,
         };
-        Ok(Draft { code_agency: receiving.code.clone(), procedure, receiving, submitted })
+        let rules = WorkingTime {
+            calendar: self.calendar(receiving.calendar).await?,
+            office_hours: receiving.office_hours,
+        };
+        Ok(Draft { code_agency: receiving.codes.code, procedure, rules, submitted })
     }
 
     async fn applicant(&self, input: &ApplicantInput) -> Result<Applicant, ServiceError> {
@@ -199,29 +199,6 @@ impl Service {
             address: text("applicant.address", &input.address)?,
             key: self.executor.keys.take().await?,
         })
-    }
-
-    /// An agency that exists, by its code.
-    pub(super) async fn agency(
-        &self,
-        field: &'static str,
-        code: &str,
-    ) -> Result<(AgencyId, Established), ServiceError> {
-        let code = AgencyCode::parse(code).map_err(Problem::code_of(field))?;
-        let id = AgencyId::of(&code);
-        Ok((id, self.established(id, field).await?))
-    }
-
-    async fn established(&self, id: AgencyId, what: &'static str) -> Result<Established, ServiceError> {
-        let stream = agency::stream(id);
-        let mut known = self.executor.load_cached::<Agency>(&stream).await?;
-        if known.state == Agency::Absent {
-            known = self.executor.load::<Agency>(&stream).await?;
-        }
-        match &known.state {
-            Agency::Established(established) => Ok(established.clone()),
-            Agency::Absent => Err(Problem::NotFound { what }.into()),
-        }
     }
 
     pub async fn request_intake_supplement(
@@ -243,7 +220,7 @@ impl Service {
             Ok(filed) => filed,
             Err(before) => return Ok(before),
         };
-        let rules = self.working_time(filed.agencies.receiving).await?;
+        let rules = self.working_time(caller, filed.agencies.receiving).await?;
         let working_hours = self.definition(&filed).await?.policies.answer_within_working_hours;
         let answer_within = Some(AnswerWithin { working_hours, rules });
         let command = Command::SupplyIntakeSupplement { supply: answer(input)?, answer_within };
@@ -270,7 +247,7 @@ impl Service {
                 Err(before) => return Ok(before),
             };
         let receiving = filed.agencies.receiving;
-        let law = self.working_time(receiving).await?;
+        let law = self.working_time(caller, receiving).await?;
         let command = Command::Receive(Receive {
             procedure: self.definition(&filed).await?,
             appointment: appointment(input.appointment.map(Into::into), input.without_appointment)?,
@@ -340,7 +317,7 @@ impl Service {
             };
         let command = Command::ReceiveSupplement {
             supply: answer(input)?,
-            rules: self.working_time(filed.agencies.receiving).await?,
+            rules: self.working_time(caller, filed.agencies.receiving).await?,
         };
         self.act(caller, "receiveSupplement", &input.on, input, Function::Intake, command).await
     }
@@ -468,9 +445,18 @@ impl Service {
         Ok(Accepted { dossier_id, code, done: Done { version: done.version, position: done.position } })
     }
 
-    pub(super) async fn working_time(&self, receiving: AgencyId) -> Result<WorkingTime, ServiceError> {
-        let office_hours = self.established(receiving, "receivingAgency").await?.office_hours;
-        Ok(WorkingTime { calendar: Arc::clone(&self.calendar), office_hours })
+    /// Calendar and office hours of an agency as of the command.
+    pub(super) async fn working_time(
+        &self,
+        caller: &Caller,
+        receiving: AgencyId,
+    ) -> Result<WorkingTime, ServiceError> {
+        let day = local_date(caller.at.unwrap_or_else(|| self.clock().now()));
+        let particulars = self.known(receiving, "receivingAgency").await?.on(day);
+        Ok(WorkingTime {
+            calendar: self.calendar(particulars.calendar).await?,
+            office_hours: particulars.office_hours,
+        })
     }
 }
 

@@ -30,7 +30,7 @@ impl Service {
         if let Err(before) = self.filed(caller, "sendDossier", &input.on, input, &relation).await? {
             return Ok(before);
         }
-        let to = self.agency("agency", &input.agency).await?.0;
+        let to = self.agency_on("agency", &input.agency, self.today(caller)).await?.0;
         let command = Command::Send { to, note: note(input.note.as_deref())? };
         self.act_by(caller, "sendDossier", &input.on, input, relation, |_| command.clone()).await
     }
@@ -74,7 +74,7 @@ impl Service {
             return Ok(before);
         }
         let command = Command::RequestOpinion {
-            from: self.agency("agency", &input.agency).await?.0,
+            from: self.agency_on("agency", &input.agency, self.today(caller)).await?.0,
             question: required("question", &input.question, NOTE_CHARS_MAX)?,
             answer_by: input.answer_by.map(|at| truncate(at.into())),
         };
@@ -276,7 +276,7 @@ impl Service {
             Ok(filed) => filed,
             Err(before) => return Ok(before),
         };
-        let rules = self.working_time(filed.agencies.receiving).await?;
+        let rules = self.working_time(caller, filed.agencies.receiving).await?;
         self.act(caller, operation, on, canonical, function, command(rules)).await
     }
 }

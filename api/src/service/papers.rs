@@ -1,10 +1,9 @@
 //! The papers of a dossier, filled in from its events. What was taken back as a mistake is on no paper.
 
 use domain::access::Function;
-use domain::agency::{self, Agency};
 use domain::codes::DossierCode;
 use domain::decider::Decider;
-use domain::dossier::{self, Dossier, Event, Filed, Holder, ReturnMethod, Submitted, Timeliness};
+use domain::dossier::{self, Agencies, Dossier, Event, Filed, Holder, ReturnMethod, Submitted, Timeliness};
 use domain::identity::{AgencyId, DossierId};
 use domain::private::Private;
 use domain::procedure::{self, Procedure};
@@ -70,11 +69,9 @@ impl Service {
         Ok(Printed { code: filed.code.clone(), paper })
     }
 
-    async fn agency_name(&self, id: AgencyId) -> Result<String, ServiceError> {
-        match &self.executor.load::<Agency>(&agency::stream(id)).await?.state {
-            Agency::Established(established) => Ok(established.name.clone()),
-            Agency::Absent => Err(Problem::NotFound { what: "agency" }.into()),
-        }
+    /// As it was called then: a paper of last year does not change its head when the agency is renamed.
+    async fn agency_name(&self, id: AgencyId, at: Instant) -> Result<String, ServiceError> {
+        Ok(self.known(id, "agency").await?.on(local_date(at)).name)
     }
 
     async fn opened(
@@ -146,14 +143,26 @@ impl<'a> File<'a> {
         received.map(|(recorded, received)| (recorded.occurred_at, received)).ok_or(NO_PAPER)
     }
 
+    /// The agencies of the dossier as of then, before successors took their places.
+    fn agencies(&self, at: Instant) -> Agencies {
+        let Some((_, Event::Submitted(submitted))) = self.events.first() else { return self.filed.agencies };
+        self.events.iter().take_while(|(recorded, _)| recorded.occurred_at <= at).fold(
+            submitted.agencies,
+            |agencies, (_, event)| match event {
+                Event::CarriedOver(carried) => agencies.carried_over(carried.from, carried.to),
+                _ => agencies,
+            },
+        )
+    }
+
     /// The receiving agency, whose counter hands the paper out.
     async fn issuer(&self, issued_at: Instant) -> Result<Issuer, ServiceError> {
-        let agency = self.service.agency_name(self.filed.agencies.receiving).await?;
+        let agency = self.service.agency_name(self.agencies(issued_at).receiving, issued_at).await?;
         Ok(Issuer { agency, counter: Some(COUNTER.to_owned()), number: None, place: None, issued_at })
     }
 
-    async fn holder(&self, holder: &Holder) -> Result<String, ServiceError> {
-        let agency = self.service.agency_name(holder.agency).await?;
+    async fn holder(&self, holder: &Holder, at: Instant) -> Result<String, ServiceError> {
+        let agency = self.service.agency_name(holder.agency, at).await?;
         Ok(match &holder.unit {
             Some(unit) => format!("{agency} ({unit})"),
             None => agency,
@@ -291,8 +300,9 @@ impl<'a> File<'a> {
 
     /// Every hand-over, the end of processing the last: there the dossier goes back to the counter.
     async fn transfers(&self) -> Result<Vec<Transfer>, ServiceError> {
-        let (_, received) = self.received()?;
-        let counter = format!("{COUNTER}, {}", self.service.agency_name(received.holder.agency).await?);
+        let (received_at, received) = self.received()?;
+        let counter = self.service.agency_name(received.holder.agency, received_at).await?;
+        let counter = format!("{COUNTER}, {counter}");
         let mut from = counter.clone();
         let mut transfers = Vec::new();
         for (recorded, event) in self.events {
@@ -302,22 +312,31 @@ impl<'a> File<'a> {
             };
             match event {
                 Event::Forwarded(forwarded) => {
-                    let to = self.holder(&forwarded.to).await?;
+                    let to = self.holder(&forwarded.to, at).await?;
                     let note = note(&forwarded.note).await?;
                     transfers.push(Transfer { from, to: to.clone(), at, result: None, note });
                     from = to;
                 }
                 Event::Sent(sent) => {
-                    let to = self.service.agency_name(sent.to).await?;
+                    let to = self.service.agency_name(sent.to, at).await?;
                     let note = note(&sent.note).await?;
                     let transfer = Transfer { from: from.clone(), to, at, result: None, note };
                     transfers.push(transfer);
                 }
                 Event::Accepted(accepted) => {
-                    let to = self.holder(&accepted.holder).await?;
+                    let to = self.holder(&accepted.holder, at).await?;
                     let taken = Some("Đã nhận".to_owned());
                     transfers.push(Transfer { from, to: to.clone(), at, result: None, note: taken });
                     from = to;
+                }
+                Event::CarriedOver(carried) => {
+                    let names = (
+                        self.service.agency_name(carried.from, at).await?,
+                        self.service.agency_name(carried.to, at).await?,
+                    );
+                    let note = Some("Cơ quan kế thừa tiếp nhận".to_owned());
+                    transfers.push(Transfer { from: names.0, to: names.1.clone(), at, result: None, note });
+                    from = names.1;
                 }
                 Event::SentBack(_) => {
                     let not_taken = Some("Không nhận, trả lại".to_owned());
@@ -350,7 +369,9 @@ impl<'a> File<'a> {
             procedure: Some(self.procedure.clone()),
             received_at: at,
             due_at: self.filed.clock().and_then(|clock| clock.due_at),
-            processed_by: Some(self.service.agency_name(self.filed.agencies.competent).await?),
+            processed_by: Some(
+                self.service.agency_name(self.filed.agencies.competent, self.service.clock().now()).await?,
+            ),
             transfers: self.transfers().await?,
         });
         Ok((at, content))
@@ -391,7 +412,7 @@ impl<'a> File<'a> {
             procedure: self.procedure.clone(),
             sets: None,
             applicant: self.applicant.clone(),
-            competent: self.service.agency_name(self.filed.agencies.competent).await?,
+            competent: self.service.agency_name(self.filed.agencies.competent, now).await?,
             received_at: Some(received_at),
             due_at: self.filed.clock().and_then(|clock| clock.due_at),
             returned_at: returned.map(|(recorded, _)| recorded.occurred_at),

@@ -1,8 +1,10 @@
 //! What can be asked. Scope is part of every query: nobody sees outside it under any filter.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use domain::access::{Function, Scope};
+use domain::calendar::{Calendar, CalendarVersion};
 use domain::codes::{DossierCode, ProcedureCode};
 use domain::dossier::{self, Channel, Stage};
 use domain::identity::{AgencyId, DossierId, ProcedureId};
@@ -20,6 +22,7 @@ use projections::public_status::{self, PublicStatus};
 use projections::read_side::WAIT_MAX;
 use uuid::Uuid;
 
+use super::calendars::Books;
 use super::dossiers::plain;
 use super::{Caller, Service};
 use crate::problem::{Problem, ServiceError};
@@ -101,10 +104,19 @@ impl Service {
 
     fn scope(caller: &Caller) -> Result<Option<Uuid>, Problem> {
         caller.principal.require(Function::ReadDossiers)?;
-        Ok(match caller.principal.scope {
-            Scope::Province => None,
-            Scope::Agency(agency) => Some(agency.0),
-        })
+        Ok(scope_of(caller))
+    }
+
+    async fn agency_filter(&self, code: Option<&str>) -> Result<Option<Uuid>, ServiceError> {
+        match code {
+            // Nothing is found under a code that nobody ever had.
+            Some(code) => match self.agency_ever("agency", code).await {
+                Ok(id) => Ok(Some(id.0)),
+                Err(ServiceError::Problem(Problem::NotFound { .. })) => Ok(Some(Uuid::nil())),
+                Err(error) => Err(error),
+            },
+            None => Ok(None),
+        }
     }
 
     pub async fn dossier_by_id(
@@ -128,8 +140,8 @@ impl Service {
         Ok(row.filter(|row| sees(caller, row)))
     }
 
-    fn filter(caller: &Caller, search: &SearchInput) -> Result<Filter, ServiceError> {
-        let agency = agency_id("agency", search.agency.as_deref())?;
+    async fn filter(&self, caller: &Caller, search: &SearchInput) -> Result<Filter, ServiceError> {
+        let agency = self.agency_filter(search.agency.as_deref()).await?;
         let procedure = match &search.procedure {
             Some(code) => {
                 Some(ProcedureId::of(&ProcedureCode::parse(code).map_err(Problem::code_of("procedure"))?).0)
@@ -161,7 +173,7 @@ impl Service {
         after: Option<Cursor>,
         first: i64,
     ) -> Result<DossierPage, ServiceError> {
-        let filter = Self::filter(caller, search)?;
+        let filter = self.filter(caller, search).await?;
         let after = after.unwrap_or(Cursor::START);
         let mut rows = dossier_summary::page(self.database(), &filter, after, first + 1).await?;
         let has_more = first < rows.len() as i64;
@@ -170,7 +182,7 @@ impl Service {
     }
 
     pub async fn count_dossiers(&self, caller: &Caller, search: &SearchInput) -> Result<i64, ServiceError> {
-        Ok(dossier_summary::count(self.database(), &Self::filter(caller, search)?).await?)
+        Ok(dossier_summary::count(self.database(), &self.filter(caller, search).await?).await?)
     }
 
     pub async fn deadline_board(
@@ -180,17 +192,18 @@ impl Service {
         agency: Option<&str>,
     ) -> Result<Board, ServiceError> {
         let scope = Self::scope(caller)?;
-        let agency = agency_id("agency", agency)?;
+        let agency = self.agency_filter(agency).await?;
         let at = as_of.unwrap_or_else(|| self.clock().now());
-        let (day_end, soon_end) = (end_of(local_date(at)), self.soon_end(at));
+        let (day_end, soon_end) = (end_of(local_date(at)), self.soon_end(at).await?);
         let as_of = AsOf { at: micros(at), day_end, soon_end: soon_end.unwrap_or(day_end) };
         let counts = deadline_board::counts(self.database(), as_of, scope, agency).await?;
         Ok(Board { at, counts, as_of, knows_soon: soon_end.is_some(), scope, agency })
     }
 
     /// The end of "soon": that of the day after so many further working days. `None` beyond the calendar.
-    fn soon_end(&self, at: Instant) -> Option<i64> {
-        self.calendar.nth_working_day_after(local_date(at), DUE_SOON_WORKING_DAYS).ok().map(end_of)
+    async fn soon_end(&self, at: Instant) -> Result<Option<i64>, ServiceError> {
+        let calendar = self.calendar(None).await?;
+        Ok(calendar.nth_working_day_after(local_date(at), DUE_SOON_WORKING_DAYS).ok().map(end_of))
     }
 
     pub async fn board_items(
@@ -237,7 +250,7 @@ impl Service {
         agency: Option<&str>,
     ) -> Result<(Vec<AgencyProgress>, Instant), ServiceError> {
         let scope = Self::scope(caller)?;
-        let agency = agency_id("agency", agency)?;
+        let agency = self.agency_filter(agency).await?;
         let end = month_end(last_month)
             .ok_or_else(|| Problem::invalid("period", "outside the calendar"))?
             .min(self.clock().now());
@@ -246,10 +259,13 @@ impl Service {
     }
 
     pub async fn names(&self) -> Result<Names, ServiceError> {
+        let today = agency_directory::day_number(local_date(self.clock().now()));
         Ok(Names {
+            // As they are called today, or were called last: the rows of one agency follow each other.
             agencies: agency_directory::all(self.database())
                 .await?
                 .into_iter()
+                .filter(|row| row.from_day <= today)
                 .map(|row| (row.agency_id, row))
                 .collect(),
             procedures: procedure_catalogue::all(self.database())
@@ -291,7 +307,12 @@ impl Service {
         id: DossierId,
     ) -> Result<Vec<dossier::Explained>, ServiceError> {
         let entries = self.history(caller, id).await?;
-        Ok(dossier::explain(events_of(&entries), &self.calendar))
+        let state: dossier::Dossier = domain::decider::fold(events_of(&entries));
+        let Some(filed) = state.filed() else { return Ok(Vec::new()) };
+        let (books, latest) = self.counted_with(filed).await?;
+        let calendars =
+            |version: &CalendarVersion| books.version(version).unwrap_or_else(|_| Arc::clone(&latest));
+        Ok(dossier::explain(events_of(&entries), &calendars))
     }
 
     /// When each task of a dossier is due, for who may see it.
@@ -304,7 +325,17 @@ impl Service {
         let state: dossier::Dossier = domain::decider::fold(events_of(&entries));
         let Some(filed) = state.filed() else { return Ok(Vec::new()) };
         let definition = self.definition(filed).await?;
-        Ok(dossier::schedule(events_of(&entries), &definition, &self.calendar))
+        let (books, latest) = self.counted_with(filed).await?;
+        let calendars =
+            |version: &CalendarVersion| books.version(version).unwrap_or_else(|_| Arc::clone(&latest));
+        Ok(dossier::schedule(events_of(&entries), &definition, &calendars))
+    }
+
+    /// The calendars that the due instants of a dossier may have been computed with, and what holds now.
+    async fn counted_with(&self, filed: &dossier::Filed) -> Result<(Books, Arc<Calendar>), ServiceError> {
+        let day = local_date(filed.submitted_at);
+        let own = self.known(filed.agencies.receiving, "receivingAgency").await?.on(day).calendar;
+        Ok((self.books(own).await?, self.calendar(own).await?))
     }
 
     /// A private value of a dossier's first event: as it is for who has the function, else masked. The caller has been
@@ -332,7 +363,8 @@ fn events_of(entries: &[HistoryEntry]) -> impl Iterator<Item = (Instant, &dossie
         domain::recorded::Event::Dossier(event) => Some((entry.recorded.occurred_at, event)),
         domain::recorded::Event::Code(_)
         | domain::recorded::Event::Procedure(_)
-        | domain::recorded::Event::Agency(_) => None,
+        | domain::recorded::Event::Agency(_)
+        | domain::recorded::Event::Calendar(_) => None,
     })
 }
 
@@ -348,17 +380,21 @@ fn sees(caller: &Caller, row: &DossierSummary) -> bool {
     caller.principal.sees(agencies.into_iter().flatten().chain(consulted).map(AgencyId))
 }
 
-fn agency_id(field: &'static str, code: Option<&str>) -> Result<Option<Uuid>, Problem> {
-    code.map(|code| {
-        domain::codes::AgencyCode::parse(code)
-            .map(|code| AgencyId::of(&code).0)
-            .map_err(Problem::code_of(field))
-    })
-    .transpose()
+/// Whose dossiers the caller may know of: an agency's, or `None` for the whole province's.
+pub(super) fn scope_of(caller: &Caller) -> Option<Uuid> {
+    match caller.principal.scope {
+        Scope::Province => None,
+        Scope::Agency(agency) => Some(agency.0),
+    }
+}
+
+/// Midnight at the beginning of a local day, in microseconds.
+pub(super) fn start_of(date: chrono::NaiveDate) -> i64 {
+    date.pred_opt().map_or(i64::MIN, end_of)
 }
 
 /// Midnight at the end of a local day, in microseconds.
-fn end_of(date: chrono::NaiveDate) -> i64 {
+pub(super) fn end_of(date: chrono::NaiveDate) -> i64 {
     date.succ_opt()
         .and_then(|next| next.and_hms_opt(0, 0, 0))
         .and_then(|midnight| midnight.and_local_timezone(VIETNAM).single())

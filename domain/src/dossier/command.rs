@@ -142,6 +142,11 @@ pub enum Command {
         method: ReturnMethod,
         note: Option<Private>,
     },
+    /// Another agency takes the place of one that is there no more.
+    CarryOver {
+        from: AgencyId,
+        to: AgencyId,
+    },
     /// The applicant takes it back: national state 7, not a refusal.
     Withdraw {
         reason: Option<Private>,
@@ -185,6 +190,7 @@ impl Command {
             Self::ReceiveSupplement { .. } => "RECEIVE_SUPPLEMENT",
             Self::FinishProcessing { .. } => "FINISH_PROCESSING",
             Self::ReturnResult { .. } => "RETURN_RESULT",
+            Self::CarryOver { .. } => "CARRY_OVER",
             Self::Withdraw { .. } => "WITHDRAW",
         }
     }
@@ -255,6 +261,19 @@ pub struct Agencies {
     pub receiving: AgencyId,
     /// Decides it (cơ quan có thẩm quyền giải quyết).
     pub competent: AgencyId,
+}
+
+impl Agencies {
+    /// The same with one agency in the place of another.
+    #[must_use]
+    pub fn carried_over(self, from: AgencyId, to: AgencyId) -> Self {
+        let there = |agency| if agency == from { to } else { agency };
+        Self {
+            supporting: self.supporting.map(there),
+            receiving: there(self.receiving),
+            competent: there(self.competent),
+        }
+    }
 }
 
 /// Ask the applicant to pay.

@@ -49,6 +49,7 @@ events! {
         "dossier.stopped.v1" => Stopped,
         "dossier.applicant_notified.v1" => ApplicantNotified,
         "dossier.corrected.v1" => Corrected,
+        "dossier.carried_over.v1" => CarriedOver,
     }
 }
 
@@ -204,6 +205,13 @@ pub struct Holder {
     pub unit: Option<UnitCode>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignee: Option<PrincipalId>,
+}
+
+impl Holder {
+    /// The same people and unit under another agency.
+    pub(super) fn carried_over(self, from: AgencyId, to: AgencyId) -> Self {
+        if self.agency == from { Self { agency: to, ..self } } else { self }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -520,6 +528,13 @@ pub struct Corrected {
     pub reason: Private,
 }
 
+/// An agency is there no more, and another has its place in this dossier, whatever it was. The clock goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CarriedOver {
+    pub from: AgencyId,
+    pub to: AgencyId,
+}
+
 /// What can be taken back as long as nothing else has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -637,6 +652,7 @@ impl HasPrivate for Recalled {
     }
 }
 impl HasPrivate for PaymentRecorded {}
+impl HasPrivate for CarriedOver {}
 
 impl HasPrivate for OpinionRequested {
     fn each_private(&mut self, visit: Visit) {

@@ -1,10 +1,15 @@
 //! Why a dossier is due when it is: the whole way from the receipt over every pause and extension, day by day, in words
 //! that an officer and a citizen can follow.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 
-use super::{Clock, Dossier, Event, Filed, Pause, PauseReason, Phase, Received, Timeliness};
-use crate::calendar::{Calendar, Day};
+use super::{
+    Clock, Dossier, Event, Filed, Pause, PauseReason, Phase, Received, Resumed, SupplementReceived,
+    Timeliness,
+};
+use crate::calendar::{Calendar, CalendarVersion, Day};
 use crate::decider::Decider;
 use crate::time::{Instant, local, local_date};
 use crate::working_time::{self, OfficeHours, Reason, Resume, Term, What};
@@ -21,13 +26,14 @@ pub struct Explained {
     pub english: String,
 }
 
-/// The way to the due instant of a dossier, from its events. Empty before receipt. What a calendar that is not loaded
-/// would have to tell is left out; the due instants themselves are those that were written.
+/// The way to the due instant of a dossier, from its events, each told with the version of the calendar that it was
+/// computed with. Empty before receipt. What a calendar that is not loaded would have to tell is left out; the due
+/// instants themselves are those that were written.
 pub fn explain<'a>(
     history: impl IntoIterator<Item = (Instant, &'a Event)>,
-    calendar: &Calendar,
+    calendars: &dyn Fn(&CalendarVersion) -> Arc<Calendar>,
 ) -> Vec<Explained> {
-    let mut story = Story { calendar, told: Vec::new() };
+    let mut story = Story { calendars, told: Vec::new() };
     let mut dossier = Dossier::default();
     for (at, event) in history {
         let before = dossier.filed().map(|filed| filed.phase.clone());
@@ -40,7 +46,7 @@ pub fn explain<'a>(
 }
 
 struct Story<'a> {
-    calendar: &'a Calendar,
+    calendars: &'a dyn Fn(&CalendarVersion) -> Arc<Calendar>,
     told: Vec<Explained>,
 }
 
@@ -59,11 +65,13 @@ impl Story<'_> {
         match (event, before) {
             (Event::Received(received), _) => self.receipt(at, received),
             (
-                Event::SupplementReceived(_) | Event::Resumed(_),
+                Event::SupplementReceived(SupplementReceived { clock: resumption, .. })
+                | Event::Resumed(Resumed { clock: resumption, .. }),
                 Some(Phase::Paused { clock: stood, since, reason }),
             ) => {
                 if let Some(clock) = filed.clock() {
-                    self.pause(*since, at, *reason, stood, clock);
+                    let calendar = (self.calendars)(&resumption.calendar);
+                    self.pause(&calendar, (*since, at), *reason, stood, clock);
                 }
             }
             (Event::Extended(extended), Some(Phase::InProgress { clock, .. })) => {
@@ -114,7 +122,8 @@ impl Story<'_> {
 
     fn receipt(&mut self, at: Instant, received: &Received) {
         let (hours, policy) = (&received.office_hours, &received.due_policy);
-        match working_time::due(at, &received.term, self.calendar, hours, policy) {
+        let calendar = (self.calendars)(&received.calendar);
+        match working_time::due(at, &received.term, &calendar, hours, policy) {
             Ok(due) => self.say_reasons(due.why),
             // Taken over from elsewhere, or a calendar that this program does not have.
             Err(_) => {
@@ -128,7 +137,14 @@ impl Story<'_> {
         }
     }
 
-    fn pause(&mut self, since: Instant, until: Instant, reason: Pause, stood: &Clock, clock: &Clock) {
+    fn pause(
+        &mut self,
+        calendar: &Calendar,
+        (since, until): (Instant, Instant),
+        reason: Pause,
+        stood: &Clock,
+        clock: &Clock,
+    ) {
         let (vietnamese, english) = reason_words(reason);
         self.say(
             local_date(since),
@@ -138,7 +154,7 @@ impl Story<'_> {
         let days: Vec<_> =
             local_date(since).iter_days().take_while(|date| *date < local_date(until)).collect();
         if days.len() <= PAUSE_DAYS_TOLD_MAX {
-            days.into_iter().for_each(|date| self.day_of_pause(date));
+            days.into_iter().for_each(|date| self.day_of_pause(calendar, date));
         }
         self.say(
             local_date(until),
@@ -147,13 +163,8 @@ impl Story<'_> {
         );
         match clock.policy.resume {
             Resume::Restart => {
-                let again = working_time::due(
-                    until,
-                    &clock.term,
-                    self.calendar,
-                    &OfficeHours::default(),
-                    &clock.policy,
-                );
+                let hours = OfficeHours::default();
+                let again = working_time::due(until, &clock.term, calendar, &hours, &clock.policy);
                 self.say(
                     local_date(until),
                     format!("{}: thời hạn tính lại từ đầu.", day(until)),
@@ -167,7 +178,7 @@ impl Story<'_> {
                     return;
                 }
             }
-            Resume::Shift => self.shifted_days(stood, clock),
+            Resume::Shift => self.shifted_days(calendar, stood, clock),
             Resume::StatisticsOnly => {
                 self.say(
                     local_date(until),
@@ -193,8 +204,8 @@ impl Story<'_> {
     }
 
     /// A working day of the pause; what is off is off in any case.
-    fn day_of_pause(&mut self, date: NaiveDate) {
-        match self.calendar.day(date) {
+    fn day_of_pause(&mut self, calendar: &Calendar, date: NaiveDate) {
+        match calendar.day(date) {
             Ok(Day::Working | Day::MakeUp(_)) => {
                 let on = date.format("%d/%m/%Y");
                 self.say(
@@ -212,7 +223,7 @@ impl Story<'_> {
     }
 
     /// The working days after the old due day that the pause gave back.
-    fn shifted_days(&mut self, stood: &Clock, clock: &Clock) {
+    fn shifted_days(&mut self, calendar: &Calendar, stood: &Clock, clock: &Clock) {
         let by_days = match clock.term {
             Term::WorkingDays(_) | Term::CalendarDays(_) | Term::Given(_) => true,
             Term::HalfDays(_) | Term::WorkingHours(_) | Term::Open => false,
@@ -223,7 +234,7 @@ impl Story<'_> {
             old.iter_days()
                 .skip(1)
                 .take_while(|date| *date <= new)
-                .filter(|date| self.calendar.is_working_day(*date).unwrap_or(false))
+                .filter(|date| calendar.is_working_day(*date).unwrap_or(false))
                 .collect::<Vec<_>>(),
         ) {
             let on = date.format("%d/%m/%Y");

@@ -178,6 +178,7 @@ impl Finance {
             | Event::Extended(_)
             | Event::Stopped(_)
             | Event::ApplicantNotified(_)
+            | Event::CarriedOver(_)
             | Event::Corrected(_) => {}
         }
     }

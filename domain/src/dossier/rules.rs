@@ -311,6 +311,21 @@ pub(super) fn mistake(filed: &Filed) -> Result<Correctable, Rejection> {
     filed.correctable.as_ref().map(|(what, _)| *what).ok_or(Rejection::NothingToCorrect)
 }
 
+/// what an agency leaves undone goes to its successor, also while the clock stands still or the result waits to be
+/// collected; what is closed stays under the name it was closed under.
+pub(super) fn still_open(filed: &Filed, command: &'static str) -> Result<(), Rejection> {
+    match &filed.phase {
+        Phase::Submitted { .. }
+        | Phase::AwaitingIntakeSupplement
+        | Phase::InProgress { .. }
+        | Phase::Paused { .. }
+        | Phase::Finished { .. } => Ok(()),
+        Phase::Refused | Phase::Returned { .. } | Phase::Stopped { .. } | Phase::Withdrawn { .. } => {
+            wrong_stage(filed, command)
+        }
+    }
+}
+
 /// online one submits, and the office receives; at the counter and by post both are one act. An import keeps the
 /// channel of its source.
 pub(super) fn enters_by(submitted: &Submitted, online: bool) -> Result<(), Rejection> {

@@ -1,7 +1,9 @@
 //! When each task of a dossier is due, beside the whole: from the times that the procedure gives its tasks.
 
-use super::{Correctable, Event, Received};
-use crate::calendar::Calendar;
+use std::sync::Arc;
+
+use super::{Correctable, Event, Received, Resumed, SupplementReceived};
+use crate::calendar::{Calendar, CalendarVersion};
 use crate::codes::StepCode;
 use crate::procedure::{Definition, Task};
 use crate::time::Instant;
@@ -27,7 +29,7 @@ pub struct Planned {
 pub fn schedule<'a>(
     history: impl IntoIterator<Item = (Instant, &'a Event)>,
     definition: &Definition,
-    calendar: &Calendar,
+    calendars: &dyn Fn(&CalendarVersion) -> Arc<Calendar>,
 ) -> Vec<Planned> {
     let mut planned: Vec<Planned> = Vec::new();
     let mut started: Option<(Instant, &Received)> = None;
@@ -36,7 +38,7 @@ pub fn schedule<'a>(
         match event {
             Event::Received(received) => {
                 started = Some((at, received));
-                planned = from_the_beginning(at, received, definition, calendar);
+                planned = from_the_beginning(at, received, definition, &calendars(&received.calendar));
             }
             Event::StepCompleted(completed) => {
                 let done = planned.iter_mut().find(|planned| planned.task == completed.step);
@@ -51,9 +53,11 @@ pub fn schedule<'a>(
                 }
             }
             Event::SupplementRequested(_) | Event::Paused(_) => paused_at = Some(at),
-            Event::SupplementReceived(_) | Event::Resumed(_) => {
+            Event::SupplementReceived(SupplementReceived { clock, .. })
+            | Event::Resumed(Resumed { clock, .. }) => {
                 if let (Some(since), Some((_, received))) = (paused_at.take(), started) {
-                    after_the_pause(&mut planned, (since, at), received, definition, calendar);
+                    let calendar = calendars(&clock.calendar);
+                    after_the_pause(&mut planned, (since, at), received, definition, &calendar);
                 }
             }
             Event::Submitted(_)
@@ -82,6 +86,7 @@ pub fn schedule<'a>(
             | Event::Extended(_)
             | Event::Stopped(_)
             | Event::ApplicantNotified(_)
+            | Event::CarriedOver(_)
             | Event::Corrected(_) => {}
         }
     }

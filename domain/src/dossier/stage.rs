@@ -86,7 +86,8 @@ impl Stage {
             | Event::ObligationWaived(_)
             | Event::PaymentRefunded(_)
             | Event::Extended(_)
-            | Event::ApplicantNotified(_) => self,
+            | Event::ApplicantNotified(_)
+            | Event::CarriedOver(_) => self,
             Event::IntakeSupplementRequested(_) => Self::AwaitingIntakeSupplement,
             Event::IntakeSupplementReceived(_) => Self::Submitted,
             Event::Refused(_) => Self::Refused,

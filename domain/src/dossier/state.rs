@@ -502,6 +502,14 @@ impl Filed {
                 self.notices.push((notified.about, notified.by));
                 before
             }
+            Event::CarriedOver(carried) => {
+                self.carry_over(carried.from, carried.to);
+                // Nobody has begun with it for that, and nobody was told anything else.
+                let there = |holder: Holder| holder.carried_over(carried.from, carried.to);
+                self.handed_over_by = handed_over_by.map(there);
+                self.notices = notices;
+                before
+            }
             Event::Corrected(corrected) => {
                 if corrected.what == Correctable::StepCompleted {
                     self.step_times.pop();
@@ -510,6 +518,20 @@ impl Filed {
             }
         };
         self
+    }
+
+    fn carry_over(&mut self, from: AgencyId, to: AgencyId) {
+        self.agencies = self.agencies.carried_over(from, to);
+        self.holder = self.holder.take().map(|holder| holder.carried_over(from, to));
+        let holder = self.holder.as_ref().map(|holder| holder.agency);
+        // On its way to the successor it goes on; from one agency to itself there is no way.
+        let there = self.transit.map(|agency| if agency == from { to } else { agency });
+        self.transit = there.filter(|there| Some(*there) != holder);
+        for opinion in &mut self.opinions {
+            if opinion.from == from {
+                opinion.from = to;
+            }
+        }
     }
 
     /// The phase after, while the one before is kept in case the event turns out to be a mistake.

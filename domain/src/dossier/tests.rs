@@ -15,6 +15,8 @@ use crate::testing::*;
 use crate::working_time::{DueError, DuePolicy, OfficeHours, Term};
 
 mod life_cycle;
+mod recount;
+mod succession;
 
 /// A Monday; the appointment after ten working days is Monday 20/5 at 17:00 (DOMAIN §5.4).
 const MONDAY: &str = "2024-05-06 09:00";
@@ -431,16 +433,25 @@ fn every_command() -> Vec<Command> {
         stop(),
         notify(Notice::Received),
         correct(),
+        carry_over(receiving(), agency(40)),
     ]
 }
 
 /// What is possible where. Everything else is refused.
 fn possible(stage: Stage) -> &'static [&'static str] {
     match stage {
-        Stage::Submitted => {
-            &["REQUEST_INTAKE_SUPPLEMENT", "REFUSE", "RECEIVE", "WITHDRAW", "REQUEST_OBLIGATION", "NOTIFY"]
+        Stage::Submitted => &[
+            "REQUEST_INTAKE_SUPPLEMENT",
+            "REFUSE",
+            "RECEIVE",
+            "WITHDRAW",
+            "REQUEST_OBLIGATION",
+            "NOTIFY",
+            "CARRY_OVER",
+        ],
+        Stage::AwaitingIntakeSupplement => {
+            &["SUPPLY_INTAKE_SUPPLEMENT", "REFUSE", "WITHDRAW", "NOTIFY", "CARRY_OVER"]
         }
-        Stage::AwaitingIntakeSupplement => &["SUPPLY_INTAKE_SUPPLEMENT", "REFUSE", "WITHDRAW", "NOTIFY"],
         Stage::Received => &[
             "FORWARD",
             "COMPLETE_STEP",
@@ -455,6 +466,7 @@ fn possible(stage: Stage) -> &'static [&'static str] {
             "EXTEND",
             "STOP",
             "NOTIFY",
+            "CARRY_OVER",
         ],
         Stage::InProgress => &[
             "FORWARD",
@@ -471,15 +483,25 @@ fn possible(stage: Stage) -> &'static [&'static str] {
             "STOP",
             "NOTIFY",
             "CORRECT",
+            "CARRY_OVER",
         ],
         Stage::AwaitingSupplement => {
-            &["RECEIVE_SUPPLEMENT", "WITHDRAW", "REQUEST_OBLIGATION", "STOP", "NOTIFY"]
+            &["RECEIVE_SUPPLEMENT", "WITHDRAW", "REQUEST_OBLIGATION", "STOP", "NOTIFY", "CARRY_OVER"]
         }
-        Stage::AwaitingPayment => {
-            &["RESUME", "WITHDRAW", "REQUEST_OBLIGATION", "RECORD_PAYMENT", "WAIVE", "STOP", "NOTIFY"]
+        Stage::AwaitingPayment => &[
+            "RESUME",
+            "WITHDRAW",
+            "REQUEST_OBLIGATION",
+            "RECORD_PAYMENT",
+            "WAIVE",
+            "STOP",
+            "NOTIFY",
+            "CARRY_OVER",
+        ],
+        Stage::OnHold | Stage::Suspended => {
+            &["RESUME", "WITHDRAW", "REQUEST_OBLIGATION", "STOP", "NOTIFY", "CARRY_OVER"]
         }
-        Stage::OnHold | Stage::Suspended => &["RESUME", "WITHDRAW", "REQUEST_OBLIGATION", "STOP", "NOTIFY"],
-        Stage::Finished => &["RETURN_RESULT", "REQUEST_OBLIGATION", "NOTIFY", "CORRECT"],
+        Stage::Finished => &["RETURN_RESULT", "REQUEST_OBLIGATION", "NOTIFY", "CORRECT", "CARRY_OVER"],
         Stage::Refused | Stage::Returned | Stage::Stopped | Stage::Withdrawn => &["NOTIFY", "CORRECT"],
     }
 }
@@ -1028,6 +1050,7 @@ fn may_happen_while_paused(event: &Event) -> bool {
             | Event::ObligationWaived(_)
             | Event::PaymentRefunded(_)
             | Event::ApplicantNotified(_)
+            | Event::CarriedOver(_)
     )
 }
 
@@ -1064,8 +1087,11 @@ proptest! {
         let (at, command) = plan.command(previous, &intent);
         let Ok(events) = before.decide(at, &command) else { return Ok(()) };
         if events.is_empty() {
-            // A message that came before: the order, the notice.
-            let again = matches!(command, Command::RecordPayment(_) | Command::Notify { .. });
+            // A message that came before (the order, the notice), or an agency that has no part in it.
+            let again = matches!(
+                command,
+                Command::RecordPayment(_) | Command::Notify { .. } | Command::CarryOver { .. }
+            );
             prop_assert!(again);
             return Ok(());
         }

@@ -79,7 +79,7 @@ acts! {
     Submit, Register, RequestIntakeSupplement, SupplyIntakeSupplement, Receive, Forward, Recall, Send, SendBack,
     Accept, CompleteStep, RequestOpinion, GiveOpinion, RequestSupplement, ReceiveSupplement, RequestObligation,
     RecordPayment, Waive, Pause, Resume, Extend, Propose, RequestRework, Approve, Sign, Issue, FinishProcessing,
-    Notify, ReturnResult, Correct, Refund, Stop, Withdraw, Refuse,
+    Notify, ReturnResult, Correct, Refund, CarryOver, Stop, Withdraw, Refuse,
 }
 
 impl Plan {
@@ -237,6 +237,11 @@ impl Plan {
                 Command::Notify { about, by, note }
             }
             Act::Correct => super::correct(),
+            Act::CarryOver => {
+                let agencies = [receiving(), competent(), super::agency(1), super::agency(40)];
+                let pick = |n: u8| agencies[usize::from(n % 4)];
+                Command::CarryOver { from: pick(choice), to: pick(choice / 4) }
+            }
             Act::Stop => super::stop(),
             Act::Withdraw => Command::Withdraw { reason: note },
         }

@@ -45,8 +45,7 @@ pub(crate) async fn open(place: &Place, clock: Clock) -> Service {
 pub(crate) async fn establish(service: &Service) {
     for code in [AGENCY, OTHER_AGENCY] {
         let name = format!("UBND {code}");
-        let input =
-            EstablishAgencyInput { idempotency_key: key(code), code: code.to_owned(), name, parent: None };
+        let input = EstablishAgencyInput::new(key(code), code, name);
         service.establish_agency(&caller(ADMIN), &input).await.unwrap();
     }
     let definition = serde_json::from_value(json!({

@@ -444,7 +444,7 @@ fn the_worked_example_is_explained_day_by_day() {
             ("2024-05-23 16:00", finish_processing()),
         ],
     );
-    let told = explain(history.iter().map(|(at, event)| (*at, event)), Calendar::built_in());
+    let told = explain(history.iter().map(|(at, event)| (*at, event)), &|_| law().calendar);
     let vietnamese: Vec<_> = told.iter().map(|step| step.vietnamese.as_str()).collect();
     assert_eq!(
         vietnamese,
@@ -496,7 +496,7 @@ fn every_policy_of_a_pause_is_explained() {
             ("2024-05-14 08:00", pay(1, "ORDER-1", 1)),
         ];
         let history = then(online(), line);
-        let told = explain(history.iter().map(|(at, event)| (*at, event)), Calendar::built_in());
+        let told = explain(history.iter().map(|(at, event)| (*at, event)), &|_| law().calendar);
         told.into_iter().skip(17).map(|step| step.vietnamese).collect::<Vec<_>>()
     };
     let all = [Resume::Shift, Resume::Restart, Resume::StatisticsOnly].map(words);
@@ -515,7 +515,7 @@ fn every_policy_of_a_pause_is_explained() {
 
 /// Tasks with their due instants and whether they are done.
 fn planned(history: &History, procedure: &Definition) -> Vec<(String, String, bool)> {
-    let told = schedule(history.iter().map(|(at, event)| (*at, event)), procedure, Calendar::built_in());
+    let told = schedule(history.iter().map(|(at, event)| (*at, event)), procedure, &|_| law().calendar);
     let due =
         |planned: &Planned| crate::time::local(planned.due_at.unwrap()).format("%d/%m %H:%M").to_string();
     told.iter().map(|planned| (planned.task.to_string(), due(planned), planned.done_at.is_some())).collect()
@@ -542,11 +542,9 @@ fn every_task_has_its_own_deadline() {
     assert_eq!(planned(&handed, &procedure), expect(true));
     assert_eq!(planned(&then(handed, [(TUESDAY, correct())]), &procedure), expect(false));
     assert_eq!(planned(&online(), &procedure), []);
-    let told = schedule(
-        received_on_monday().iter().map(|(at, event)| (*at, event)),
-        &procedure,
-        Calendar::built_in(),
-    );
+    let told = schedule(received_on_monday().iter().map(|(at, event)| (*at, event)), &procedure, &|_| {
+        law().calendar
+    });
     let notice: Vec<_> =
         told.iter().filter(|planned| planned.is_notice).map(|planned| planned.task.as_str()).collect();
     assert_eq!(notice, ["THU_LY"]);
@@ -642,7 +640,7 @@ fn an_online_submission_is_to_be_answered_within_working_hours() {
 proptest! {
     #[test]
     fn every_history_can_be_explained(history in dossier_histories()) {
-        let told = explain(history.iter().map(|(at, event)| (*at, event)), Calendar::built_in());
+        let told = explain(history.iter().map(|(at, event)| (*at, event)), &|_| law().calendar);
         let received = history.iter().any(|(_, event)| matches!(event, Event::Received(_)));
         prop_assert_eq!(!told.is_empty(), received);
         prop_assert!(told.iter().all(|step| step.vietnamese.ends_with('.') && step.english.ends_with('.')));

@@ -1,0 +1,25 @@
+-- Agencies day by day, and what was carried over to their successors. These models are built anew by replay.
+DROP TABLE agency_directory;
+
+-- What an agency was called, from which day until which; days are counted from 1/1/1.
+CREATE TABLE agency_directory (
+    agency_id     BLOB    NOT NULL,
+    from_day      INTEGER NOT NULL,
+    -- The end of time while it is the last one.
+    until_day     INTEGER NOT NULL,
+    code          TEXT    NOT NULL,
+    national_code TEXT,
+    name          TEXT    NOT NULL,
+    parent_id     BLOB,
+    -- The day from which others have its place; the end of time while it is there.
+    ended_day     INTEGER NOT NULL,
+    -- What was said of this very day: letters for code, name and parent.
+    said          TEXT    NOT NULL,
+    search_text   TEXT    NOT NULL,
+    PRIMARY KEY (agency_id, from_day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX agency_directory_code ON agency_directory (code);
+
+ALTER TABLE dossier_summary ADD COLUMN carried TEXT;
+ALTER TABLE agency_month ADD COLUMN taken_over INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE agency_month ADD COLUMN passed_on INTEGER NOT NULL DEFAULT 0;

@@ -1,0 +1,368 @@
+//! Agencies from day to day: what they are called and coded, who is above them, who takes their place, and what becomes
+//! of their open dossiers. The day is 1/7/2025, when districts went and communes were merged.
+
+use api::input::{
+    CarryOverInput, DecisionInput, EstablishAgencyInput, FinishProcessingInput, MoveAgencyInput,
+    OfficeHoursInput, OnAgency, Outcome, RecodeAgencyInput, RegisterDossierInput, RenameAgencyInput,
+    SetOfficeHoursInput, SubmitDossierInput, SucceedAgencyInput, SuccessorInput,
+};
+use api::service::{CarriedOver, Service};
+use chrono::NaiveDate;
+use infrastructure::clock::Clock;
+use projections::Model;
+
+use crate::support::office::{
+    ADMIN, AGENCY, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, complete, established, forward_to,
+    hand_over, key, on, registered, registration, submission,
+};
+use crate::support::{Backend, Place, instant, on_each_backend, problem};
+
+on_each_backend!(
+    the_world_before_and_after_the_first_of_july,
+    a_code_belongs_to_one_agency_at_a_time,
+    the_tree_has_no_circle,
+    an_agency_that_is_gone_takes_in_nothing_more,
+    open_dossiers_go_to_the_successor_and_figures_add_up,
+    a_split_gives_each_field_to_its_successor,
+    office_hours_of_a_place_hold_from_their_day_on,
+    only_an_administrator_changes_agencies,
+);
+
+/// The commune that takes the place of the two of `office`.
+const NEW: &str = "000.00.30.H42";
+const EVE: &str = "2025-06-30T09:00:00+07:00";
+const FIRST: &str = "2025-07-01T09:00:00+07:00";
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn first_of_july() -> NaiveDate {
+    day("2025-07-01")
+}
+
+fn about(name: &str, agency: &str) -> OnAgency {
+    let reference = "Nghị quyết 1664/NQ-UBTVQH15".to_owned();
+    let decision = Some(DecisionInput { reference, decided_on: Some(day("2025-06-16")) });
+    OnAgency { idempotency_key: key(name), agency: agency.to_owned(), from: first_of_july(), decision }
+}
+
+fn takes_the_rest(agency: &str) -> SuccessorInput {
+    SuccessorInput { agency: agency.to_owned(), fields: None }
+}
+
+async fn on_the_eve(place: &Place) -> (Service, Clock) {
+    let clock = Clock::fixed(instant(EVE));
+    (established(place, clock.clone()).await, clock)
+}
+
+async fn establish(service: &Service, code: &str, from: Option<NaiveDate>) {
+    let input = EstablishAgencyInput {
+        from,
+        national_code: Some("H42.30".to_owned()),
+        ..EstablishAgencyInput::new(key(code), code, format!("UBND phường mới {code}"))
+    };
+    service.establish_agency(&caller(ADMIN), &input).await.unwrap();
+    caught_up(service).await;
+}
+
+async fn caught_up(service: &Service) {
+    service.read_side.catch_up().await.unwrap();
+}
+
+async fn succeed(service: &Service, agency: &str, by: Vec<SuccessorInput>) {
+    let input = SucceedAgencyInput { on: about(&format!("succeed {agency}"), agency), by };
+    service.succeed_agency(&caller(ADMIN), &input).await.unwrap();
+    caught_up(service).await;
+}
+
+async fn carry_over(service: &Service, agency: &str) -> CarriedOver {
+    let input = CarryOverInput { agency: agency.to_owned(), limit: None };
+    let outcome = service.carry_over(&caller(ADMIN), &input).await.unwrap();
+    caught_up(service).await;
+    outcome
+}
+
+/// Codes and names on a day.
+async fn tree(service: &Service, day: NaiveDate) -> Vec<(String, String)> {
+    let rows = service.agencies_on(Some(day)).await.unwrap();
+    rows.into_iter().map(|row| (row.code, row.name)).collect()
+}
+
+async fn the_world_before_and_after_the_first_of_july(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, _) = on_the_eve(&place).await;
+    establish(&service, NEW, Some(first_of_july())).await;
+    succeed(&service, AGENCY, vec![takes_the_rest(NEW)]).await;
+    let rename = RenameAgencyInput {
+        on: about("rename", OTHER_AGENCY),
+        name: "Sở Nông nghiệp và Môi trường".to_owned(),
+    };
+    service.rename_agency(&caller(ADMIN), &rename).await.unwrap();
+    let recode = RecodeAgencyInput {
+        on: about("recode", OTHER_AGENCY),
+        code: "000.00.31.H42".to_owned(),
+        national_code: Some("H42.31".to_owned()),
+    };
+    service.recode_agency(&caller(ADMIN), &recode).await.unwrap();
+    let below = MoveAgencyInput { on: about("move", OTHER_AGENCY), parent: Some(NEW.to_owned()) };
+    service.move_agency(&caller(ADMIN), &below).await.unwrap();
+    caught_up(&service).await;
+    let of = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(code, name)| ((*code).to_owned(), (*name).to_owned())).collect()
+    };
+    assert_eq!(
+        tree(&service, day("2025-06-30")).await,
+        of(&[(AGENCY, "UBND 000.00.16.H42"), (OTHER_AGENCY, "UBND 000.00.17.H42")])
+    );
+    let after =
+        of(&[(NEW, "UBND phường mới 000.00.30.H42"), ("000.00.31.H42", "Sở Nông nghiệp và Môi trường")]);
+    assert_eq!(tree(&service, first_of_july()).await, after);
+    let rows = service.agencies_on(Some(first_of_july())).await.unwrap();
+    assert_eq!(rows[1].parent_id, Some(rows[0].agency_id));
+    assert_eq!(rows[1].national_code.as_deref(), Some("H42.31"));
+    // The table grows back from the log to the same, with every day of it.
+    let before = projections::agency_directory::all(service.read_side.database()).await.unwrap();
+    service.read_side.rebuild(&[Model::AgencyDirectory], |_| true).await.unwrap();
+    let again = projections::agency_directory::all(service.read_side.database()).await.unwrap();
+    assert_eq!(again, before);
+}
+
+async fn a_code_belongs_to_one_agency_at_a_time(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, clock) = on_the_eve(&place).await;
+    caught_up(&service).await;
+    let taken =
+        RecodeAgencyInput { on: about("taken", OTHER_AGENCY), code: AGENCY.to_owned(), national_code: None };
+    let refused = problem(service.recode_agency(&caller(ADMIN), &taken).await);
+    assert_eq!(refused.code(), "AGENCY_CODE_TAKEN");
+    // Two agencies change codes on one day: the first gives its own up, then the second takes it.
+    let away = RecodeAgencyInput {
+        on: about("away", AGENCY),
+        code: "000.00.99.H42".to_owned(),
+        national_code: None,
+    };
+    let (first, _) = service.recode_agency(&caller(ADMIN), &away).await.unwrap();
+    caught_up(&service).await;
+    let (second, _) = service.recode_agency(&caller(ADMIN), &taken).await.unwrap();
+    caught_up(&service).await;
+    let receiving = async |name: &str| {
+        let accepted = registered(&service, name).await;
+        caught_up(&service).await;
+        let row = service.dossier_by_id(&caller(ADMIN), accepted.dossier_id).await;
+        (row.unwrap().unwrap().receiving_agency, accepted.code.to_string())
+    };
+    let (agency, code) = receiving("on the eve").await;
+    assert_eq!((agency, code.as_str()), (first.0, "000.00.16.H42-250630-0001"));
+    clock.set(instant(FIRST));
+    // Who acts for the second agency takes in under the code that was the first one's.
+    let intake = caller("dev:intake:tiep-nhan@000.00.17.H42");
+    let accepted = service.register_dossier(&intake, &registration(key("after")), None).await.unwrap();
+    caught_up(&service).await;
+    let row = service.dossier_by_id(&intake, accepted.dossier_id).await.unwrap().unwrap();
+    assert_eq!(row.receiving_agency, second.0);
+    assert_eq!(accepted.code.as_str(), "000.00.16.H42-250701-0001");
+}
+
+async fn the_tree_has_no_circle(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, _) = on_the_eve(&place).await;
+    caught_up(&service).await;
+    let under = async |name: &str, child: &str, parent: &str| {
+        let input = MoveAgencyInput { on: about(name, child), parent: Some(parent.to_owned()) };
+        service.move_agency(&caller(ADMIN), &input).await
+    };
+    under("one", AGENCY, OTHER_AGENCY).await.unwrap();
+    let refused = problem(under("two", OTHER_AGENCY, AGENCY).await);
+    assert_eq!(refused.code(), "AGENCY_TREE_HAS_A_CIRCLE");
+    let refused = problem(under("three", AGENCY, AGENCY).await);
+    assert_eq!(refused.code(), "AGENCY_TREE_HAS_A_CIRCLE");
+    let refused = problem(under("four", AGENCY, "000.00.98.H42").await);
+    assert_eq!(refused.code(), "NOT_FOUND");
+}
+
+async fn an_agency_that_is_gone_takes_in_nothing_more(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, clock) = on_the_eve(&place).await;
+    establish(&service, NEW, Some(first_of_july())).await;
+    let early = SubmitDossierInput { receiving_agency: NEW.to_owned(), ..submission(key("too early")) };
+    let citizen = caller(crate::support::office::CITIZEN);
+    let refused = problem(service.submit_dossier(&citizen, &early, None).await);
+    assert_eq!(refused.code(), "NOT_FOUND", "it is not there yet");
+    succeed(&service, AGENCY, vec![takes_the_rest(NEW)]).await;
+    registered(&service, "on its last day").await;
+    clock.set(instant(FIRST));
+    let late = service.register_dossier(&caller(INTAKE), &registration(key("late")), None).await;
+    assert_eq!(problem(late).code(), "AGENCY_SUCCEEDED");
+    let sent = SubmitDossierInput { receiving_agency: NEW.to_owned(), ..submission(key("there now")) };
+    service.submit_dossier(&citizen, &sent, None).await.unwrap();
+    // A dossier of before is still found under the old code.
+    let search = api::service::SearchInput { agency: Some(AGENCY.to_owned()), ..Default::default() };
+    caught_up(&service).await;
+    assert_eq!(service.count_dossiers(&caller(ADMIN), &search).await.unwrap(), 1);
+    let again = CarryOverInput { agency: NEW.to_owned(), limit: None };
+    let refused = problem(service.carry_over(&caller(ADMIN), &again).await);
+    assert_eq!(refused.code(), "AGENCY_NOT_SUCCEEDED");
+}
+
+async fn open_dossiers_go_to_the_successor_and_figures_add_up(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, clock) = on_the_eve(&place).await;
+    establish(&service, NEW, Some(first_of_july())).await;
+    let open = registered(&service, "open").await.dossier_id;
+    let elsewhere = registered(&service, "with the other agency").await.dossier_id;
+    hand_over(&service, LEADER, OTHER_AGENCY, MAI, "hand over", elsewhere).await;
+    let ended = registered(&service, "ended, not collected").await.dossier_id;
+    let closed = registered(&service, "withdrawn").await.dossier_id;
+    for id in [ended, closed] {
+        service
+            .forward_dossier(&caller(LEADER), &forward_to(LAN, key(&format!("to {id}")), id))
+            .await
+            .unwrap();
+        service.complete_step(&caller(LAN), &complete(key(&format!("step {id}")), id)).await.unwrap();
+    }
+    let finish =
+        FinishProcessingInput { on: on(key("finish"), ended), outcome: Outcome::Granted, note: None };
+    service.finish_processing(&caller(LEADER), &finish).await.unwrap();
+    let withdraw = api::input::WithdrawDossierInput { on: on(key("withdraw"), closed), reason: None };
+    service.withdraw_dossier(&caller(INTAKE), &withdraw).await.unwrap();
+    succeed(&service, AGENCY, vec![takes_the_rest(NEW)]).await;
+    // Not before its day.
+    let early = CarryOverInput { agency: AGENCY.to_owned(), limit: None };
+    let refused = problem(service.carry_over(&caller(ADMIN), &early).await);
+    assert_eq!(refused.code(), "AGENCY_NOT_SUCCEEDED");
+    clock.set(instant(FIRST));
+    let one = CarryOverInput { agency: AGENCY.to_owned(), limit: Some(1) };
+    let outcome = service.carry_over(&caller(ADMIN), &one).await.unwrap();
+    assert_eq!(outcome, CarriedOver { carried: 1, remaining: true });
+    caught_up(&service).await;
+    assert_eq!(carry_over(&service, AGENCY).await, CarriedOver { carried: 2, remaining: false });
+    let head = service.store().head().await.unwrap();
+    assert_eq!(carry_over(&service, AGENCY).await, CarriedOver { carried: 0, remaining: false });
+    assert_eq!(service.store().head().await.unwrap(), head, "once");
+
+    let new = service.agencies_on(Some(first_of_july())).await.unwrap();
+    let new = new.iter().find(|row| row.code == NEW).unwrap().agency_id;
+    for (id, competent, holder) in [(open, new, new), (ended, new, new)] {
+        let row = service.dossier_by_id(&caller(ADMIN), id).await.unwrap().unwrap();
+        assert_eq!((row.competent_agency, row.holder_agency), (competent, Some(holder)));
+    }
+    let row = service.dossier_by_id(&caller(ADMIN), elsewhere).await.unwrap().unwrap();
+    assert_eq!(row.receiving_agency, new);
+    assert_ne!(row.holder_agency, Some(new), "the other agency has it in hand still");
+    let row = service.dossier_by_id(&caller(ADMIN), closed).await.unwrap().unwrap();
+    assert_ne!(row.competent_agency, new, "what is closed stays where it was closed");
+
+    // June is told as it was, July as it is, and both add up.
+    let figures = async |month: i64| {
+        let (rows, _) = service.agency_progress(&caller(ADMIN), (month, month), None).await.unwrap();
+        rows
+    };
+    let june = 2025 * 12 + 5;
+    for month in [june, june + 1] {
+        for row in figures(month).await {
+            let ended = row.resolved() + row.withdrawn + row.stopped;
+            assert_eq!(row.to_process(), ended + row.pending() + row.paused, "{month} {row:?}");
+        }
+    }
+    let (june, july) = (figures(june).await, figures(june + 1).await);
+    assert_eq!(june.len(), 1);
+    assert_eq!((june[0].received, june[0].early, june[0].withdrawn, june[0].pending()), (4, 1, 1, 2));
+    let old = july.iter().find(|row| row.agency_id == june[0].agency_id).unwrap();
+    assert_eq!((old.carried_over, old.passed_on, old.pending()), (2, 2, 0));
+    let taken = july.iter().find(|row| row.agency_id == new).unwrap();
+    assert_eq!((taken.carried_over, taken.taken_over, taken.pending()), (0, 2, 2));
+    // The same figures from an empty table.
+    let before = july;
+    service.read_side.rebuild(Model::ALL, |_| true).await.unwrap();
+    let (again, _) =
+        service.agency_progress(&caller(ADMIN), (2025 * 12 + 6, 2025 * 12 + 6), None).await.unwrap();
+    assert_eq!(again, before);
+
+    // The successor's people go on with it; the officer acts for the new agency now.
+    let lan = caller("dev:officer:lan@000.00.30.H42");
+    let leader = caller("dev:leader:lanh-dao@000.00.30.H42");
+    service.forward_dossier(&leader, &forward_to(LAN, key("go on"), open)).await.unwrap();
+    service.complete_step(&lan, &complete(key("go on, step"), open)).await.unwrap();
+    let gone = service.complete_step(&caller(LAN), &complete(key("as before"), open)).await;
+    assert_eq!(problem(gone).code(), "NOT_FOUND", "who acts for an agency that is gone sees nothing of it");
+}
+
+async fn a_split_gives_each_field_to_its_successor(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, clock) = on_the_eve(&place).await;
+    establish(&service, NEW, Some(first_of_july())).await;
+    let definition = serde_json::from_value(serde_json::json!({
+        "name": "Giao đất", "field_code": "H42-LV07", "term": {"fixed": {"working_days": 20}},
+        "steps": [{"name": "Giải quyết", "group": "X", "tasks": [{"code": "KY", "name": "Ký"}]}],
+    }));
+    let code = domain::codes::ProcedureCode::parse("LAND").unwrap();
+    service.publish_procedure(&caller(ADMIN), &code, &definition.unwrap(), &[]).await.unwrap();
+    let other_field = registered(&service, "other field").await.dossier_id;
+    let submit = SubmitDossierInput { procedure: "LAND".to_owned(), ..submission(key("land")) };
+    let land = RegisterDossierInput { submit, ..registration(key("land")) };
+    let land = service.register_dossier(&caller(INTAKE), &land, None).await.unwrap().dossier_id;
+    let for_land = SuccessorInput { agency: NEW.to_owned(), fields: Some(vec!["H42-LV07".to_owned()]) };
+    let nobody_takes_the_rest =
+        SucceedAgencyInput { on: about("unclear", AGENCY), by: vec![for_land.clone()] };
+    let refused = service.succeed_agency(&caller(ADMIN), &nobody_takes_the_rest).await;
+    assert_eq!(problem(refused).code(), "AGENCY_SUCCESSORS_UNCLEAR");
+    succeed(&service, AGENCY, vec![for_land, takes_the_rest(OTHER_AGENCY)]).await;
+    clock.set(instant(FIRST));
+    assert_eq!(carry_over(&service, AGENCY).await, CarriedOver { carried: 2, remaining: false });
+    let codes = service.names().await.unwrap().agencies;
+    for (id, code) in [(land, NEW), (other_field, OTHER_AGENCY)] {
+        let row = service.dossier_by_id(&caller(ADMIN), id).await.unwrap().unwrap();
+        assert_eq!(codes[&row.competent_agency].code, code);
+    }
+}
+
+async fn office_hours_of_a_place_hold_from_their_day_on(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, clock) = on_the_eve(&place).await;
+    let time = |text: &str| text.parse().unwrap();
+    let office_hours = OfficeHoursInput {
+        morning_opens: time("08:00:00"),
+        morning_closes: time("12:00:00"),
+        afternoon_opens: time("13:00:00"),
+        afternoon_closes: time("16:30:00"),
+    };
+    let input = SetOfficeHoursInput { on: about("hours", AGENCY), office_hours };
+    service.set_office_hours(&caller(ADMIN), &input).await.unwrap();
+    let out_of_order = OfficeHoursInput { afternoon_opens: time("11:00:00"), ..office_hours };
+    let wrong = SetOfficeHoursInput { on: about("wrong", AGENCY), office_hours: out_of_order };
+    assert_eq!(problem(service.set_office_hours(&caller(ADMIN), &wrong).await).code(), "BAD_USER_INPUT");
+    let due = async |name: &str| {
+        let id = registered(&service, name).await.dossier_id;
+        caught_up(&service).await;
+        let due_at = service.dossier_by_id(&caller(ADMIN), id).await.unwrap().unwrap().due_at.unwrap();
+        infrastructure::event_store::instant(due_at)
+    };
+    // Five working days, to the end of the day as the office had it when it took the dossier in.
+    assert_eq!(due("before").await, instant("2025-07-07T17:00:00+07:00"));
+    clock.set(instant(FIRST));
+    assert_eq!(due("after").await, instant("2025-07-08T16:30:00+07:00"));
+}
+
+async fn only_an_administrator_changes_agencies(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, _) = on_the_eve(&place).await;
+    caught_up(&service).await;
+    let head = service.store().head().await.unwrap();
+    for who in [LEADER, LAN, INTAKE] {
+        let rename = RenameAgencyInput { on: about("rename", AGENCY), name: "Của tôi".to_owned() };
+        let refused = problem(service.rename_agency(&caller(who), &rename).await);
+        assert_eq!(refused.code(), "NO_FUNCTION", "{who}");
+        let carry = CarryOverInput { agency: AGENCY.to_owned(), limit: None };
+        assert_eq!(problem(service.carry_over(&caller(who), &carry).await).code(), "NO_FUNCTION", "{who}");
+        let succeed =
+            SucceedAgencyInput { on: about("succeed", AGENCY), by: vec![takes_the_rest(OTHER_AGENCY)] };
+        let refused = problem(service.succeed_agency(&caller(who), &succeed).await);
+        assert_eq!(refused.code(), "NO_FUNCTION", "{who}");
+    }
+    let mut without =
+        SucceedAgencyInput { on: about("none", AGENCY), by: vec![takes_the_rest(OTHER_AGENCY)] };
+    without.on.decision = None;
+    assert_eq!(problem(service.succeed_agency(&caller(ADMIN), &without).await).code(), "BAD_USER_INPUT");
+    assert_eq!(service.store().head().await.unwrap(), head);
+}
