@@ -1,10 +1,11 @@
 //! The command line. Logs go to stderr; with `--json` the last line of stdout is one JSON object. Exit codes: 0 done,
-//! 2 usage, 3 refused, 4 unavailable.
+//! 1 damaged, 2 usage, 3 refused, 4 unavailable.
 
 mod bench;
 mod demo;
 mod due;
 mod export;
+mod files;
 mod import;
 mod output;
 mod rebuild;
@@ -34,8 +35,10 @@ use crate::service::{Caller, Service};
 /// Every dossier action is an immutable event; boards and public tables are folded from them.
 #[derive(Debug, Parser)]
 #[command(name = "motcua", version, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done, 2 usage, 3 refused, 4 unavailable. Logs go to stderr.\n\
-    MOTCUA_LOG sets their detail, as in MOTCUA_LOG=debug.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 damaged, 2 usage, 3 refused, 4 unavailable. Logs go to stderr.\n\
+    MOTCUA_LOG sets their detail, as in MOTCUA_LOG=debug."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -59,6 +62,9 @@ enum Command {
     Replay(replay::Replay),
     /// Empty read models and build them again from the log
     Rebuild(rebuild::Rebuild),
+    /// Look after the files of dossiers
+    #[command(subcommand)]
+    Files(files::Files),
     /// Print the GraphQL schema
     Schema,
     /// Compute an appointment, with the reason for every day
@@ -80,11 +86,15 @@ pub(crate) struct StoreArgs {
     /// The file of the master key [default: beside the keys]
     #[arg(long, value_name = "FILE")]
     master_key: Option<PathBuf>,
+    /// The folder of the files of dossiers [default: beside a SQLite store; beside the master key for PostgreSQL]
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
 }
 
 impl StoreArgs {
     fn location(&self) -> Result<Location, InvalidLocation> {
-        Location::from_urls(&self.store, self.keys.as_deref(), self.master_key.as_deref())
+        let location = Location::from_urls(&self.store, self.keys.as_deref(), self.master_key.as_deref())?;
+        Ok(location.with_files(self.files.as_deref()))
     }
 
     async fn open(&self) -> Result<Service, CliError> {
@@ -107,6 +117,9 @@ pub(crate) enum CliError {
     Usage(String),
     #[error("{0}")]
     Refused(String),
+    /// What should be there is not, or is not what it was.
+    #[error("{0}")]
+    Damaged(String),
     #[error(transparent)]
     Failure(#[from] Failure),
     #[error("there is no store at {}", .0.display())]
@@ -122,6 +135,7 @@ pub(crate) enum CliError {
 impl CliError {
     fn exit_code(&self) -> u8 {
         match self {
+            Self::Damaged(_) => 1,
             Self::Usage(_) => 2,
             Self::Refused(_) => 3,
             Self::Failure(_) | Self::NoStore(_) | Self::Io { .. } => 4,
@@ -166,6 +180,7 @@ macro_rules! failures {
 }
 
 failures!(
+    infrastructure::content_store::ContentError,
     infrastructure::event_store::StoreError,
     infrastructure::db::DbError,
     projections::runner::RunError,
@@ -208,6 +223,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Export(export) => export.run().await,
         Command::Replay(replay) => replay.run().await,
         Command::Rebuild(rebuild) => rebuild.run().await,
+        Command::Files(files) => files.run().await,
         Command::Schema => output::text(&crate::graphql::sdl()),
         Command::Due(due) => due.run(),
         Command::Bench(bench) => bench.run().await,

@@ -1,6 +1,7 @@
 //! The schema. Resolvers translate and delegate: what may be done is decided in `service`.
 
 pub mod administration;
+pub mod files;
 pub mod mutation;
 pub mod objects;
 pub mod payload;

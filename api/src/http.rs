@@ -1,5 +1,6 @@
-//! The router: GraphQL by POST, papers, GraphiQL from vendored assets, health.
+//! The router: GraphQL by POST, papers, files, GraphiQL from vendored assets, health.
 
+mod files;
 mod papers;
 
 use axum::Router;
@@ -55,6 +56,9 @@ pub fn router(service: Service, settings: Settings) -> Router {
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        // Beyond that layer: a file streams, and has a limit of its own.
+        .route("/dossiers/{dossier}/files", post(files::upload))
+        .route("/dossiers/{dossier}/files/{file}", get(files::download))
         .layer(header("x-content-type-options", "nosniff"))
         .layer(header("referrer-policy", "same-origin"))
         .layer(header("cache-control", "no-store"))

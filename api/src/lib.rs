@@ -7,7 +7,8 @@
 //! | [`problem`], [`messages`] | refusals as data with stable codes; sentences for people |
 //! | [`development_token`] | a principal named by a token, for development only |
 //! | [`graphql`] | the schema |
-//! | [`http`] | the router: GraphQL, papers, GraphiQL from vendored assets, health |
+//! | `file_types` | what a file may be |
+//! | [`http`] | the router: GraphQL, papers, files, GraphiQL from vendored assets, health |
 //! | [`papers`] | the forms that people hold, as HTML and PDF |
 //! | [`import`] | parsers of real input |
 //! | [`cli`] | the command line |
@@ -16,6 +17,7 @@
 
 pub mod cli;
 pub mod development_token;
+mod file_types;
 pub mod graphql;
 pub mod http;
 pub mod import;

@@ -173,6 +173,38 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "Something has happened since, or there is nothing to take back.",
     ),
     (
+        "PAPER_NOT_NAMED",
+        "Phải cho biết tệp tin là thành phần hồ sơ nào.",
+        "A digitised paper has to say which paper it is.",
+    ),
+    ("TOO_MANY_FILES", "Hồ sơ đã có số tệp tin tối đa.", "The dossier has as many files as there may be."),
+    ("FILE_TOO_LARGE", "Tệp tin vượt quá dung lượng cho phép.", "The file is too large."),
+    ("FILE_EMPTY", "Tệp tin rỗng.", "The file is empty."),
+    ("FILE_TYPE_NOT_ALLOWED", "Định dạng tệp tin không được chấp nhận.", "Files of this type are not taken."),
+    (
+        "FILE_TYPE_MISMATCH",
+        "Nội dung tệp tin không đúng với định dạng đã khai báo.",
+        "The content is not of the type that was said.",
+    ),
+    ("FILE_INFECTED", "Tệp tin bị phát hiện có mã độc.", "Malicious software was found in the file."),
+    (
+        "SCANNER_UNAVAILABLE",
+        "Chưa kiểm tra được mã độc của tệp tin; hãy thử lại sau.",
+        "The file cannot be scanned now; try again later.",
+    ),
+    (
+        "FILE_GONE",
+        "Tệp tin đã bị hủy, không còn đọc được.",
+        "The file was destroyed and cannot be read any more.",
+    ),
+    (
+        "TOO_MANY_UPLOADS",
+        "Hệ thống đang nhận quá nhiều tệp tin; hãy thử lại sau giây lát.",
+        "Too many files are coming in; try again in a moment.",
+    ),
+    ("UPLOAD_BROKEN", "Việc tải tệp tin lên bị ngắt giữa chừng.", "The upload broke off."),
+    ("UPLOAD_STALLED", "Việc tải tệp tin lên quá lâu.", "The upload took too long."),
+    (
         "WRONG_CHANNEL",
         "Kênh nộp không phù hợp với cách tiếp nhận này.",
         "A dossier of this channel does not enter this way.",
@@ -185,6 +217,11 @@ const SENTENCES: &[(&str, &str, &str)] = &[
     ("NOTHING_TO_PUBLISH", "Không có bản thảo để công bố.", "There is no draft to publish."),
     ("DRAFT_HAS_ERRORS", "Bản thảo còn lỗi, chưa thể công bố.", "The draft still has errors."),
     ("OTHER_PROCEDURE_CODE", "Mã thủ tục không khớp.", "The procedure code does not match."),
+    (
+        "BRANCH_PENDING",
+        "Còn nhánh xử lý song song chưa hoàn thành.",
+        "A branch that runs beside it has not come to its end.",
+    ),
     ("AGENCY_NOT_ESTABLISHED", "Cơ quan chưa được khai báo.", "The agency has not been established."),
     (
         "AGENCY_ALREADY_ESTABLISHED",

@@ -5,6 +5,7 @@ use domain::codes::InvalidCode;
 use domain::decider::Rejection;
 use domain::dossier::{self, Stage};
 use domain::recorded::Version;
+use infrastructure::content_store::ContentError;
 use infrastructure::db::DbError;
 use infrastructure::event_store::StoreError;
 use infrastructure::execute::{ExecuteError, Since};
@@ -62,6 +63,8 @@ pub enum Failure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Keys(#[from] KeyError),
+    #[error(transparent)]
+    Content(#[from] ContentError),
     #[error(transparent)]
     Run(#[from] RunError),
     #[error(transparent)]

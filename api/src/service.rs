@@ -5,6 +5,7 @@ mod agencies;
 mod calendars;
 mod catalogue;
 mod dossiers;
+mod files;
 mod life_cycle;
 mod papers;
 mod queries;
@@ -13,6 +14,8 @@ pub use agencies::CarriedOver;
 pub use calendars::{Days, ImpactQuestion, Touched};
 pub use catalogue::Published;
 pub use dossiers::Accepted;
+pub(crate) use files::FILE_ATTACHED;
+pub use files::{Attached, Download, FILE_BYTES_MAX, FileInput, FilePolicy, FileReceipt, Files, ListedFile};
 pub use papers::Printed;
 pub use queries::{Board, BoardItem, DossierPage, HistoryEntry, Names, SearchInput, WorkList};
 
@@ -21,6 +24,7 @@ use domain::identity::CommandId;
 use domain::recorded::{Position, Version, Via};
 use domain::time::{Instant, truncate};
 use infrastructure::clock::Clock;
+use infrastructure::content_store::ContentStore;
 use infrastructure::entropy::Entropy;
 use infrastructure::event_store::EventStore;
 use infrastructure::execute::{Executor, Request};
@@ -36,6 +40,7 @@ use crate::problem::{Failure, ServiceError};
 pub struct Service {
     pub executor: Executor,
     pub read_side: ReadSide,
+    pub files: Files,
 }
 
 /// Who asks, and through what.
@@ -60,10 +65,12 @@ impl Service {
     pub async fn open(location: &Location, clock: Clock, entropy: Entropy) -> Result<Self, Failure> {
         let store = EventStore::open(&location.log, clock.clone()).await?;
         let master = MasterKey::load_or_create(&location.master_key, &entropy)?;
+        let files = ContentStore::new(&location.files, entropy.clone());
         let keys = Keys::open(&location.keys, master, entropy, clock.clone()).await?;
         store.bind_keys(keys.identity()).await?;
         let read_side = ReadSide::open(&location.read, store.clone()).await?;
-        Ok(Self { executor: Executor::new(store, keys, clock), read_side })
+        let files = Files::new(files, FilePolicy::default());
+        Ok(Self { executor: Executor::new(store, keys, clock), read_side, files })
     }
 
     pub fn store(&self) -> &EventStore {

@@ -84,6 +84,13 @@ codes! {
 
     /// A paper of a dossier, as the procedure names it.
     PaperCode is "a paper code: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
+
+    /// What a file is: `application/pdf`. In small letters, without parameters.
+    MediaType is "a media type such as application/pdf" when media_type;
+
+    /// A SHA-256.
+    Digest is "a SHA-256: 64 hex digits in small letters" when
+        |text| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
 }
 
 /// `d` is a digit, `L` a capital letter, anything else itself.
@@ -107,6 +114,15 @@ fn national(text: &str) -> bool {
 fn word(text: &str, length_max: usize) -> bool {
     (1..=length_max).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-'))
+}
+
+fn media_type(text: &str) -> bool {
+    let part = |part: &str| {
+        let plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$&^_.+-".contains(&byte);
+        (1..=127).contains(&part.len()) && part.bytes().all(plain)
+    };
+    text.split_once('/').is_some_and(|(kind, name)| part(kind) && part(name))
 }
 
 impl DossierCode {
@@ -162,6 +178,22 @@ mod tests {
         let too_long = "A".repeat(36);
         for bad in ["", ".", "H25.", ".H25", "h25", "H25..01", "H25-01", &too_long] {
             assert!(NationalAgencyCode::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_media_type_has_no_parameters() {
+        for good in ["application/pdf", "application/vnd.oasis.opendocument.text", "image/svg+xml"] {
+            assert!(MediaType::parse(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["", "pdf", "text/", "/plain", "Text/plain", "text/plain;charset=utf-8", "a/b/c", "a/b\r\nc: d"]
+        {
+            assert!(MediaType::parse(bad).is_err(), "{bad}");
+        }
+        assert!(Digest::parse(&"0a".repeat(32)).is_ok());
+        for bad in ["0A".repeat(32), "0a".repeat(31), "../".repeat(21) + "a"] {
+            assert!(Digest::parse(&bad).is_err(), "{bad}");
         }
     }
 

@@ -255,6 +255,7 @@ impl Filed {
                 rules::not_decided(self)?;
                 Ok(vec![Event::Stopped(Stopped { reason: reason.clone() })])
             }
+            Command::AttachFile(file) => self.attach_file(file),
             Command::Notify { about, by, .. } if self.notices.contains(&(*about, *by)) => Ok(Vec::new()),
             Command::Notify { about, by, note } => Ok(vec![Event::ApplicantNotified(ApplicantNotified {
                 about: *about,
@@ -277,6 +278,17 @@ impl Filed {
                 Ok(vec![Event::Withdrawn(Withdrawn { reason: reason.clone() })])
             }
         }
+    }
+
+    fn attach_file(&self, file: &FileAttached) -> Result<Vec<Event>, Rejection> {
+        rules::takes_files(self)?;
+        rules::may_have_a_result(self, file.purpose)?;
+        rules::paper_is_named(file)?;
+        if !rules::file_is_new(self, file) {
+            return Ok(Vec::new());
+        }
+        rules::room_for_another_file(self)?;
+        Ok(vec![Event::FileAttached(file.clone())])
     }
 
     fn request_obligation(&self, request: &RequestObligation) -> Result<Vec<Event>, Rejection> {
@@ -335,6 +347,7 @@ impl Filed {
     fn complete_step(&self, at: Instant, complete: &CompleteStep) -> Result<Vec<Event>, Rejection> {
         rules::running(self, "COMPLETE_STEP")?;
         rules::task_of_the_procedure(self, complete)?;
+        rules::branches_joined(self, complete)?;
         let mut anomalies = Vec::new();
         if !complete.procedure.has_task(&complete.step) {
             anomalies.push(Anomaly::StepNotInProcedure);

@@ -46,6 +46,8 @@ ids! {
     PrincipalId,
     /// A key that seals; the key itself lives outside the log.
     KeyId,
+    /// A file of a dossier; its content lives in the content store.
+    FileId,
     /// One request of one principal.
     CommandId,
     /// One append to one stream: a request's main append, or a further one with a purpose.
@@ -71,6 +73,11 @@ impl CommandId {
     /// The dossier that this command creates.
     pub fn dossier(self) -> DossierId {
         DossierId(Uuid::new_v5(&self.0, b"dossier"))
+    }
+
+    /// The file that this command attaches.
+    pub fn file(self) -> FileId {
+        FileId(Uuid::new_v5(&self.0, b"file"))
     }
 
     /// The request's main append.
@@ -123,6 +130,7 @@ mod tests {
         let command = CommandId::derive(principal, "submitDossier", Uuid::from_u128(2));
         assert_eq!(command.to_string(), "7db5b276-1b16-5a5b-b7e8-164fc0fddd30");
         assert_eq!(command.dossier().to_string(), "a626233f-d4d6-51a8-a970-9af03958bbed");
+        assert_eq!(command.file().to_string(), "56bee5e2-5dbe-5fad-8428-e125ec5e2135");
         assert_eq!(command.append().event(0).to_string(), "5ef16b74-cdf2-5c9f-9749-4d0339140a55");
         assert_eq!(command.append().event(1).to_string(), "782757f0-0df7-5ab4-8524-171db0601f5b");
         assert_eq!(command.append_for("code").to_string(), "3f0beb7c-0295-5b92-8e74-e44f81c13311");

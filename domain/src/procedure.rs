@@ -287,6 +287,21 @@ impl Definition {
         self.steps.iter().flat_map(|step| &step.tasks)
     }
 
+    /// What a task that joins branches waits for: the last task of each. Nothing for any other task.
+    pub fn awaited_by(&self, code: &StepCode) -> Vec<&StepCode> {
+        if !self.tasks().any(|task| task.code == *code && task.joins) {
+            return Vec::new();
+        }
+        // A task that leads back to it comes after it, and is not waited for.
+        let way = self.way();
+        let before = way.iter().take_while(|before| **before != code);
+        before
+            .filter_map(|before| self.tasks().find(|task| task.code == **before))
+            .filter(|task| task.followers().any(|follower| follower == code))
+            .map(|task| &task.code)
+            .collect()
+    }
+
     /// Codes of the tasks that are reached from the first one, each after all that lead to it.
     pub fn way(&self) -> Vec<&StepCode> {
         way::Way::of(self).codes().collect()

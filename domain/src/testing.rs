@@ -24,13 +24,15 @@ pub use histories::*;
 
 use crate::access::{ActingAs, Function, Principal, Scope};
 use crate::calendar::Calendar;
-use crate::codes::{AgencyCode, DossierCode, OrderCode, PaperCode, ProcedureCode, StepCode, UnitCode};
+use crate::codes::{
+    AgencyCode, Digest, DossierCode, MediaType, OrderCode, PaperCode, ProcedureCode, StepCode, UnitCode,
+};
 use crate::decider::{Decider, StoredEvent, fold};
 use crate::dossier::{
     Agencies, Answer, Applicant, ApplicantKind, Appointment, Channel, CodeRule, Command, CompleteStep,
-    Extend, Holder, ImportedFrom, Notice, NoticeChannel, ObligationKind, Outcome, PauseReason, PaymentMethod,
-    ProcedureRef, Receive, RecordPayment, Register, RequestObligation, ReturnMethod, Submit, Submitted,
-    SupplementRequest, WorkingTime,
+    Extend, FileAttached, FilePurpose, Holder, ImportedFrom, Notice, NoticeChannel, ObligationKind, Outcome,
+    PauseReason, PaymentMethod, ProcedureRef, Receive, RecordPayment, Register, RequestObligation,
+    ReturnMethod, Submit, Submitted, SupplementRequest, WorkingTime,
 };
 use crate::identity::{AgencyId, CommandId, DossierId, KeyId, PrincipalId, ProcedureId};
 use crate::private::{Private, SealedToken};
@@ -425,6 +427,30 @@ pub fn stop() -> Command {
 
 pub fn notify(about: Notice) -> Command {
     Command::Notify { about, by: NoticeChannel::Sms, note: None }
+}
+
+/// The number's file: a digitised form.
+pub fn file(number: u32) -> FileAttached {
+    let key = Uuid::from_u128(u128::from(number));
+    FileAttached {
+        file: CommandId::derive(officer(1), "attachFile", key).file(),
+        purpose: FilePurpose::Paper,
+        paper: Some(must(PaperCode::parse("DON_DE_NGHI"))),
+        media_type: must(MediaType::parse("application/pdf")),
+        size: 70_000,
+        sha256: must(Digest::parse(&format!("{number:064x}"))),
+        key: KeyId(Uuid::from_u128(1)),
+        name: Some(open("don MẪU Nguyễn Thị Mơ.pdf")),
+    }
+}
+
+/// The number's file: a result.
+pub fn result_file(number: u32) -> FileAttached {
+    FileAttached { purpose: FilePurpose::Result, paper: None, ..file(number) }
+}
+
+pub fn attach(file: FileAttached) -> Command {
+    Command::AttachFile(file)
 }
 
 pub fn correct() -> Command {

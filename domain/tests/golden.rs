@@ -126,6 +126,9 @@ fn what_is_optional_may_be_absent() {
     let sent = format!(r#"{{"to":"{key}"}}"#);
     let accepted = format!(r#"{{"holder":{{"agency":"{key}"}}}}"#);
     let opinion_requested = format!(r#"{{"opinion":1,"from":"{key}","question":"sealed.1"}}"#);
+    let file_attached = format!(
+        r#"{{"file":"{key}","purpose":"result","media_type":"image/png","size":1,"sha256":"","key":"{key}"}}"#
+    );
     let least = [
         ("dossier.submitted.v1", submitted.as_str()),
         ("dossier.intake_supplement_requested.v1", r#"{"reason":"sealed.1"}"#),
@@ -163,6 +166,7 @@ fn what_is_optional_may_be_absent() {
         ("dossier.stopped.v1", r#"{"reason":"sealed.1"}"#),
         ("dossier.applicant_notified.v1", r#"{"about":"stopped","by":"letter"}"#),
         ("dossier.corrected.v1", r#"{"what":"refused","reason":"sealed.1"}"#),
+        ("dossier.file_attached.v1", file_attached.as_str()),
         (
             "procedure.drafted.v1",
             r#"{"code":"DT01","definition":{"name":"","term":"set_at_receipt","steps":[]}}"#,

@@ -6,6 +6,7 @@
 //! | [`lane`] | the one writer: group commit, positions, expected versions, duplicates |
 //! | [`execute`] | the command path: load, authorise, decide, seal, append |
 //! | [`keys`], [`seal`] | keys outside the log; sealed values |
+//! | [`content_store`], [`scanner`] | files, sealed, in a directory; a program that looks at them on the way in |
 //! | [`leaf`] | the bytes of an event that the ledger will hash |
 //! | [`db`], [`location`] | two SQL dialects behind one text; where the databases are |
 //! | [`bench`] | the yardstick of the benchmarks, on a scratch database |
@@ -15,6 +16,7 @@
 
 pub mod bench;
 pub mod clock;
+pub mod content_store;
 pub mod db;
 pub mod entropy;
 pub mod environment;
@@ -24,4 +26,5 @@ pub mod keys;
 pub mod lane;
 pub mod leaf;
 pub mod location;
+pub mod scanner;
 pub mod seal;

@@ -90,12 +90,14 @@ pub struct Location {
     pub keys: DbUrl,
     /// The file of the master key that wraps every other key.
     pub master_key: PathBuf,
+    /// The folder of the content store.
+    pub files: PathBuf,
 }
 
 impl Location {
-    /// `sqlite:motcua.db` keeps `motcua-read.db`, `motcua-keys.db` and `motcua-master.key` beside it. A PostgreSQL
-    /// store keeps log and read models in two schemas of one database, and its keys in a file of this user unless
-    /// `keys` says where.
+    /// `sqlite:motcua.db` keeps `motcua-read.db`, `motcua-keys.db`, `motcua-master.key` and `motcua-files` beside it. A
+    /// PostgreSQL store keeps log and read models in two schemas of one database, and its keys in a file of this user
+    /// unless `keys` says where; files are beside the master key.
     pub fn from_urls(
         store: &str,
         keys: Option<&str>,
@@ -125,7 +127,21 @@ impl Location {
                 (log.clone(), keys, beside)
             }
         };
-        Ok(Self { log, read, keys, master_key: master_key.map_or(beside, Path::to_owned) })
+        let master_key = master_key.map_or(beside, Path::to_owned);
+        let files = match &log {
+            DbUrl::Sqlite(path) => sibling(path, "-files"),
+            DbUrl::Postgres(url) => {
+                let name = url.public().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+                master_key.with_file_name(format!("{name}-files"))
+            }
+        };
+        Ok(Self { log, read, keys, master_key, files })
+    }
+
+    /// With the content store somewhere else.
+    #[must_use]
+    pub fn with_files(self, files: Option<&Path>) -> Self {
+        Self { files: files.map_or(self.files, Path::to_owned), ..self }
     }
 }
 
@@ -144,6 +160,9 @@ mod tests {
         assert_eq!(location.read, DbUrl::Sqlite("/var/lib/x/motcua-read.db".into()));
         assert_eq!(location.keys, DbUrl::Sqlite("/var/lib/x/motcua-keys.db".into()));
         assert_eq!(location.master_key, PathBuf::from("/var/lib/x/motcua-master.key"));
+        assert_eq!(location.files, PathBuf::from("/var/lib/x/motcua-files"));
+        let elsewhere = location.with_files(Some(Path::new("/srv/files")));
+        assert_eq!(elsewhere.files, PathBuf::from("/srv/files"));
     }
 
     #[test]

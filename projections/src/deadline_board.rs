@@ -129,6 +129,7 @@ impl DeadlineBoard {
             | Dossier::ObligationWaived(_)
             | Dossier::PaymentRefunded(_)
             | Dossier::ApplicantNotified(_)
+            | Dossier::FileAttached(_)
             | Dossier::Corrected(_) => return None,
         };
         Some(Self {

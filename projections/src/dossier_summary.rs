@@ -197,7 +197,7 @@ impl DossierSummary {
     fn apply(&mut self, at: i64, event: &Dossier) {
         let held_before = self.held_before.take();
         match event {
-            Dossier::Submitted(_) => {}
+            Dossier::Submitted(_) | Dossier::FileAttached(_) => {}
             Dossier::Sent(sent) => self.transit_agency = Some(sent.to.0),
             Dossier::SentBack(_) => self.transit_agency = None,
             Dossier::Recalled(_) => {

@@ -84,7 +84,8 @@ impl PublicStatus {
             | Dossier::ObligationWaived(_)
             | Dossier::PaymentRefunded(_)
             | Dossier::Stopped(_)
-            | Dossier::ApplicantNotified(_) => {}
+            | Dossier::ApplicantNotified(_)
+            | Dossier::FileAttached(_) => {}
         }
         (self.stage_before, self.stage) = (self.stage, self.stage.after(self.stage_before, event));
     }

@@ -114,6 +114,9 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
             &[
                 "--listen <ADDR>",
                 "--development-tokens",
+                "--file-bytes-max <BYTES>",
+                "--scanner <COMMAND>",
+                "--files <DIR>",
                 "--store <URL>",
                 "--keys <URL>",
                 "--master-key <FILE>",
@@ -125,6 +128,12 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
         (&["import", "xes"], &["<FILE>", "--agency <CODE>", "--procedure <CODE>", "--store <URL>", "--json"]),
         (&["replay"], &["<CODE>", "--store <URL>", "--json"]),
         (&["rebuild"], &["[NAMES]...", "dossier_summary", "--store <URL>", "--json"]),
+        (&["files"], &["collect", "verify"]),
+        (
+            &["files", "collect"],
+            &["--older-than <AGE>", "--dry-run", "--files <DIR>", "--store <URL>", "--json"],
+        ),
+        (&["files", "verify"], &["--files <DIR>", "--store <URL>", "--json"]),
         (&["schema"], &["Usage: motcua schema"]),
         (
             &["due"],

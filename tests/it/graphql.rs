@@ -2098,6 +2098,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         dossier::Rejection::InTransit,
         dossier::Rejection::NotInTransit,
         dossier::Rejection::WrongRecipient,
+        dossier::Rejection::BranchPending { awaited: StepCode::parse("THAM_DINH").unwrap() },
         dossier::Rejection::OtherAgency,
         dossier::Rejection::NothingToRecall,
         dossier::Rejection::OpinionPending,
@@ -2117,6 +2118,8 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         dossier::Rejection::ExtendedAlready { extensions: 1 },
         dossier::Rejection::Decided,
         dossier::Rejection::NothingToCorrect,
+        dossier::Rejection::PaperNotNamed,
+        dossier::Rejection::TooManyFiles { most: 300 },
         dossier::Rejection::WrongChannel { channel: dossier::Channel::Post },
     ];
     let procedures = [
@@ -2160,6 +2163,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
             | dossier::Rejection::BeforePrevious { .. }
             | dossier::Rejection::SupplementPending
             | dossier::Rejection::UnknownStep { .. }
+            | dossier::Rejection::BranchPending { .. }
             | dossier::Rejection::AppointmentMissing
             | dossier::Rejection::AppointmentFixed
             | dossier::Rejection::AppointmentBeforeReceipt
@@ -2187,6 +2191,8 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
             | dossier::Rejection::ExtendedAlready { .. }
             | dossier::Rejection::Decided
             | dossier::Rejection::NothingToCorrect
+            | dossier::Rejection::PaperNotNamed
+            | dossier::Rejection::TooManyFiles { .. }
             | dossier::Rejection::WrongChannel { .. }
             | dossier::Rejection::NoDueInstant(_) => {}
         }
@@ -2241,6 +2247,16 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         "READ_MODEL_BEHIND",
         "AGENCY_CODE_TAKEN",
         "AGENCY_NOT_SUCCEEDED",
+        "FILE_TOO_LARGE",
+        "FILE_EMPTY",
+        "FILE_TYPE_NOT_ALLOWED",
+        "FILE_TYPE_MISMATCH",
+        "FILE_INFECTED",
+        "SCANNER_UNAVAILABLE",
+        "FILE_GONE",
+        "TOO_MANY_UPLOADS",
+        "UPLOAD_BROKEN",
+        "UPLOAD_STALLED",
     ]);
     for code in codes {
         let vietnamese = sentence(code, Language::Vietnamese).unwrap_or_else(|| panic!("{code}"));

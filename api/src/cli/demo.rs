@@ -30,6 +30,9 @@ pub(super) struct Demo {
     /// The file of the master key [default: beside the keys]
     #[arg(long, value_name = "FILE")]
     master_key: Option<std::path::PathBuf>,
+    /// The folder of the files of dossiers [default: beside a SQLite store; beside the master key for PostgreSQL]
+    #[arg(long, value_name = "DIR")]
+    files: Option<std::path::PathBuf>,
     /// Address and port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -55,6 +58,7 @@ impl Demo {
             store: self.store.clone(),
             keys: self.keys.clone(),
             master_key: self.master_key.clone(),
+            files: self.files.clone(),
         };
         let service = store.open().await?;
         let calendar = service.calendar(None).await?;

@@ -1,13 +1,15 @@
 //! `motcua serve`
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Args;
+use infrastructure::scanner::Scanner;
 use tokio::net::TcpListener;
 
 use super::{CliError, StoreArgs, output, stop_requested};
 use crate::http::{Settings, router};
-use crate::service::Service;
+use crate::service::{FILE_BYTES_MAX, FilePolicy, Service};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -19,12 +21,32 @@ pub(super) struct Serve {
     /// Take tokens of the form dev:<group>:<name>@<agency code>. They prove nothing: for development only
     #[arg(long)]
     development_tokens: bool,
+    /// The most bytes of an uploaded file
+    #[arg(long, value_name = "BYTES", default_value_t = FILE_BYTES_MAX)]
+    file_bytes_max: u64,
+    /// Program that gets each upload on stdin: exit code 0 is clean, 1 infected. As in: clamdscan --no-summary -
+    #[arg(long, value_name = "COMMAND")]
+    scanner: Option<String>,
+    /// How long the scanner may keep an upload waiting
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    scanner_seconds: u64,
 }
 
 impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let service = self.store.open().await?;
+        let policy = self.file_policy()?;
+        let service = self.store.open().await?.taking_files(policy);
         serve(service, self.listen, Settings { development_tokens: self.development_tokens }, |_| {}).await
+    }
+
+    fn file_policy(&self) -> Result<FilePolicy, CliError> {
+        let time_max = Duration::from_secs(self.scanner_seconds);
+        let scanner = self.scanner.as_deref().map(|command| Scanner::parse(command, time_max));
+        let scanner = scanner.transpose().map_err(|error| CliError::Usage(error.to_string()))?;
+        if scanner.is_none() {
+            tracing::warn!("no --scanner is given: uploaded files are not scanned");
+        }
+        Ok(FilePolicy { bytes_max: self.file_bytes_max, scanner })
     }
 }
 

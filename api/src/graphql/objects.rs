@@ -11,6 +11,7 @@ use projections::public_status::PublicStatus as PublicRow;
 use uuid::Uuid;
 
 use super::ContextExt;
+use super::files::AttachedFile;
 use crate::input::{ObligationKind, PaymentMethod, Vnd};
 use crate::messages::Language;
 use crate::service::{HistoryEntry, Names};
@@ -448,6 +449,15 @@ impl Dossier {
             is_notice: planned.is_notice,
         };
         Ok(planned.into_iter().map(task).collect())
+    }
+
+    /// Tệp tin đính kèm: digitised papers and results, oldest first. Their content is at
+    /// `/dossiers/{dossier id}/files/{file id}`.
+    #[graphql(complexity = "1 + 10 * child_complexity")]
+    async fn files(&self, ctx: &Context<'_>) -> Result<Vec<AttachedFile>> {
+        let (caller, id) = (ctx.caller()?, DossierId(self.row.dossier_id));
+        let files = ctx.service().files_of(caller, id).await.map_err(|error| ctx.error(error))?;
+        Ok(files.into_iter().map(Into::into).collect())
     }
 
     /// Everything that happened, oldest first.

@@ -129,6 +129,9 @@ fn of_receipt(form: Form, receipt: &Receipt) -> Sheet {
     blocks.push(Block::field("Số lượng hồ sơ", sets.as_deref()));
     blocks.push(Block::field("Thời gian giải quyết hồ sơ theo quy định", receipt.term.as_deref()));
     blocks.push(moment_field("Thời gian nhận hồ sơ", Some(receipt.received_at)));
+    if receipt.notice_at.is_some() {
+        blocks.push(moment_field("Thời gian trả thông báo nghĩa vụ tài chính", receipt.notice_at));
+    }
     blocks.push(moment_field("Thời gian trả kết quả giải quyết hồ sơ", receipt.due_at));
     blocks.push(Block::field("Đăng ký nhận kết quả tại", receipt.result_at.as_deref()));
     blocks.push(Block::field("Vào Sổ theo dõi hồ sơ, quyển số", receipt.book.as_deref()));

@@ -79,6 +79,8 @@ pub struct Receipt {
     /// The time that the law gives, in words.
     pub term: Option<String>,
     pub received_at: Instant,
+    /// Ngày hẹn trả thông báo nghĩa vụ tài chính: the other appointment of land dossiers.
+    pub notice_at: Option<Instant>,
     pub due_at: Option<Instant>,
     pub result_at: Option<String>,
     pub book: Option<String>,

@@ -64,6 +64,7 @@ fn receipt() -> Receipt {
         sets: Some(1),
         term: some("15 ngày làm việc"),
         received_at: at("2025-09-17T08:05:00+07:00"),
+        notice_at: None,
         due_at: Some(at("2025-10-08T17:00:00+07:00")),
         result_at: None,
         book: some("02/2025"),

@@ -170,8 +170,7 @@ impl Service {
 
     /// The calendar that holds now: the national one, or that of a place over it.
     pub async fn calendar(&self, own: Option<CalendarId>) -> Result<Arc<Calendar>, ServiceError> {
-        let books = self.books(own).await?;
-        Ok(books.latest()?)
+        Ok(self.books(own).await?.latest)
     }
 
     /// The national calendar and that of a place, with all their versions.
@@ -181,7 +180,8 @@ impl Service {
             Some(id) => Some(self.book(id).await?),
             None => None,
         };
-        Ok(Books { national, own })
+        let latest = over(own.as_ref().map(|own| &own.state), &national.state)?;
+        Ok(Books { national, own, latest })
     }
 
     async fn book(&self, id: CalendarId) -> Result<Arc<Folded<CalendarBook>>, ServiceError> {
@@ -201,19 +201,17 @@ impl Service {
 pub(super) struct Books {
     national: Arc<Folded<CalendarBook>>,
     own: Option<Arc<Folded<CalendarBook>>>,
+    /// What holds now.
+    latest: Arc<Calendar>,
 }
 
 impl Books {
-    fn latest(&self) -> Result<Arc<Calendar>, Problem> {
-        over(self.own.as_ref().map(|own| &own.state), &self.national.state)
-    }
-
     /// The calendar of a version that a due instant was computed with; what holds now where it is not known, as for a
     /// dossier that came with another agency's calendar.
-    pub(super) fn version(&self, version: &CalendarVersion) -> Result<Arc<Calendar>, Problem> {
+    pub(super) fn version(&self, version: &CalendarVersion) -> Arc<Calendar> {
         let national = &self.national.state;
         let own = self.own.as_ref().map_or(national, |own| &own.state);
-        own.version(national, version).map_or_else(|| self.latest(), Ok)
+        own.version(national, version).unwrap_or_else(|| Arc::clone(&self.latest))
     }
 }
 
@@ -248,7 +246,7 @@ impl Calendars<'_> {
         };
         let receiving = self.service.known(filed.agencies.receiving, "receivingAgency").await?;
         let (books, with) = self.of(receiving.on(local_date(clock.received_at)).calendar).await?;
-        let before = dossier::due_under(events(), &books.version(&version)?);
+        let before = dossier::due_under(events(), &books.version(&version));
         let would_be_due_at = dossier::due_under(events(), &with);
         Ok((before != would_be_due_at).then(|| Touched {
             dossier_id: candidate.dossier_id,

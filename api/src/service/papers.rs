@@ -173,6 +173,18 @@ impl<'a> File<'a> {
         codes.iter().map(|code| Item { name: code.to_string(), ..Item::default() }).collect()
     }
 
+    /// When the tax notice was to be there, as of the receipt; only where the procedure has one.
+    async fn notice_at(&self, received_at: Instant) -> Result<Option<Instant>, ServiceError> {
+        let definition = self.service.definition(self.filed).await?;
+        let calendars = self.service.calendars_of(self.filed).await?;
+        let until_receipt = self.events.iter().map(|(recorded, event)| (recorded.occurred_at, event));
+        let until_receipt = until_receipt.take_while(|(at, event)| {
+            *at < received_at || matches!(event, Event::Submitted(_) | Event::Received(_))
+        });
+        let planned = dossier::schedule(until_receipt, &definition, &|version| calendars.version(version));
+        Ok(planned.into_iter().find(|planned| planned.is_notice).and_then(|planned| planned.due_at))
+    }
+
     async fn receipt(&self) -> Result<(Instant, Content), ServiceError> {
         let (at, received) = self.received()?;
         let content = Content::Receipt(Receipt {
@@ -184,6 +196,7 @@ impl<'a> File<'a> {
             sets: None,
             term: term(received.term),
             received_at: at,
+            notice_at: self.notice_at(at).await?,
             due_at: received.due_at,
             result_at: None,
             book: None,

@@ -1,10 +1,8 @@
 //! What can be asked. Scope is part of every query: nobody sees outside it under any filter.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use domain::access::{Function, Scope};
-use domain::calendar::{Calendar, CalendarVersion};
 use domain::codes::{DossierCode, ProcedureCode};
 use domain::dossier::{self, Channel, Stage};
 use domain::identity::{AgencyId, DossierId, ProcedureId};
@@ -309,10 +307,8 @@ impl Service {
         let entries = self.history(caller, id).await?;
         let state: dossier::Dossier = domain::decider::fold(events_of(&entries));
         let Some(filed) = state.filed() else { return Ok(Vec::new()) };
-        let (books, latest) = self.counted_with(filed).await?;
-        let calendars =
-            |version: &CalendarVersion| books.version(version).unwrap_or_else(|_| Arc::clone(&latest));
-        Ok(dossier::explain(events_of(&entries), &calendars))
+        let calendars = self.calendars_of(filed).await?;
+        Ok(dossier::explain(events_of(&entries), &|version| calendars.version(version)))
     }
 
     /// When each task of a dossier is due, for who may see it.
@@ -325,17 +321,15 @@ impl Service {
         let state: dossier::Dossier = domain::decider::fold(events_of(&entries));
         let Some(filed) = state.filed() else { return Ok(Vec::new()) };
         let definition = self.definition(filed).await?;
-        let (books, latest) = self.counted_with(filed).await?;
-        let calendars =
-            |version: &CalendarVersion| books.version(version).unwrap_or_else(|_| Arc::clone(&latest));
-        Ok(dossier::schedule(events_of(&entries), &definition, &calendars))
+        let calendars = self.calendars_of(filed).await?;
+        Ok(dossier::schedule(events_of(&entries), &definition, &|version| calendars.version(version)))
     }
 
-    /// The calendars that the due instants of a dossier may have been computed with, and what holds now.
-    async fn counted_with(&self, filed: &dossier::Filed) -> Result<(Books, Arc<Calendar>), ServiceError> {
+    /// The calendars that the due instants of a dossier may have been computed with.
+    pub(super) async fn calendars_of(&self, filed: &dossier::Filed) -> Result<Books, ServiceError> {
         let day = local_date(filed.submitted_at);
         let own = self.known(filed.agencies.receiving, "receivingAgency").await?.on(day).calendar;
-        Ok((self.books(own).await?, self.calendar(own).await?))
+        self.books(own).await
     }
 
     /// A private value of a dossier's first event: as it is for who has the function, else masked. The caller has been

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Holder, Notice, NoticeChannel, ObligationKind, Outcome, PauseReason, PaymentMethod, ReturnMethod,
-    Submitted, SupplementRequest,
+    Answer, FileAttached, Holder, Notice, NoticeChannel, ObligationKind, Outcome, PauseReason, PaymentMethod,
+    ReturnMethod, Submitted, SupplementRequest,
 };
 use crate::calendar::Calendar;
 use crate::codes::{OrderCode, StepCode};
@@ -113,6 +113,8 @@ pub enum Command {
     Stop {
         reason: Private,
     },
+    /// Attach a digitised paper or result whose content is in the content store.
+    AttachFile(FileAttached),
     Notify {
         about: Notice,
         by: NoticeChannel,
@@ -183,6 +185,7 @@ impl Command {
             Self::Refund { .. } => "REFUND",
             Self::Extend(_) => "EXTEND",
             Self::Stop { .. } => "STOP",
+            Self::AttachFile(_) => "ATTACH_FILE",
             Self::Notify { .. } => "NOTIFY",
             Self::Correct { .. } => "CORRECT",
             Self::CompleteStep(_) => "COMPLETE_STEP",

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Agencies;
 use crate::calendar::CalendarVersion;
-use crate::codes::{DossierCode, OrderCode, PaperCode, ProcedureCode, StepCode, UnitCode};
+use crate::codes::{Digest, DossierCode, MediaType, OrderCode, PaperCode, ProcedureCode, StepCode, UnitCode};
 use crate::decider::events;
-use crate::identity::{AgencyId, KeyId, PrincipalId, ProcedureId};
+use crate::identity::{AgencyId, FileId, KeyId, PrincipalId, ProcedureId};
 use crate::private::{HasPrivate, KeyOwner, Private, show};
 use crate::time::Instant;
 use crate::working_time::{DuePolicy, OfficeHours, Term};
@@ -50,6 +50,7 @@ events! {
         "dossier.applicant_notified.v1" => ApplicantNotified,
         "dossier.corrected.v1" => Corrected,
         "dossier.carried_over.v1" => CarriedOver,
+        "dossier.file_attached.v1" => FileAttached,
     }
 }
 
@@ -547,6 +548,35 @@ pub enum Correctable {
     Withdrawn,
 }
 
+/// A digitised paper or result. Its content was in the content store, and on disk, before this was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FileAttached {
+    pub file: FileId,
+    pub purpose: FilePurpose,
+    /// Which paper it is; for a result, if it is one that has a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<PaperCode>,
+    pub media_type: MediaType,
+    /// Of the content as it was sent, in bytes.
+    pub size: u64,
+    /// Of the object in the content store: what is compared without any key.
+    pub sha256: Digest,
+    /// The dossier key that wraps the file's own.
+    pub key: KeyId,
+    /// As the sender calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Private>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FilePurpose {
+    /// Thành phần hồ sơ: a paper that was handed in, digitised.
+    Paper,
+    /// Kết quả giải quyết: what is handed out.
+    Result,
+}
+
 /// Something odd in the source of an import. It is written down and counted; nothing is dropped or corrected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -653,6 +683,12 @@ impl HasPrivate for Recalled {
 }
 impl HasPrivate for PaymentRecorded {}
 impl HasPrivate for CarriedOver {}
+
+impl HasPrivate for FileAttached {
+    fn each_private(&mut self, visit: Visit) {
+        show(visit, "name", KeyOwner::Dossier, &mut self.name);
+    }
+}
 
 impl HasPrivate for OpinionRequested {
     fn each_private(&mut self, visit: Visit) {

@@ -179,6 +179,7 @@ impl Finance {
             | Event::Stopped(_)
             | Event::ApplicantNotified(_)
             | Event::CarriedOver(_)
+            | Event::FileAttached(_)
             | Event::Corrected(_) => {}
         }
     }

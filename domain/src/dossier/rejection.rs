@@ -20,6 +20,8 @@ pub enum Rejection {
     SupplementPending,
     #[error("the procedure has no task {step}")]
     UnknownStep { step: StepCode },
+    #[error("a branch has to come to its end first: {awaited} is not done")]
+    BranchPending { awaited: StepCode },
     #[error("the procedure leaves the appointment to the officer, who did not set it")]
     AppointmentMissing,
     #[error("the procedure's term is fixed: the appointment is computed, not set")]
@@ -72,6 +74,10 @@ pub enum Rejection {
     ExtendedAlready { extensions: u32 },
     #[error("a decision is signed: it can no longer be stopped")]
     Decided,
+    #[error("a digitised paper has to say which paper it is")]
+    PaperNotNamed,
+    #[error("the dossier has {most} files, which is the most")]
+    TooManyFiles { most: usize },
     #[error("something has happened since, or the last event cannot be taken back")]
     NothingToCorrect,
     #[error("a dossier of the channel {channel:?} does not enter this way")]
@@ -95,6 +101,7 @@ impl decider::Rejection for Rejection {
             Self::BeforePrevious { .. } => "TIME_BEFORE_PREVIOUS",
             Self::SupplementPending => "SUPPLEMENT_PENDING",
             Self::UnknownStep { .. } => "UNKNOWN_STEP",
+            Self::BranchPending { .. } => "BRANCH_PENDING",
             Self::AppointmentMissing => "APPOINTMENT_MISSING",
             Self::AppointmentFixed => "APPOINTMENT_FIXED",
             Self::AppointmentBeforeReceipt => "APPOINTMENT_BEFORE_RECEIPT",
@@ -121,6 +128,8 @@ impl decider::Rejection for Rejection {
             Self::ExtensionNotLater { .. } => "EXTENSION_NOT_LATER",
             Self::ExtendedAlready { .. } => "EXTENDED_ALREADY",
             Self::Decided => "DECIDED",
+            Self::PaperNotNamed => "PAPER_NOT_NAMED",
+            Self::TooManyFiles { .. } => "TOO_MANY_FILES",
             Self::NothingToCorrect => "NOTHING_TO_CORRECT",
             Self::WrongChannel { .. } => "WRONG_CHANNEL",
             Self::NoDueInstant(DueError::Calendar(_)) => "CALENDAR_UNKNOWN",

@@ -1,15 +1,19 @@
 //! One rule, one function. Sources: docs/legal/rules.md
 
 use super::{
-    AnswerWithin, Appointment, Approval, Channel, Clock, CompleteStep, Correctable, Dossier, Extend, Filed,
-    Holder, Outcome, Pause, Phase, Receive, Received, RecordPayment, Rejection, RequestObligation,
-    Resumption, Submitted, SupplementRequest, WorkingTime,
+    AnswerWithin, Appointment, Approval, Channel, Clock, CompleteStep, Correctable, Dossier, Extend,
+    FileAttached, FilePurpose, Filed, Holder, Outcome, Pause, Phase, Receive, Received, RecordPayment,
+    Rejection, RequestObligation, Resumption, Submitted, SupplementRequest, WorkingTime,
 };
 use crate::codes::OrderCode;
 use crate::identity::AgencyId;
 use crate::procedure::ProcedureTerm;
 use crate::time::Instant;
 use crate::working_time::{self, DuePolicy, Resume, Term};
+
+/// The most files of a dossier.
+const FILES_MAX: usize = 300;
+const ATTACH_FILE: &str = "ATTACH_FILE";
 
 /// what is not there cannot be acted on.
 pub(super) fn filed(dossier: &Dossier) -> Result<&Filed, Rejection> {
@@ -344,6 +348,57 @@ pub(super) fn answer_by(at: Instant, within: Option<&AnswerWithin>) -> Option<In
     working_time::due_at(at, &term, &rules.calendar, &rules.office_hours, &policy).ok().flatten()
 }
 
+/// papers are digitised at whatever time, also after the result; of what was refused or withdrawn nothing is kept.
+pub(super) fn takes_files(filed: &Filed) -> Result<(), Rejection> {
+    match filed.phase {
+        Phase::Submitted { .. }
+        | Phase::AwaitingIntakeSupplement
+        | Phase::InProgress { .. }
+        | Phase::Paused { .. }
+        | Phase::Finished { .. }
+        | Phase::Returned { .. }
+        | Phase::Stopped { .. } => Ok(()),
+        Phase::Refused | Phase::Withdrawn { .. } => wrong_stage(filed, ATTACH_FILE),
+    }
+}
+
+/// there is a result of what was received, and none of what was stopped.
+pub(super) fn may_have_a_result(filed: &Filed, purpose: FilePurpose) -> Result<(), Rejection> {
+    match (purpose, &filed.phase) {
+        (FilePurpose::Paper, _)
+        | (
+            FilePurpose::Result,
+            Phase::InProgress { .. } | Phase::Paused { .. } | Phase::Finished { .. } | Phase::Returned { .. },
+        ) => Ok(()),
+        (
+            FilePurpose::Result,
+            Phase::Submitted { .. }
+            | Phase::AwaitingIntakeSupplement
+            | Phase::Refused
+            | Phase::Stopped { .. }
+            | Phase::Withdrawn { .. },
+        ) => wrong_stage(filed, ATTACH_FILE),
+    }
+}
+
+/// a digitised paper says which paper of the procedure it is.
+pub(super) fn paper_is_named(file: &FileAttached) -> Result<(), Rejection> {
+    match (file.purpose, &file.paper) {
+        (FilePurpose::Paper, None) => Err(Rejection::PaperNotNamed),
+        (FilePurpose::Paper, Some(_)) | (FilePurpose::Result, _) => Ok(()),
+    }
+}
+
+/// a dossier has a bounded number of files.
+pub(super) fn room_for_another_file(filed: &Filed) -> Result<(), Rejection> {
+    if filed.files.len() < FILES_MAX { Ok(()) } else { Err(Rejection::TooManyFiles { most: FILES_MAX }) }
+}
+
+/// a file is attached once: the same again is no news.
+pub(super) fn file_is_new(filed: &Filed, file: &FileAttached) -> bool {
+    !filed.files.contains(&file.file)
+}
+
 /// the due instant is a pure function of receipt, term, calendar and office hours; only where the procedure
 /// leaves it to the officer is it entered by hand. A procedure may give another term to what is filed online. An import
 /// keeps what its source says.
@@ -433,6 +488,15 @@ pub(super) fn task_of_the_procedure(filed: &Filed, complete: &CompleteStep) -> R
         return Ok(());
     }
     Err(Rejection::UnknownStep { step: complete.step.clone() })
+}
+
+/// a task that joins branches waits until each of them has come to its end. An import keeps what its source says.
+pub(super) fn branches_joined(filed: &Filed, complete: &CompleteStep) -> Result<(), Rejection> {
+    let awaited = complete.procedure.awaited_by(&complete.step);
+    match awaited.into_iter().find(|awaited| !filed.done.contains(awaited)) {
+        Some(awaited) if !filed.imported => Err(Rejection::BranchPending { awaited: awaited.clone() }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// a supplement is waited for until a time to come.

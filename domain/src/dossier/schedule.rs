@@ -87,6 +87,7 @@ pub fn schedule<'a>(
             | Event::Stopped(_)
             | Event::ApplicantNotified(_)
             | Event::CarriedOver(_)
+            | Event::FileAttached(_)
             | Event::Corrected(_) => {}
         }
     }

@@ -87,7 +87,8 @@ impl Stage {
             | Event::PaymentRefunded(_)
             | Event::Extended(_)
             | Event::ApplicantNotified(_)
-            | Event::CarriedOver(_) => self,
+            | Event::CarriedOver(_)
+            | Event::FileAttached(_) => self,
             Event::IntakeSupplementRequested(_) => Self::AwaitingIntakeSupplement,
             Event::IntakeSupplementReceived(_) => Self::Submitted,
             Event::Refused(_) => Self::Refused,

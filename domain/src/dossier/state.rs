@@ -5,8 +5,8 @@ use super::{
     ProcedureRef, Received, Resumption, ReturnMethod, Stage, Submitted,
 };
 use crate::access::{Denial, Function, Principal, Scope};
-use crate::codes::DossierCode;
-use crate::identity::{AgencyId, KeyId};
+use crate::codes::{DossierCode, StepCode};
+use crate::identity::{AgencyId, FileId, KeyId};
 use crate::private::KeyOwner;
 use crate::time::Instant;
 use crate::working_time::{DuePolicy, Term};
@@ -43,6 +43,8 @@ pub struct Filed {
     pub extensions: u32,
     /// The applicant was told that the result is there.
     pub result_announced: bool,
+    /// What was attached, in this order. Particulars are in the events.
+    pub files: Vec<FileId>,
     pub(super) opinions_requested: u32,
     /// Who had it before the last hand-over, as long as nothing else has happened.
     pub(super) handed_over_by: Option<Holder>,
@@ -52,6 +54,8 @@ pub struct Filed {
     pub(super) notices: Vec<(Notice, NoticeChannel)>,
     pub(super) dossier_key: KeyId,
     pub(super) applicant_key: KeyId,
+    /// Tasks that were done, in the order in which they were.
+    pub(super) done: Vec<StepCode>,
     /// Business times of completed steps, kept for imported dossiers only: the end is compared with them.
     pub(super) step_times: Vec<Instant>,
 }
@@ -259,12 +263,14 @@ impl Filed {
             supplements: 0,
             extensions: 0,
             result_announced: false,
+            files: Vec::new(),
             opinions_requested: 0,
             handed_over_by: None,
             correctable: None,
             notices: Vec::new(),
             dossier_key: submitted.dossier_key,
             applicant_key: submitted.applicant.key,
+            done: Vec::new(),
             step_times: Vec::new(),
         }
     }
@@ -436,7 +442,8 @@ impl Filed {
                 self.opinions.retain(|opinion| opinion.number != given.opinion);
                 before
             }
-            Event::StepCompleted(_) => {
+            Event::StepCompleted(completed) => {
+                self.done.push(completed.step.clone());
                 if self.imported {
                     self.step_times.push(at);
                 }
@@ -510,8 +517,14 @@ impl Filed {
                 self.notices = notices;
                 before
             }
+            // Like a payment: no work on the dossier, and yet something that has happened since.
+            Event::FileAttached(attached) => {
+                self.files.push(attached.file);
+                before
+            }
             Event::Corrected(corrected) => {
                 if corrected.what == Correctable::StepCompleted {
+                    self.done.pop();
                     self.step_times.pop();
                 }
                 correctable.map_or(before, |(_, phase)| *phase)

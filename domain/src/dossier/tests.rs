@@ -14,6 +14,7 @@ use crate::procedure::{Definition, ProcedureTerm};
 use crate::testing::*;
 use crate::working_time::{DueError, DuePolicy, OfficeHours, Term};
 
+mod files;
 mod life_cycle;
 mod recount;
 mod succession;
@@ -432,6 +433,7 @@ fn every_command() -> Vec<Command> {
         extend(at("2024-06-03 17:00")),
         stop(),
         notify(Notice::Received),
+        attach(file(1)),
         correct(),
         carry_over(receiving(), agency(40)),
     ]
@@ -514,7 +516,8 @@ fn every_command_is_refused_in_every_wrong_stage() {
         for command in every_command() {
             let name = command.name();
             let decided = dossier.decide(at("2024-05-08 09:00"), &command);
-            if possible(stage).contains(&name) {
+            let takes_files = !matches!(stage, Stage::Refused | Stage::Withdrawn);
+            if possible(stage).contains(&name) || (name == "ATTACH_FILE" && takes_files) {
                 // Paying what the clock stands still for, and waiving it, lets it run again.
                 let events = usize::from(
                     stage == Stage::AwaitingPayment && matches!(name, "RECORD_PAYMENT" | "WAIVE"),
@@ -653,7 +656,9 @@ fn refusals() -> Vec<(History, &'static str, Command, Rejection)> {
 
 #[test]
 fn refusals_say_why() {
-    for (history, when, command, rejection) in refusals().into_iter().chain(life_cycle::refusals()) {
+    for (history, when, command, rejection) in
+        refusals().into_iter().chain(life_cycle::refusals()).chain(files::refusals())
+    {
         given::<Dossier>(history).when(at(when), command).rejected(rejection);
     }
 }
@@ -697,10 +702,14 @@ fn every_refusal_has_an_example_and_a_code() {
         Rejection::Decided => 32,
         Rejection::NothingToCorrect => 33,
         Rejection::WrongChannel { .. } => 34,
+        Rejection::PaperNotNamed => 35,
+        Rejection::TooManyFiles { .. } => 36,
+        Rejection::BranchPending { .. } => 37,
     };
-    let refusals: Vec<_> = refusals().into_iter().chain(life_cycle::refusals()).collect();
+    let refusals: Vec<_> =
+        refusals().into_iter().chain(life_cycle::refusals()).chain(files::refusals()).collect();
     let numbers: BTreeSet<_> = refusals.iter().map(|(_, _, _, rejection)| number(rejection)).collect();
-    assert_eq!(numbers, (0..35).collect());
+    assert_eq!(numbers, (0..38).collect());
     // Clients branch on the codes: never change one.
     let codes: BTreeSet<_> = refusals.iter().map(|(_, _, _, rejection)| rejection.code()).collect();
     let pinned = [
@@ -711,9 +720,10 @@ fn every_refusal_has_an_example_and_a_code() {
         "APPOINTMENT_BEFORE_RECEIPT",
         "APPOINTMENT_FIXED",
         "APPOINTMENT_MISSING",
+        "APPROVAL_NOT_THERE",
+        "BRANCH_PENDING",
         "CALENDAR_UNKNOWN",
         "DECIDED",
-        "APPROVAL_NOT_THERE",
         "DOSSIER_ALREADY_FILED",
         "EXTENDED_ALREADY",
         "EXTENSION_NOT_LATER",
@@ -730,9 +740,11 @@ fn every_refusal_has_an_example_and_a_code() {
         "ORDER_DIFFERS",
         "OTHER_AGENCY",
         "OUTCOME_DIFFERS",
+        "PAPER_NOT_NAMED",
         "PAYMENT_DUE",
         "SUPPLEMENT_PENDING",
         "TIME_BEFORE_PREVIOUS",
+        "TOO_MANY_FILES",
         "UNKNOWN_OBLIGATION",
         "UNKNOWN_OPINION",
         "UNKNOWN_ORDER",
@@ -1051,6 +1063,7 @@ fn may_happen_while_paused(event: &Event) -> bool {
             | Event::PaymentRefunded(_)
             | Event::ApplicantNotified(_)
             | Event::CarriedOver(_)
+            | Event::FileAttached(_)
     )
 }
 
@@ -1087,10 +1100,13 @@ proptest! {
         let (at, command) = plan.command(previous, &intent);
         let Ok(events) = before.decide(at, &command) else { return Ok(()) };
         if events.is_empty() {
-            // A message that came before (the order, the notice), or an agency that has no part in it.
+            // What came before (the order, the notice, the file), or an agency that has no part in it.
             let again = matches!(
                 command,
-                Command::RecordPayment(_) | Command::Notify { .. } | Command::CarryOver { .. }
+                Command::RecordPayment(_)
+                    | Command::Notify { .. }
+                    | Command::CarryOver { .. }
+                    | Command::AttachFile(_)
             );
             prop_assert!(again);
             return Ok(());

@@ -79,7 +79,7 @@ acts! {
     Submit, Register, RequestIntakeSupplement, SupplyIntakeSupplement, Receive, Forward, Recall, Send, SendBack,
     Accept, CompleteStep, RequestOpinion, GiveOpinion, RequestSupplement, ReceiveSupplement, RequestObligation,
     RecordPayment, Waive, Pause, Resume, Extend, Propose, RequestRework, Approve, Sign, Issue, FinishProcessing,
-    Notify, ReturnResult, Correct, Refund, CarryOver, Stop, Withdraw, Refuse,
+    Notify, AttachFile, ReturnResult, Correct, Refund, CarryOver, Stop, Withdraw, Refuse,
 }
 
 impl Plan {
@@ -236,6 +236,8 @@ impl Plan {
                 let by = [NoticeChannel::Sms, NoticeChannel::Portal][usize::from(choice % 2)];
                 Command::Notify { about, by, note }
             }
+            Act::AttachFile if choice.is_multiple_of(3) => super::attach(super::result_file(choice.into())),
+            Act::AttachFile => super::attach(super::file(choice.into())),
             Act::Correct => super::correct(),
             Act::CarryOver => {
                 let agencies = [receiving(), competent(), super::agency(1), super::agency(40)];

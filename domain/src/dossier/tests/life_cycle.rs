@@ -2,6 +2,7 @@
 //! all kinds, extension, stop, notices and corrections.
 
 use super::*;
+use crate::procedure::Task;
 use crate::working_time::Resume;
 
 const TUESDAY: &str = "2024-05-07 09:00";
@@ -26,6 +27,12 @@ pub(super) fn refusals() -> Vec<(History, &'static str, Command, Rejection)> {
     let is = |is, has_to_be| Rejection::ApprovalNotThere { is, has_to_be };
     vec![
         (on_its_way(), LATER, complete_step("THU_LY", &procedure), Rejection::InTransit),
+        (
+            with_tasks_done(&["THU_LY"]),
+            LATER,
+            complete_step("XET_DUYET", &interlinked()),
+            Rejection::BranchPending { awaited: step_code("LAY_Y_KIEN") },
+        ),
         (on_its_way(), LATER, send(agency(9)), Rejection::InTransit),
         (on_its_way(), LATER, request_supplement(), Rejection::InTransit),
         (on_its_way(), LATER, finish_processing(), Rejection::InTransit),
@@ -511,6 +518,51 @@ fn every_policy_of_a_pause_is_explained() {
         all[2].last().unwrap(),
         "14/05/2024: ngày hẹn trả giữ nguyên, thời gian tạm dừng không tính khi đánh giá."
     );
+}
+
+/// Handed over, it is processed and an opinion is asked for side by side; approval joins both.
+fn interlinked() -> Arc<Definition> {
+    let task = |code: &str, next: Option<&str>| Task {
+        next: next.map(step_code),
+        ..Task::new(step_code(code), code)
+    };
+    let tasks = vec![
+        Task { also: vec![step_code("LAY_Y_KIEN")], ..task("BAN_GIAO", Some("THU_LY")) },
+        task("THU_LY", Some("XET_DUYET")),
+        task("LAY_Y_KIEN", Some("XET_DUYET")),
+        Task { joins: true, ..task("XET_DUYET", Some("KY_DUYET")) },
+        // Sent back to be approved again, it comes after the join, which does not wait for it.
+        Task { also: vec![step_code("XET_DUYET")], ..task("KY_DUYET", None) },
+    ];
+    let steps = vec![crate::procedure::Step::new("Giải quyết", "PHONG", tasks)];
+    Arc::new(Definition::new("Liên thông", ProcedureTerm::Fixed(Term::WorkingDays(10)), steps))
+}
+
+fn with_tasks_done(codes: &[&str]) -> History {
+    let steps = codes.iter().map(|code| (TUESDAY, complete_step(code, &interlinked())));
+    then(received_on_monday(), steps.collect::<Vec<_>>())
+}
+
+#[test]
+fn branches_run_side_by_side_and_the_task_that_joins_them_waits() {
+    let join = || complete_step("XET_DUYET", &interlinked());
+    let pending = |code| Rejection::BranchPending { awaited: step_code(code) };
+    for (done, awaited) in [("THU_LY", "LAY_Y_KIEN"), ("LAY_Y_KIEN", "THU_LY")] {
+        let one = with_tasks_done(&["BAN_GIAO", done]);
+        given::<Dossier>(one).when(at(LATER), join()).rejected(pending(awaited));
+    }
+    // In whatever order, and also when one is done again.
+    let both = with_tasks_done(&["BAN_GIAO", "LAY_Y_KIEN", "THU_LY", "LAY_Y_KIEN"]);
+    let corrected = then(both.clone(), [(LATER, correct())]);
+    for ready in [both, corrected] {
+        assert_eq!(filed(then(ready, [(LATER, join())])).stage(), Stage::InProgress);
+    }
+    // What was taken back is not done.
+    let taken_back = then(with_tasks_done(&["BAN_GIAO", "LAY_Y_KIEN", "THU_LY"]), [(LATER, correct())]);
+    given::<Dossier>(taken_back).when(at(LATER), join()).rejected(pending("THU_LY"));
+    // An import keeps what its source says.
+    let imported = then(imported_on_monday(), [(LATER, join())]);
+    assert_eq!(filed(imported).stage(), Stage::InProgress);
 }
 
 /// Tasks with their due instants and whether they are done.
