@@ -30,7 +30,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use classification::{Measure, Timeliness};
+pub use classification::{Measure, Share, Timeliness};
 pub use command::*;
 pub use event::*;
 pub use explanation::{Explained, explain};

@@ -131,6 +131,23 @@ fn every_function_and_test_named_in_the_rules_exists() {
     }
 }
 
+#[test]
+fn every_trap_has_tests_that_exist() {
+    let mut sources = domain_sources();
+    sources.extend(self::sources(&root().join("tests/it")));
+    let text = read(root().join("docs/legal/rules.md"));
+    let (_, traps) = text.split_once("\n## Traps\n").unwrap();
+    let (traps, _) = traps.split_once("\n## ").unwrap();
+    let rows: Vec<_> = traps.lines().filter_map(cells).filter(|cells| cells[1].contains('`')).collect();
+    assert_eq!(rows.len(), 18, "the traps of our facts");
+    for row in rows {
+        for test in quoted(row[1]) {
+            let exists = sources.iter().any(|(_, text)| text.contains(&format!("fn {test}(")));
+            assert!(exists, "{}: no test {test}", row[0]);
+        }
+    }
+}
+
 /// What the first cells of the glossary name.
 fn terms() -> BTreeSet<String> {
     let glossary = read(root().join("docs/glossary.md"));

@@ -2,6 +2,7 @@
 //! and is pending. The identities of DOMAIN 4.1 hold by construction for live dossiers:
 //! carried over + received + taken over - passed on = to process; resolved = early + on time + late; pending = not due + overdue.
 
+use domain::dossier::Share;
 use infrastructure::db::Database;
 use infrastructure::on_db;
 use uuid::Uuid;
@@ -77,6 +78,12 @@ impl AgencyProgress {
 
     pub fn resolved(&self) -> i64 {
         self.early + self.on_time + self.late
+    }
+
+    /// Of what was resolved, how much was not late. (DOMAIN Q5.)
+    pub fn on_time_share(&self) -> Option<Share> {
+        let count = |count: i64| u64::try_from(count).unwrap_or(0);
+        Share::of(count(self.early + self.on_time), count(self.resolved()))
     }
 
     pub fn pending(&self) -> i64 {

@@ -16,3 +16,4 @@ mod papers;
 mod read_models;
 mod real_input;
 mod support;
+mod traps;

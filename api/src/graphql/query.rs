@@ -3,6 +3,7 @@
 use async_graphql::connection::{Connection, Edge, EmptyFields, OpaqueCursor, query};
 use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset, NaiveDate};
+use domain::dossier::Share;
 use domain::identity::DossierId;
 use projections::Model;
 use projections::agency_progress::AgencyProgress as ProgressRow;
@@ -411,6 +412,8 @@ pub struct AgencyProgress {
     pub on_time: i64,
     /// Quá hạn.
     pub late: i64,
+    /// Tỷ lệ đúng hạn, per cent with two decimals: (early + on time) / resolved. Null where nothing was resolved.
+    pub on_time_percent: Option<f64>,
     pub pending: i64,
     /// Chưa đến hạn.
     pub not_due: i64,
@@ -435,6 +438,7 @@ impl AgencyProgress {
             taken_over: row.taken_over,
             passed_on: row.passed_on,
             resolved: row.resolved(),
+            on_time_percent: row.on_time_share().map(Share::percent),
             early: row.early,
             on_time: row.on_time,
             late: row.late,

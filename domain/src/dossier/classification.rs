@@ -25,6 +25,29 @@ impl Timeliness {
     }
 }
 
+/// A share as it is published: hundredths of a per cent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Share(u16);
+
+impl Share {
+    /// a share has two decimals, half of one rounded up; of nothing there is no share; and what is published as all
+    /// or as none is all or none, however many they are.
+    pub fn of(part: u64, whole: u64) -> Option<Self> {
+        let exact = u128::from(part.min(whole)) * 10_000;
+        let rounded = (2 * exact + u128::from(whole)).checked_div(2 * u128::from(whole))?;
+        let rounded = match rounded {
+            0 if 0 < part => 1,
+            10_000 if part < whole => 9_999,
+            rounded => rounded,
+        };
+        u16::try_from(rounded).ok().map(Self)
+    }
+
+    pub fn percent(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
+}
+
 /// What QĐ 766/QĐ-TTg looks at to call a received dossier on time or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measure {

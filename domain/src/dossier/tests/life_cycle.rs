@@ -520,6 +520,21 @@ fn every_policy_of_a_pause_is_explained() {
     );
 }
 
+#[test]
+fn a_share_has_two_decimals_and_of_nothing_there_is_none() {
+    let percent = |part, whole| Share::of(part, whole).map(Share::percent);
+    assert_eq!(percent(0, 0), None);
+    assert_eq!(percent(0, 7), Some(0.0));
+    assert_eq!(percent(7, 7), Some(100.0));
+    assert_eq!(percent(1, 3), Some(33.33));
+    assert_eq!(percent(2, 3), Some(66.67));
+    assert_eq!(percent(1, 800), Some(0.13), "half of one is rounded up");
+    // One late dossier of a hundred thousand is not none.
+    assert_eq!(percent(99_999, 100_000), Some(99.99));
+    assert_eq!(percent(1, 100_000), Some(0.01));
+    assert_eq!(percent(u64::MAX - 1, u64::MAX), Some(99.99));
+}
+
 /// Handed over, it is processed and an opinion is asked for side by side; approval joins both.
 fn interlinked() -> Arc<Definition> {
     let task = |code: &str, next: Option<&str>| Task {
