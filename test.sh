@@ -7,8 +7,9 @@
 # papers are read back with if they are missing, starts a throwaway PostgreSQL (unless TEST_POSTGRES_URL names one), checks
 # format and lints, builds the binary under test and runs every test on every back end.
 #
-#   --long   everything slow as well: 200 kills instead of 25, more cases per property (MOTCUA_LONG=1)
-#   --       what follows goes to `cargo test`:  ./test.sh -- --package domain
+#   --long   everything slow as well: 200 kills instead of 25, more cases per property (MOTCUA_LONG=1); and the mutation
+#            run (.ci/mutants.sh), which asks the tests whether they would notice
+#   --       what follows goes to `cargo test`, and no mutation run is made:  ./test.sh -- --package domain
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -44,6 +45,10 @@ as_root() {
     if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi
 }
 
+# Who asks for some of the tests does not ask for this.
+mutation_run=
+if [[ -n ${MOTCUA_LONG-} && $# == 0 ]]; then mutation_run=1; fi
+
 install_missing() {
     local packages=()
     command -v cc >/dev/null || packages+=(build-essential)
@@ -54,6 +59,9 @@ install_missing() {
     command -v pdftoppm >/dev/null || packages+=(poppler-utils)
     command -v zbarimg >/dev/null || packages+=(zbar-tools)
     command -v rsvg-convert >/dev/null || packages+=(librsvg2-bin)
+    if [[ -n $mutation_run ]]; then
+        command -v jq >/dev/null || packages+=(jq)
+    fi
     if [[ ${#packages[@]} -gt 0 ]]; then
         echo "installing: ${packages[*]}"
         as_root apt-get update
@@ -62,6 +70,10 @@ install_missing() {
     # A minimal Rust installation comes without these two.
     cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
     cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+    if [[ -n $mutation_run ]]; then
+        # This major version: what it calls a mutant decides what the share of the caught ones means.
+        cargo mutants --version >/dev/null 2>&1 || cargo install --locked --debug cargo-mutants --version '^27'
+    fi
 }
 
 command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:$PATH"
@@ -91,3 +103,6 @@ stage "build" cargo build --workspace --all-targets
     exit 1
 }
 stage "tests" cargo test --workspace "$@"
+if [[ -n $mutation_run ]]; then
+    stage "mutants" .ci/mutants.sh
+fi

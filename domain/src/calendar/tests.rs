@@ -109,6 +109,7 @@ fn the_undecided_year_is_provisional() {
 #[test]
 fn the_version_names_the_content() {
     assert_eq!(built_in().version().as_str(), "vn-2017-2027.1+2cc20c7e4536689b");
+    assert_eq!(built_in().version().to_string(), built_in().version().as_str());
     let more = built_in().with(declared(date("2026-11-24"), DayKind::Holiday)).unwrap();
     assert_ne!(more.version(), built_in().version());
     let rows = ["2020-01-01,off,holiday,A", "2020-05-01,off,holiday,B"];
@@ -185,6 +186,13 @@ fn a_bad_table_is_refused_with_its_line() {
         ("date,day,kind,name\n".to_owned(), 1, TableFault::Empty),
         (format!("{plain}2025-04-30,off,holiday"), 3, TableFault::FieldCount { expected: 4, found: 3 }),
         (format!("{plain}2025-04-30,off,holiday,A,B"), 3, TableFault::FieldCount { expected: 4, found: 5 }),
+        // As many as the other header has.
+        (
+            format!("{plain}2025-04-30,off,holiday,A,1/QD,"),
+            3,
+            TableFault::FieldCount { expected: 4, found: 6 },
+        ),
+        (format!("{own}2025-01-01,off,holiday,A"), 2, TableFault::FieldCount { expected: 6, found: 4 }),
         (format!("{plain}2025-04-30,off,holiday,\"A"), 3, TableFault::StrayQuote),
         (format!("{plain}2025-04-30,off,holiday,\"A\"B"), 3, TableFault::StrayQuote),
         (format!("{plain}\n2025-02-30,off,holiday,A"), 4, TableFault::BadDate(text("2025-02-30"))),
@@ -230,6 +238,7 @@ fn a_bad_table_is_refused_with_its_line() {
             TableFault::Invalid(InvalidCalendar::YearsNotARange { first: 2025, last: 99_999 }),
         ),
         (format!("version,a\nversion,b\n{plain}"), 2, TableFault::OutOfPlace(text("version"))),
+        (format!("years,2025,2025\nyears,2025,2026\n{plain}"), 2, TableFault::OutOfPlace(text("years"))),
         (format!("{own}2025-01-01,off,holiday,A,,2025-01-01"), 2, TableFault::DecisionWithoutReference),
         (format!("{own}2025-01-01,off,holiday,A,1/QD,2025"), 2, TableFault::BadDate(text("2025"))),
     ];

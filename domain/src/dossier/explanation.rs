@@ -107,9 +107,8 @@ impl Story<'_> {
                     format!("{}: processing ended at {}, {english}.", day(at), time(at)),
                 );
             }
-            (Event::Corrected(corrected), Some(Phase::Finished { .. }))
-                if corrected.what == super::Correctable::ProcessingFinished =>
-            {
+            // What a dossier that has ended takes back is its end.
+            (Event::Corrected(_), Some(Phase::Finished { .. })) => {
                 self.say(
                     local_date(at),
                     format!("{}: đính chính, hồ sơ chưa kết thúc xử lý.", day(at)),

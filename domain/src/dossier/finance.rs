@@ -45,8 +45,6 @@ pub enum FinancialState {
 }
 
 impl FinancialState {
-    pub const ALL: [Self; 4] = [Self::None, Self::Due, Self::Settled, Self::Refunded];
-
     /// The name in read models and in the API.
     pub fn name(self) -> &'static str {
         match self {
@@ -55,10 +53,6 @@ impl FinancialState {
             Self::Settled => "SETTLED",
             Self::Refunded => "REFUNDED",
         }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 

@@ -226,6 +226,8 @@ fn an_agency_may_choose_not_to_lose_the_day() {
     // Never before the receipt.
     assert_due_under(policy, "2018-07-06 18:00", Term::WorkingDays(0), "2018-07-09 17:00");
     assert_due_under(policy, "2018-07-06 18:00", Term::WorkingHours(1), "2018-07-09 08:00");
+    // Who comes in time is not late.
+    assert_due_under(policy, "2018-07-05 08:00", Term::HalfDays(1), "2018-07-05 17:00");
 }
 
 #[test]
@@ -274,6 +276,7 @@ fn calendar_days_that_end_on_a_day_off_move_on() {
 fn given_and_open_terms_are_not_computed() {
     let (hours, policy) = (OfficeHours::default(), DuePolicy::default());
     assert_due("2018-07-05 09:00", Term::Given(at("2018-07-08 10:00")), "2018-07-08 10:00");
+    assert_due("2018-07-05 09:00", Term::Given(at("2018-07-05 09:00")), "2018-07-05 09:00");
     let (given, received) = (at("2018-07-05 08:59"), at("2018-07-05 09:00"));
     let error = due_at(received, &Term::Given(given), built_in(), &hours, &policy);
     assert_eq!(error, Err(DueError::GivenBeforeReceipt { given, received }));
@@ -378,6 +381,119 @@ fn the_reasons_tell_moves_halves_and_hours() {
         tell("2018-08-31 09:00", Term::CalendarDays(2))[4],
         "Chủ Nhật 02/09/2018: ngày cuối của thời hạn là ngày nghỉ \
          (Quốc khánh; căn cứ: Điều 115 Bộ luật Lao động 2012), chuyển sang Thứ Ba 04/09/2018."
+    );
+}
+
+/// The English sentences under the default office hours.
+fn in_english(received: &str, term: Term, policy: DuePolicy) -> Vec<String> {
+    let told = due(at(received), &term, built_in(), &OfficeHours::default(), &policy);
+    told.unwrap().why.iter().map(Reason::english).collect()
+}
+
+#[test]
+fn every_move_of_a_receipt_has_its_words() {
+    // A Friday; the weekend follows.
+    let first = |received, policy| in_english(received, Term::HalfDays(0), policy)[0].clone();
+    let next_day = DuePolicy::default();
+    assert_eq!(
+        first("2018-07-06 06:59:30", next_day),
+        "Friday 6 July 2018: handed in at 06:59:30, before opening; \
+         counts as received at 07:00 on Friday 6 July 2018."
+    );
+    assert_eq!(
+        first("2018-07-06 12:00", next_day),
+        "Friday 6 July 2018: handed in at 12:00, during the lunch break; \
+         counts as received at 13:30 on Friday 6 July 2018."
+    );
+    assert_eq!(
+        first("2018-07-06 17:01", next_day),
+        "Friday 6 July 2018: handed in at 17:01, after closing; \
+         counts as received at 07:00 on Monday 9 July 2018."
+    );
+    assert_eq!(
+        first("2018-07-07 09:00", next_day),
+        "Saturday 7 July 2018: handed in at 09:00, on a day off; \
+         counts as received at 07:00 on Monday 9 July 2018."
+    );
+    assert_eq!(
+        first("2018-07-05 15:01", late(LateReceipt::NextDayAfter(time("15:00:00")))),
+        "Thursday 5 July 2018: handed in at 15:01, after 15:00, the procedure's cut-off; \
+         counts as received at 07:00 on Friday 6 July 2018."
+    );
+}
+
+#[test]
+fn who_comes_when_the_office_opens_or_closes_is_not_moved() {
+    for received in ["07:00", "11:30", "13:30", "17:00"] {
+        let told = in_english(&format!("2018-07-06 {received}"), Term::HalfDays(0), DuePolicy::default());
+        assert_eq!(told[0], format!("Friday 6 July 2018: received at {received}."));
+    }
+}
+
+#[test]
+fn every_end_has_its_words() {
+    let last = |term, policy| in_english("2018-07-05 09:41", term, policy).pop().unwrap();
+    let default = DuePolicy::default();
+    let one_day = Term::WorkingDays(1);
+    let expected = [
+        (one_day, default, "Friday 6 July 2018: due at 17:00, the end of the working day."),
+        (
+            one_day,
+            ending(DayTermDue::SameClockTime),
+            "Friday 6 July 2018: due at 09:41, the clock time of the receipt.",
+        ),
+        (
+            one_day,
+            ending(DayTermDue::EndOfHalfDay),
+            "Friday 6 July 2018: due at 11:30, the end of the morning.",
+        ),
+        (Term::HalfDays(1), default, "Thursday 5 July 2018: due at 17:00, the end of the afternoon."),
+        (
+            Term::WorkingHours(1),
+            default,
+            "Thursday 5 July 2018: due at 10:41, when the working hours have passed.",
+        ),
+        (Term::CalendarDays(1), default, "Friday 6 July 2018: due at 17:00, the end of the working day."),
+        (Term::Given(at("2018-07-08 10:00")), default, "Sunday 8 July 2018: due at 10:00, as given."),
+        (Term::Open, default, "Thursday 5 July 2018: the procedure has no appointment date."),
+    ];
+    for (term, policy, sentence) in expected {
+        assert_eq!(last(term, policy), sentence);
+    }
+}
+
+#[test]
+fn the_reasons_tell_halves_hours_and_days_of_the_calendar_in_english_too() {
+    let default = DuePolicy::default();
+    assert_eq!(
+        in_english("2018-07-05 14:00", Term::HalfDays(2), default),
+        [
+            "Thursday 5 July 2018: received at 14:00.",
+            "Friday 6 July 2018: morning, half-day 1.",
+            "Friday 6 July 2018: afternoon, half-day 2.",
+            "Friday 6 July 2018: due at 17:00, the end of the afternoon.",
+        ]
+    );
+    // Nothing is counted of a morning that is over.
+    assert_eq!(
+        in_english("2018-07-05 11:30", Term::WorkingHours(1), default),
+        [
+            "Thursday 5 July 2018: received at 11:30.",
+            "Thursday 5 July 2018: counted from 13:30 to 14:30.",
+            "Thursday 5 July 2018: due at 14:30, when the working hours have passed.",
+        ]
+    );
+    assert_eq!(
+        in_english("2018-07-05 09:00", Term::CalendarDays(2), default),
+        [
+            "Thursday 5 July 2018: received at 09:00.",
+            "Thursday 5 July 2018: day of receipt, not counted.",
+            "Friday 6 July 2018: day 1.",
+            "Saturday 7 July 2018: day 2.",
+            "Saturday 7 July 2018: the term ends on a day off (weekend), moved to Monday 9 July 2018.",
+            "Sunday 8 July 2018: weekend, not counted.",
+            "Monday 9 July 2018: due at 17:00, the end of the working day.",
+        ]
     );
 }
 
