@@ -11,7 +11,7 @@ mod papers;
 mod queries;
 
 pub use agencies::CarriedOver;
-pub use calendars::{Days, ImpactQuestion, Touched};
+pub use calendars::{Days, Impact, ImpactQuestion, Touched};
 pub use catalogue::Published;
 pub use dossiers::Accepted;
 pub(crate) use files::FILE_ATTACHED;
@@ -65,9 +65,9 @@ impl Service {
     pub async fn open(location: &Location, clock: Clock, entropy: Entropy) -> Result<Self, Failure> {
         let store = EventStore::open(&location.log, clock.clone()).await?;
         let master = MasterKey::load_or_create(&location.master_key, &entropy)?;
-        let files = ContentStore::new(&location.files, entropy.clone());
-        let keys = Keys::open(&location.keys, master, entropy, clock.clone()).await?;
+        let keys = Keys::open(&location.keys, master, entropy.clone(), clock.clone()).await?;
         store.bind_keys(keys.identity()).await?;
+        let files = ContentStore::new(&location.files, keys.identity(), entropy);
         let read_side = ReadSide::open(&location.read, store.clone()).await?;
         let files = Files::new(files, FilePolicy::default());
         Ok(Self { executor: Executor::new(store, keys, clock), read_side, files })

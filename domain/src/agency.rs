@@ -120,7 +120,7 @@ impl Decider for Agency {
         }
         match (self, &event) {
             (Self::Absent, Event::Established(established)) => {
-                self::not_its_own_parent(AgencyId::of(&established.code), established.parent)?;
+                not_its_own_parent(established.id(), established.parent)?;
                 return Ok(vec![event]);
             }
             (Self::Absent, _) => return Err(Rejection::NotEstablished),
@@ -159,9 +159,15 @@ impl Established {
             parent: None,
             office_hours: OfficeHours::default(),
             calendar: None,
+            id: None,
             from: None,
             decision: None,
         }
+    }
+
+    /// The identity that it has from then on.
+    pub fn id(&self) -> AgencyId {
+        self.id.unwrap_or_else(|| AgencyId::of(&self.code))
     }
 }
 
@@ -232,7 +238,7 @@ impl Known {
 
     /// The identity that every code and name of it stands for.
     pub fn id(&self) -> AgencyId {
-        AgencyId::of(&self.established.code)
+        self.established.id()
     }
 
     /// From when on there are others in its place.
@@ -260,8 +266,10 @@ impl Known {
     /// The days on which something changes, its first one first, if it has one.
     pub fn changes(&self) -> Vec<NaiveDate> {
         let mut days: Vec<NaiveDate> = self
-            .codes
-            .days()
+            .established
+            .from
+            .into_iter()
+            .chain(self.codes.days())
             .chain(self.names.days())
             .chain(self.parents.days())
             .chain(self.office_hours.days())

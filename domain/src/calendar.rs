@@ -124,6 +124,11 @@ impl CalendarVersion {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The part before the digest: the label of the table, or the code of a place's calendar.
+    pub fn label(&self) -> &str {
+        self.0.split('+').next().unwrap_or(&self.0)
+    }
 }
 
 impl fmt::Display for CalendarVersion {

@@ -31,6 +31,8 @@ pub const NATIONAL: &str = "VN";
 pub enum Command {
     /// Take over a whole table as the national calendar.
     Adopt(Arc<Calendar>),
+    /// Write down which table holds as long as none is adopted: the one that the program came with.
+    Begin(Arc<Calendar>),
     /// Begin a calendar of a place, which differs from the national one by what will be decided.
     Open(Opened),
     Decide(Decided),
@@ -178,7 +180,10 @@ impl Decider for CalendarBook {
 
     fn decide(&self, _at: Instant, command: &Command) -> Result<Vec<Event>, Rejection> {
         match (self, command) {
-            (Self::Absent, Command::Adopt(table)) => Ok(vec![Event::Adopted(Adopted::of(table))]),
+            (Self::Absent, Command::Adopt(table) | Command::Begin(table)) => {
+                Ok(vec![Event::Adopted(Adopted::of(table))])
+            }
+            (Self::National { .. }, Command::Begin(_)) => Ok(Vec::new()),
             (Self::National { versions }, Command::Adopt(table)) => adopt(versions, table),
             (Self::Absent, Command::Open(opened)) => {
                 if opened.code.as_str() == NATIONAL {
@@ -191,9 +196,8 @@ impl Decider for CalendarBook {
             }
             (Self::Local { opened, .. }, Command::Open(again)) if opened == again => Ok(Vec::new()),
             (Self::Local { .. }, Command::Open(_)) => Err(Rejection::AlreadyOpened),
-            (Self::Local { .. }, Command::Adopt(_)) | (Self::National { .. }, Command::Open(_)) => {
-                Err(Rejection::NotNational)
-            }
+            (Self::Local { .. }, Command::Adopt(_) | Command::Begin(_))
+            | (Self::National { .. }, Command::Open(_)) => Err(Rejection::NotNational),
             (Self::Absent, Command::Decide(_)) => Err(Rejection::NotOpened),
             (Self::National { versions }, Command::Decide(decided)) => {
                 is_a_decision(decided)?;
@@ -244,6 +248,15 @@ impl Decider for CalendarBook {
 }
 
 impl CalendarBook {
+    /// The national calendar as the first decision finds it: what the program came with, unless one was adopted.
+    #[must_use]
+    pub fn begun(&self) -> Self {
+        match self {
+            Self::Absent => Self::National { versions: self.national().to_vec() },
+            Self::National { .. } | Self::Local { .. } => self.clone(),
+        }
+    }
+
     /// All versions of the national calendar, oldest first; the table of this program where none was adopted.
     pub fn national(&self) -> &[Arc<Calendar>] {
         static BUILT_IN: LazyLock<[Arc<Calendar>; 1]> =
@@ -275,15 +288,19 @@ impl CalendarBook {
     /// The version that a due instant was computed from, if this calendar ever was it.
     pub fn version(&self, national: &Self, version: &CalendarVersion) -> Option<Arc<Calendar>> {
         let under = national.national();
-        let own = match self {
-            Self::Local { opened, versions } => {
-                let each = |own| under.iter().filter_map(move |national| over(national, opened, own).ok());
-                versions.iter().flat_map(each).collect()
-            }
-            Self::Absent | Self::National { .. } => Vec::new(),
-        };
-        let mut versions = own.into_iter().chain(under.iter().cloned());
-        versions.find(|calendar| calendar.version() == version)
+        if let Some(found) = under.iter().find(|calendar| calendar.version() == version) {
+            return Some(Arc::clone(found));
+        }
+        let Self::Local { opened, versions } = self else { return None };
+        if opened.code.as_str() != version.label() {
+            return None;
+        }
+        // The latest first: what is asked for is mostly of late.
+        let mut all =
+            versions.iter().rev().flat_map(|own| under.iter().rev().map(move |national| (own, national)));
+        all.find_map(|(own, national)| {
+            over(national, opened, own).ok().filter(|calendar| calendar.version() == version)
+        })
     }
 }
 
@@ -293,7 +310,15 @@ fn over(national: &Arc<Calendar>, opened: &Opened, own: &OwnDays) -> Result<Arc<
 
 fn own_days(before: &OwnDays, decided: &Decided) -> OwnDays {
     let mut own = before.clone();
-    own.extend(decided.withdrawn.iter().map(|date| (*date, None)));
+    for date in &decided.withdrawn {
+        // What the place itself had declared is as the nation has it again; else the place works on a day that the
+        // nation declares.
+        if let Some(Some(_)) = own.get(date) {
+            own.remove(date);
+        } else {
+            own.insert(*date, None);
+        }
+    }
     own.extend(decided.declared().map(|day| (day.date, Some(day))));
     own
 }

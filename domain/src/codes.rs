@@ -58,7 +58,8 @@ codes! {
     NationalAgencyCode is "an agency code of QĐ 20/2020/QĐ-TTg such as H25.01" when national;
 
     /// A calendar of days off, `VN` for the national one.
-    CalendarCode is "a calendar code: 1 to 20 letters, digits, '.', '_' or '-'" when |text| word(text, 20);
+    CalendarCode is "a calendar code: 1 to 20 letters, digits, '.', '_' or '-'" when
+        |text| word(text, 20) && !text.contains(':');
 
     /// Dossier code, `000.00.16.H42-190805-0001` (TT 01/2018/TT-VPCP, Art. 19): agency, local date, number of the day.
     DossierCode is "a dossier code such as 000.00.16.H42-190805-0001" when

@@ -35,7 +35,7 @@ pub use command::*;
 pub use event::*;
 pub use explanation::{Explained, explain};
 pub use finance::*;
-pub use recount::{counted_with, due_under};
+pub use recount::{due_under, version_of};
 pub use rejection::Rejection;
 pub use schedule::{Planned, schedule};
 pub use stage::{InvalidStage, Stage};

@@ -117,6 +117,11 @@ impl AgencyId {
     pub fn of(first_code: &crate::codes::AgencyCode) -> Self {
         Self(Uuid::new_v5(&NAMESPACE, format!("agency:{first_code}").as_bytes()))
     }
+
+    /// The id of an agency that begins on a day under the first code of another one, which has it no more.
+    pub fn again(code: &crate::codes::AgencyCode, from: chrono::NaiveDate) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("agency:{code}:{from}").as_bytes()))
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +144,8 @@ mod tests {
         assert_eq!(ProcedureId::of(&procedure).to_string(), "90abcf04-9f56-5272-a091-cf9d6073ab71");
         let agency = crate::codes::AgencyCode::parse("000.00.16.H42").unwrap();
         assert_eq!(AgencyId::of(&agency).to_string(), "1594a0b8-c5f4-5ce2-87d4-b03e61ac8fca");
+        let again = AgencyId::again(&agency, chrono::NaiveDate::from_ymd_opt(2025, 7, 1).unwrap());
+        assert_eq!(again.to_string(), "2f55bd7e-c1e4-5eeb-9f50-84e892c3da06");
         let calendar = crate::codes::CalendarCode::parse("VN").unwrap();
         assert_eq!(CalendarId::of(&calendar).to_string(), "2c4d3021-22bc-5a98-9f7b-325434245493");
     }

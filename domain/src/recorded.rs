@@ -31,6 +31,20 @@ impl Event {
         }
     }
 
+    /// Every pinned name that this program reads.
+    pub fn type_names() -> impl Iterator<Item = &'static str> {
+        [
+            dossier::Event::TYPE_NAMES,
+            code_book::Event::TYPE_NAMES,
+            procedure::Event::TYPE_NAMES,
+            agency::Event::TYPE_NAMES,
+            calendar_book::Event::TYPE_NAMES,
+        ]
+        .into_iter()
+        .flatten()
+        .copied()
+    }
+
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Dossier(event) => event.type_name(),

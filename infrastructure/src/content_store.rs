@@ -2,6 +2,7 @@
 //! What an object is made of is written for ever.
 //!
 //! ```text
+//! <dir>/owner                             the identity of the keys: whose files these are
 //! <dir>/incoming/<random>.tmp             while it is written
 //! <dir>/objects/<ab>/<file>-<sha256>      once it is whole and on disk; `ab` begins the file id
 //! ```
@@ -30,6 +31,7 @@
 
 mod format;
 mod objects;
+mod owner;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,8 @@ use std::path::{Path, PathBuf};
 
 use domain::codes::Digest;
 use domain::identity::{DossierId, FileId, KeyId};
+
+use uuid::Uuid;
 
 use crate::entropy::{Entropy, NoEntropy};
 
@@ -50,6 +54,7 @@ pub use write::{Incoming, Stored};
 #[derive(Clone, Debug)]
 pub struct ContentStore {
     root: PathBuf,
+    owner: Uuid,
     entropy: Entropy,
 }
 
@@ -77,6 +82,8 @@ pub enum ContentError {
     Damaged(FileId),
     #[error("file {file} has format {version}, which is unknown to this program")]
     UnknownVersion { file: FileId, version: u8 },
+    #[error("{} holds the files of another installation, or of nobody that is known", .0.display())]
+    OthersFolder(PathBuf),
     #[error("a file is too large to be sealed")]
     TooLarge,
     #[error("no key can be made")]
@@ -84,8 +91,9 @@ pub enum ContentError {
 }
 
 impl ContentStore {
-    pub fn new(root: &Path, entropy: Entropy) -> Self {
-        Self { root: root.to_owned(), entropy }
+    /// `owner` is the identity of the keys that wrap those of the files.
+    pub fn new(root: &Path, owner: Uuid, entropy: Entropy) -> Self {
+        Self { root: root.to_owned(), owner, entropy }
     }
 
     fn incoming(&self) -> PathBuf {

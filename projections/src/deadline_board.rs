@@ -110,7 +110,7 @@ impl DeadlineBoard {
             Dossier::ProcessingFinished(_) => state(State::Ended, None),
             Dossier::Stopped(_) => state(State::Stopped, None),
             Dossier::Withdrawn(_) => state(State::Withdrawn, None),
-            Dossier::CarriedOver(carried) => self.carried_over(carried.from.0, carried.to.0),
+            Dossier::CarriedOver(carried) => self.carried_over(carried.from.0, carried.to.0)?,
             Dossier::Submitted(_)
             | Dossier::StepCompleted(_)
             | Dossier::ResultReturned(_)
@@ -140,15 +140,17 @@ impl DeadlineBoard {
         })
     }
 
-    /// What the old agency answered for until now, its successor answers for from now on.
-    fn carried_over(&self, from: Uuid, to: Uuid) -> Self {
+    /// What the old agency answered for until now, its successor answers for from now on. What has ended stays with who
+    /// ended it: there the clock says no more.
+    fn carried_over(&self, from: Uuid, to: Uuid) -> Option<Self> {
         let there = |agency| if agency == from { to } else { agency };
-        Self {
+        let carried = Self {
             competent_agency: there(self.competent_agency),
             holder_agency: there(self.holder_agency),
             receiving_agency: there(self.receiving_agency),
             ..self.clone()
-        }
+        };
+        (self.state != State::Ended && carried != *self).then_some(carried)
     }
 
     fn held_by(&self, agency: Uuid) -> Option<Self> {

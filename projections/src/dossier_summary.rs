@@ -597,9 +597,10 @@ impl ReadModel for DossierSummary {
             let counts = MonthCounts { stopped: 1, ..MonthCounts::default() };
             count(self.competent_at(stopped_at), stopped_at, counts);
         }
+        // In the same instant as the receipt it was the successor who received it; as the end, who ended it.
         let counted = |at: i64| {
-            self.received_at.is_some_and(|received_at| received_at <= at)
-                && self.ended_at.is_none_or(|ended_at| at < ended_at)
+            self.received_at.is_some_and(|received_at| received_at < at)
+                && self.ended_at.is_none_or(|ended_at| at <= ended_at)
         };
         for (at, from, to) in self.carried().filter(|(at, _, _)| counted(*at)) {
             count(from, at, MonthCounts { passed_on: 1, ..MonthCounts::default() });
@@ -723,13 +724,14 @@ const IMPORTED: &str = "
            CAST(COALESCE(SUM(anomalies), 0) AS BIGINT) AS anomalies
     FROM dossier_summary WHERE import_source = $1";
 
-// $1 the agency; $2 how many. What is closed stays under the name it was closed under.
+// $1 the agency; $2 among the consulted; $3 the dossier before; $4 how many. What is closed stays under the name it was closed under.
 const OPEN_WITH: &str = "
     SELECT dossier_id FROM dossier_summary
     WHERE ($1 IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency)
            OR consulted LIKE $2)
       AND stage NOT IN ('REFUSED', 'RETURNED', 'STOPPED', 'WITHDRAWN')
-    ORDER BY dossier_id LIMIT $3";
+      AND dossier_id > $3
+    ORDER BY dossier_id LIMIT $4";
 // $1, $2 a stretch of time that the clock of the dossier runs over; $3 scope; $4 the dossier before; $5 how many.
 const OPEN_OVER: &str = "
     SELECT dossier_id, code FROM dossier_summary
@@ -860,11 +862,15 @@ pub struct OpenDossier {
     pub code: String,
 }
 
-/// Open dossiers in which an agency has a part.
-pub async fn open_with(database: &Database, agency: Uuid, limit: usize) -> sqlx::Result<Vec<Uuid>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+/// Open dossiers in which an agency has a part, in the order of their ids.
+pub async fn open_with(
+    database: &Database,
+    agency: Uuid,
+    after: Uuid,
+    limit: i64,
+) -> sqlx::Result<Vec<Uuid>> {
     on_db!(&database.readers, pool => sqlx::query_scalar(OPEN_WITH)
-        .bind(agency).bind(format!("%:{agency}%")).bind(limit).fetch_all(pool).await)
+        .bind(agency).bind(format!("%:{agency}%")).bind(after).bind(limit).fetch_all(pool).await)
 }
 
 /// Open dossiers whose way from receipt to due instant touches a stretch of time, in the order of their ids.

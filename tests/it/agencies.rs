@@ -18,11 +18,13 @@ use crate::support::office::{
 use crate::support::{Backend, Place, instant, on_each_backend, problem};
 
 on_each_backend!(
+    a_new_agency_may_begin_under_the_code_of_one_that_is_gone,
     the_world_before_and_after_the_first_of_july,
     a_code_belongs_to_one_agency_at_a_time,
     the_tree_has_no_circle,
     an_agency_that_is_gone_takes_in_nothing_more,
     open_dossiers_go_to_the_successor_and_figures_add_up,
+    a_retry_gets_the_first_answer,
     a_split_gives_each_field_to_its_successor,
     office_hours_of_a_place_hold_from_their_day_on,
     only_an_administrator_changes_agencies,
@@ -105,7 +107,7 @@ async fn the_world_before_and_after_the_first_of_july(backend: Backend) {
         national_code: Some("H42.31".to_owned()),
     };
     service.recode_agency(&caller(ADMIN), &recode).await.unwrap();
-    let below = MoveAgencyInput { on: about("move", OTHER_AGENCY), parent: Some(NEW.to_owned()) };
+    let below = MoveAgencyInput { on: about("move", "000.00.31.H42"), parent: Some(NEW.to_owned()) };
     service.move_agency(&caller(ADMIN), &below).await.unwrap();
     caught_up(&service).await;
     let of = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
@@ -164,6 +166,42 @@ async fn a_code_belongs_to_one_agency_at_a_time(backend: Backend) {
     assert_eq!(accepted.code.as_str(), "000.00.16.H42-250701-0001");
 }
 
+async fn a_new_agency_may_begin_under_the_code_of_one_that_is_gone(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, clock) = on_the_eve(&place).await;
+    let old = registered(&service, "under the old one").await.dossier_id;
+    let again = EstablishAgencyInput {
+        from: Some(first_of_july()),
+        ..EstablishAgencyInput::new(key("again"), AGENCY, "Ủy ban nhân dân phường mới")
+    };
+    let taken = problem(service.establish_agency(&caller(ADMIN), &again).await);
+    assert_eq!(taken.code(), "AGENCY_ALREADY_ESTABLISHED", "it is there still");
+    succeed(&service, AGENCY, vec![takes_the_rest(OTHER_AGENCY)]).await;
+    let (new, _) = service.establish_agency(&caller(ADMIN), &again).await.unwrap();
+    caught_up(&service).await;
+    let (same, _) = service.establish_agency(&caller(ADMIN), &again).await.unwrap();
+    assert_eq!(same, new);
+    let row = service.dossier_by_id(&caller(ADMIN), old).await.unwrap().unwrap();
+    assert_ne!(row.receiving_agency, new.0, "another agency under the same code");
+    clock.set(instant(FIRST));
+    let citizen = caller(crate::support::office::CITIZEN);
+    let filed = service.submit_dossier(&citizen, &submission(key("to the new one")), None).await.unwrap();
+    caught_up(&service).await;
+    let row = service.dossier_by_id(&caller(ADMIN), filed.dossier_id).await.unwrap().unwrap();
+    assert_eq!(row.receiving_agency, new.0);
+    // The open dossiers of the old one go to its successor, whoever has its code by now.
+    let outcome = carry_over(&service, AGENCY).await;
+    assert_eq!(outcome, CarriedOver { carried: 1, ..CarriedOver::default() });
+    // Of June the code means the old one.
+    let june = 2025 * 12 + 5;
+    let (figures, _) = service.agency_progress(&caller(ADMIN), (june, june), Some(AGENCY)).await.unwrap();
+    assert_eq!((figures.len(), figures[0].received), (1, 1));
+    assert_ne!(figures[0].agency_id, new.0);
+    let rename = RenameAgencyInput { on: about("of today", AGENCY), name: "Tên của hôm nay".to_owned() };
+    let (renamed, _) = service.rename_agency(&caller(ADMIN), &rename).await.unwrap();
+    assert_eq!(renamed, new, "a code names who has it today");
+}
+
 async fn the_tree_has_no_circle(backend: Backend) {
     let place = Place::new(backend).await;
     let (service, _) = on_the_eve(&place).await;
@@ -174,6 +212,11 @@ async fn the_tree_has_no_circle(backend: Backend) {
     };
     under("one", AGENCY, OTHER_AGENCY).await.unwrap();
     let refused = problem(under("two", OTHER_AGENCY, AGENCY).await);
+    assert_eq!(refused.code(), "AGENCY_TREE_HAS_A_CIRCLE");
+    // Nor by what holds later already.
+    let mut earlier = MoveAgencyInput { on: about("five", OTHER_AGENCY), parent: Some(AGENCY.to_owned()) };
+    earlier.on.from = day("2025-06-01");
+    let refused = problem(service.move_agency(&caller(ADMIN), &earlier).await);
     assert_eq!(refused.code(), "AGENCY_TREE_HAS_A_CIRCLE");
     let refused = problem(under("three", AGENCY, AGENCY).await);
     assert_eq!(refused.code(), "AGENCY_TREE_HAS_A_CIRCLE");
@@ -234,11 +277,11 @@ async fn open_dossiers_go_to_the_successor_and_figures_add_up(backend: Backend) 
     clock.set(instant(FIRST));
     let one = CarryOverInput { agency: AGENCY.to_owned(), limit: Some(1) };
     let outcome = service.carry_over(&caller(ADMIN), &one).await.unwrap();
-    assert_eq!(outcome, CarriedOver { carried: 1, remaining: true });
+    assert_eq!(outcome, CarriedOver { carried: 1, remaining: true, failed: Vec::new() });
     caught_up(&service).await;
-    assert_eq!(carry_over(&service, AGENCY).await, CarriedOver { carried: 2, remaining: false });
+    assert_eq!(carry_over(&service, AGENCY).await, CarriedOver { carried: 2, ..CarriedOver::default() });
     let head = service.store().head().await.unwrap();
-    assert_eq!(carry_over(&service, AGENCY).await, CarriedOver { carried: 0, remaining: false });
+    assert_eq!(carry_over(&service, AGENCY).await, CarriedOver { carried: 0, ..CarriedOver::default() });
     assert_eq!(service.store().head().await.unwrap(), head, "once");
 
     let new = service.agencies_on(Some(first_of_july())).await.unwrap();
@@ -272,6 +315,9 @@ async fn open_dossiers_go_to_the_successor_and_figures_add_up(backend: Backend) 
     assert_eq!((old.carried_over, old.passed_on, old.pending()), (2, 2, 0));
     let taken = july.iter().find(|row| row.agency_id == new).unwrap();
     assert_eq!((taken.carried_over, taken.taken_over, taken.pending()), (0, 2, 2));
+    // On the board as well, what ended on time ended on time.
+    let board = service.deadline_board(&caller(ADMIN), None, None).await.unwrap().counts;
+    assert_eq!((board.ended_on_time, board.ended_late, board.on_time), (1, 0, 2));
     // The same figures from an empty table.
     let before = july;
     service.read_side.rebuild(Model::ALL, |_| true).await.unwrap();
@@ -286,6 +332,33 @@ async fn open_dossiers_go_to_the_successor_and_figures_add_up(backend: Backend) 
     service.complete_step(&lan, &complete(key("go on, step"), open)).await.unwrap();
     let gone = service.complete_step(&caller(LAN), &complete(key("as before"), open)).await;
     assert_eq!(problem(gone).code(), "NOT_FOUND", "who acts for an agency that is gone sees nothing of it");
+}
+
+/// What a retry asks about may be another agency's by now: it gets its answer all the same.
+async fn a_retry_gets_the_first_answer(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, _) = on_the_eve(&place).await;
+    let away = RecodeAgencyInput {
+        on: about("away", AGENCY),
+        code: "000.00.99.H42".to_owned(),
+        national_code: None,
+    };
+    let first = service.recode_agency(&caller(ADMIN), &away).await.unwrap();
+    let taken =
+        RecodeAgencyInput { on: about("taken", OTHER_AGENCY), code: AGENCY.to_owned(), national_code: None };
+    service.recode_agency(&caller(ADMIN), &taken).await.unwrap();
+    assert_eq!(service.recode_agency(&caller(ADMIN), &away).await.unwrap(), first);
+    let other = RecodeAgencyInput { code: "000.00.98.H42".to_owned(), ..away };
+    let refused = problem(service.recode_agency(&caller(ADMIN), &other).await);
+    assert_eq!(refused.code(), "IDEMPOTENCY_KEY_REUSED");
+    // Two agencies do not take each other's place, in whatever order it is said.
+    let mut later =
+        SucceedAgencyInput { on: about("later", "000.00.99.H42"), by: vec![takes_the_rest(AGENCY)] };
+    later.on.from = day("2025-08-01");
+    service.succeed_agency(&caller(ADMIN), &later).await.unwrap();
+    let back = SucceedAgencyInput { on: about("back", AGENCY), by: vec![takes_the_rest("000.00.99.H42")] };
+    let refused = problem(service.succeed_agency(&caller(ADMIN), &back).await);
+    assert_eq!(refused.code(), "AGENCY_TREE_HAS_A_CIRCLE");
 }
 
 async fn a_split_gives_each_field_to_its_successor(backend: Backend) {
@@ -309,7 +382,7 @@ async fn a_split_gives_each_field_to_its_successor(backend: Backend) {
     assert_eq!(problem(refused).code(), "AGENCY_SUCCESSORS_UNCLEAR");
     succeed(&service, AGENCY, vec![for_land, takes_the_rest(OTHER_AGENCY)]).await;
     clock.set(instant(FIRST));
-    assert_eq!(carry_over(&service, AGENCY).await, CarriedOver { carried: 2, remaining: false });
+    assert_eq!(carry_over(&service, AGENCY).await, CarriedOver { carried: 2, ..CarriedOver::default() });
     let codes = service.names().await.unwrap().agencies;
     for (id, code) in [(land, NEW), (other_field, OTHER_AGENCY)] {
         let row = service.dossier_by_id(&caller(ADMIN), id).await.unwrap().unwrap();

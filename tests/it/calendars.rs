@@ -85,9 +85,13 @@ async fn due(service: &Service, id: DossierId) -> Instant {
 
 async fn touched(service: &Service, question: &ImpactQuestion<'_>) -> Vec<(Uuid, Instant, Instant)> {
     service.read_side.catch_up().await.unwrap();
-    let (touched, more) = service.calendar_impact(&caller(ADMIN), question, None, 100).await.unwrap();
-    assert!(!more);
-    touched.iter().map(|one| (one.dossier_id, one.due_at.unwrap(), one.would_be_due_at.unwrap())).collect()
+    let impact = service.calendar_impact(&caller(ADMIN), question, None, 100).await.unwrap();
+    assert_eq!(impact.next, None);
+    impact
+        .touched
+        .iter()
+        .map(|one| (one.dossier_id, one.due_at.unwrap(), one.would_be_due_at.unwrap()))
+        .collect()
 }
 
 async fn a_late_swap_lists_what_it_touches_and_moves_nothing(backend: Backend) {
@@ -135,12 +139,17 @@ async fn a_late_swap_lists_what_it_touches_and_moves_nothing(backend: Backend) {
     };
     assert_eq!(touched(&service, &days).await, expected);
     // A page at a time.
-    let (first, more) = service.calendar_impact(&caller(ADMIN), &days, None, 1).await.unwrap();
-    assert!(more);
-    let (second, more) =
-        service.calendar_impact(&caller(ADMIN), &days, Some(first[0].dossier_id), 1).await.unwrap();
-    assert!(!more);
-    assert_eq!([first[0].dossier_id, second[0].dossier_id], [expected[0].0, expected[1].0]);
+    let (mut after, mut paged) = (None, Vec::new());
+    loop {
+        let page = service.calendar_impact(&caller(ADMIN), &days, after, 1).await.unwrap();
+        assert!(page.touched.len() <= 1);
+        paged.extend(page.touched.iter().map(|one| one.dossier_id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(paged, expected.iter().map(|(id, _, _)| *id).collect::<Vec<_>>());
     // What was promised stays.
     assert_eq!(due(&service, on_the_day_off).await, instant("2026-01-02T17:00:00+07:00"));
     assert_eq!(due(&service, paused).await, instant("2026-01-05T17:00:00+07:00"));
@@ -245,6 +254,14 @@ async fn refusals_write_nothing(backend: Backend) {
     assert_eq!(problem(service.adopt_calendar(&caller(ADMIN), &nonsense).await).code(), "BAD_USER_INPUT");
     let neither = service.calendar_impact(&caller(ADMIN), &ImpactQuestion::default(), None, 10).await;
     assert_eq!(problem(neither).code(), "BAD_USER_INPUT");
+    let unknown = ImpactQuestion { decision: Some(&unknown), ..ImpactQuestion::default() };
+    let refused = problem(service.calendar_impact(&caller(ADMIN), &unknown, None, 10).await);
+    assert_eq!(refused.code(), "CALENDAR_NOT_OPENED", "rather than that it touches nothing");
+    let colon =
+        OpenCalendarInput {
+            idempotency_key: key("colon"), code: "A:B".to_owned(), name: "Lịch".to_owned()
+        };
+    assert_eq!(problem(service.open_calendar(&caller(ADMIN), &colon).await).code(), "BAD_USER_INPUT");
     assert_eq!(service.store().head().await.unwrap(), head);
     // The same decision twice, under two keys, is one.
     service.decide_calendar(&caller(ADMIN), &the_swap()).await.unwrap();
@@ -280,12 +297,12 @@ async fn calendars_through_the_interface(backend: Backend) {
         "days": [{"date": "2026-11-05", "kind": "HOLIDAY", "name": "Nghỉ do bão"}],
     });
     let impact = "query Q($decision: DecideCalendarInput) {
-        calendarImpact(decision: $decision) { hasMore dossiers { code dueAt wouldBeDueAt } }
+        calendarImpact(decision: $decision) { next dossiers { code dueAt wouldBeDueAt } }
     }";
     let answer = ask(&service, impact, json!({"decision": decision})).await;
     assert_eq!(
         answer["calendarImpact"],
-        json!({"hasMore": false, "dossiers": [{
+        json!({"next": null, "dossiers": [{
             "code": dossier.code.to_string(),
             "dueAt": "2026-11-09T17:00:00+07:00",
             "wouldBeDueAt": "2026-11-10T17:00:00+07:00",
@@ -295,6 +312,15 @@ async fn calendars_through_the_interface(backend: Backend) {
         decideCalendar(input: $input) { position problems { code message } }
     }";
     let head = service.store().head().await.unwrap();
+    // What is refused writes nothing, also not the table that it would have changed.
+    let monday = json!({
+        "idempotencyKey": key("monday"),
+        "decision": {"reference": "76/QĐ-UBND"},
+        "days": [{"date": "2026-11-09", "kind": "MAKE_UP", "name": "Làm bù"}],
+    });
+    let refused = ask(&service, decide, json!({"input": monday})).await;
+    assert_eq!(refused["decideCalendar"]["problems"][0]["code"], "CALENDAR_INVALID");
+    assert_eq!(service.store().head().await.unwrap(), head);
     let answer = ask(&service, decide, json!({"input": decision})).await;
     assert_eq!(answer["decideCalendar"]["problems"], json!([]));
     assert_eq!(service.store().head().await.unwrap().0, head.0 + 2, "the table, and the decision");

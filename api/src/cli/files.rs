@@ -1,7 +1,8 @@
 //! `motcua files`: the content store beside the log.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -184,6 +185,9 @@ impl Verify {
             missing.iter().for_each(|file| output::note(&format!("missing: {file}")));
             damaged.iter().for_each(|file| output::note(&format!("damaged: {file}")));
             output::note(&format!("verified {files} files, {bytes} bytes"));
+            if interrupted {
+                output::note("stopped before the end; what comes after was not looked at");
+            }
         }
         if missing.is_empty() && damaged.is_empty() {
             return Ok(());
@@ -211,6 +215,10 @@ impl Stop {
     }
 }
 
+/// The types of event that this program reads.
+static KNOWN: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| domain::recorded::Event::type_names().collect());
+
 /// Every file that the log names, in its order. The log and no read model: a stream that is parked there is here. False
 /// when it was stopped before the end.
 async fn each_attached(
@@ -224,6 +232,14 @@ async fn each_attached(
     let mut after = Position(0);
     loop {
         let page = service.store().read_all(after, PAGE).await?;
+        // A newer program may name files in events of its own: their objects are not for this one to judge.
+        for row in &page.rows {
+            if !KNOWN.contains(row.type_name.as_str()) {
+                let reason =
+                    format!("a newer program has written {} to the log; update this one", row.type_name);
+                return Err(CliError::Refused(reason));
+            }
+        }
         for row in page.rows.iter().filter(|row| row.type_name == FILE_ATTACHED) {
             if stop.is_asked() {
                 return Ok(false);

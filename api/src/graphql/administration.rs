@@ -125,13 +125,14 @@ impl AdministrationQuery {
         from: Option<NaiveDate>,
         to: Option<NaiveDate>,
         #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
-        #[graphql(desc = "The dossier after which to go on.")] after: Option<Uuid>,
+        #[graphql(desc = "What `next` of the page before said.")] after: Option<Uuid>,
     ) -> Result<CalendarImpact> {
         let first = usize::try_from(checked_page(first)?).unwrap_or(0);
         let question = ImpactQuestion { decision: decision.as_ref(), from, to };
-        let touched = ctx.service().calendar_impact(ctx.caller()?, &question, after, first).await;
-        let (touched, has_more) = touched.map_err(|error| ctx.error(error))?;
-        Ok(CalendarImpact { dossiers: touched.into_iter().map(TouchedDossier::new).collect(), has_more })
+        let impact = ctx.service().calendar_impact(ctx.caller()?, &question, after, first).await;
+        let impact = impact.map_err(|error| ctx.error(error))?;
+        let dossiers = impact.touched.into_iter().map(TouchedDossier::new).collect();
+        Ok(CalendarImpact { dossiers, next: impact.next })
     }
 }
 
@@ -195,8 +196,8 @@ impl CalendarOfDays {
 #[derive(SimpleObject)]
 pub struct CalendarImpact {
     pub dossiers: Vec<TouchedDossier>,
-    /// Go on after the last one.
-    pub has_more: bool,
+    /// Pass it as `after` to go on; null at the end. A page may be short, or empty, before it.
+    pub next: Option<Uuid>,
 }
 
 /// Hồ sơ bị ảnh hưởng.

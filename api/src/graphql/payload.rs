@@ -68,6 +68,8 @@ pub struct CarryOverPayload {
     pub carried: i64,
     /// There are more: call again.
     pub remaining: bool,
+    /// Dossiers that could not be carried over; the server's log says why.
+    pub failed: Vec<Uuid>,
     pub problems: Vec<Problem>,
 }
 
@@ -239,10 +241,12 @@ pub(super) async fn of_carry_over(
         Ok(outcome) => Ok(CarryOverPayload {
             carried: i64::try_from(outcome.carried).unwrap_or(i64::MAX),
             remaining: outcome.remaining,
+            failed: outcome.failed,
             problems: Vec::new(),
         }),
         Err(ServiceError::Problem(found)) => {
-            Ok(CarryOverPayload { carried: 0, remaining: true, problems: problems(ctx, found).await? })
+            let problems = problems(ctx, found).await?;
+            Ok(CarryOverPayload { carried: 0, remaining: true, failed: Vec::new(), problems })
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }

@@ -10,11 +10,13 @@ use domain::agency::{
 };
 use domain::calendar::Decision;
 use domain::codes::{AgencyCode, CalendarCode, FieldCode, NationalAgencyCode};
+use domain::decider::Decider;
 use domain::dossier::{self, Dossier};
 use domain::identity::{AgencyId, CalendarId, DossierId, NAMESPACE};
 use domain::time::{Instant, local_date};
 use domain::working_time::OfficeHours;
-use infrastructure::execute::Refusal;
+use infrastructure::event_store::StoreError;
+use infrastructure::execute::{ExecuteError, Refusal, Request};
 use projections::agency_directory::{self, AgencyDirectory};
 use projections::dossier_summary;
 use projections::read_side::WAIT_MAX;
@@ -28,19 +30,23 @@ use crate::input::{
     OfficeHoursInput, OnAgency, RecodeAgencyInput, RenameAgencyInput, SetOfficeHoursInput,
     SucceedAgencyInput,
 };
-use crate::problem::{Problem, ServiceError};
+use crate::problem::{Failure, Problem, ServiceError};
 
 /// Dossiers that one call carries over at most.
 const CARRY_OVER_MAX: usize = 1_000;
+/// Dossiers that are looked up at once.
+const CARRY_OVER_PAGE: i64 = 500;
 /// How far up a tree is climbed: the one of a province has a handful of levels.
 const LEVELS_MAX: usize = 50;
 
 /// What became of the open dossiers of an agency that is there no more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CarriedOver {
     pub carried: usize,
-    /// Still open with the old agency: call again.
+    /// There are more than were asked for: call again.
     pub remaining: bool,
+    /// Dossiers that could not be carried over; the log says why.
+    pub failed: Vec<Uuid>,
 }
 
 impl Service {
@@ -50,12 +56,15 @@ impl Service {
         input: &EstablishAgencyInput,
     ) -> Result<(AgencyId, Done), ServiceError> {
         caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        let request = self.request(caller, "establishAgency", input.idempotency_key, input)?;
+        if let Some(before) = self.answered(&request).await? {
+            return Ok(before);
+        }
         let code = AgencyCode::parse(&input.code).map_err(Problem::code_of("code"))?;
-        let id = AgencyId::of(&code);
         let from = input.from.unwrap_or_else(|| self.today(caller));
+        let id = self.new_agency(&code, input.from).await?;
         let parent = self.parent(id, input.parent.as_deref(), from).await?;
         let decision = decision(input.decision.as_ref())?;
-        let request = self.request(caller, "establishAgency", input.idempotency_key, input)?;
         let established = Established {
             national_code: national_code(input.national_code.as_deref())?,
             parent,
@@ -63,6 +72,7 @@ impl Service {
             calendar: self.calendar_id(input.calendar.as_deref()).await?,
             from: input.from,
             decision,
+            id: Some(id).filter(|id| *id != AgencyId::of(&code)),
             ..Established::new(code, plain("name", &input.name, NAME_CHARS_MAX)?)
         };
         self.code_is_free(&established.code, id, from).await?;
@@ -71,16 +81,32 @@ impl Service {
         Ok((id, done))
     }
 
+    /// The identity of an agency that begins under a code: that of the code, unless an agency that has it no more on that
+    /// day began under it.
+    async fn new_agency(&self, code: &AgencyCode, from: Option<NaiveDate>) -> Result<AgencyId, ServiceError> {
+        let first = AgencyId::of(code);
+        let agency = self.executor.load::<Agency>(&agency::stream(first)).await?;
+        Ok(match (agency.state.known(), from) {
+            (Some(known), Some(from)) if !known.exists_on(from) || known.on(from).codes.code != *code => {
+                AgencyId::again(code, from)
+            }
+            _ => first,
+        })
+    }
+
     pub async fn rename_agency(
         &self,
         caller: &Caller,
         input: &RenameAgencyInput,
     ) -> Result<(AgencyId, Done), ServiceError> {
-        let id = self.administered(caller, &input.on).await?;
+        let (request, id) = match self.administered(caller, "renameAgency", &input.on, input).await? {
+            Ok(found) => found,
+            Err(before) => return Ok(before),
+        };
         let name = plain("name", &input.name, NAME_CHARS_MAX)?;
         let decision = decision(input.on.decision.as_ref())?;
         let command = Command::Rename(Renamed { name, from: Some(input.on.from), decision });
-        self.change_agency(caller, "renameAgency", id, &input.on, input, command).await
+        self.change_agency(&request, id, command).await
     }
 
     /// Another code for the same agency. Nobody else may have it from then on; two who take one code in the same moment
@@ -90,13 +116,16 @@ impl Service {
         caller: &Caller,
         input: &RecodeAgencyInput,
     ) -> Result<(AgencyId, Done), ServiceError> {
-        let id = self.administered(caller, &input.on).await?;
+        let (request, id) = match self.administered(caller, "recodeAgency", &input.on, input).await? {
+            Ok(found) => found,
+            Err(before) => return Ok(before),
+        };
         let code = AgencyCode::parse(&input.code).map_err(Problem::code_of("code"))?;
         self.code_is_free(&code, id, input.on.from).await?;
         let national_code = national_code(input.national_code.as_deref())?;
         let decision = decision(input.on.decision.as_ref())?;
         let command = Command::Recode(Recoded { code, national_code, from: input.on.from, decision });
-        self.change_agency(caller, "recodeAgency", id, &input.on, input, command).await
+        self.change_agency(&request, id, command).await
     }
 
     pub async fn move_agency(
@@ -104,11 +133,14 @@ impl Service {
         caller: &Caller,
         input: &MoveAgencyInput,
     ) -> Result<(AgencyId, Done), ServiceError> {
-        let id = self.administered(caller, &input.on).await?;
+        let (request, id) = match self.administered(caller, "moveAgency", &input.on, input).await? {
+            Ok(found) => found,
+            Err(before) => return Ok(before),
+        };
         let parent = self.parent(id, input.parent.as_deref(), input.on.from).await?;
         let decision = decision(input.on.decision.as_ref())?;
         let command = Command::Move(Moved { parent, from: input.on.from, decision });
-        self.change_agency(caller, "moveAgency", id, &input.on, input, command).await
+        self.change_agency(&request, id, command).await
     }
 
     pub async fn set_office_hours(
@@ -116,11 +148,14 @@ impl Service {
         caller: &Caller,
         input: &SetOfficeHoursInput,
     ) -> Result<(AgencyId, Done), ServiceError> {
-        let id = self.administered(caller, &input.on).await?;
+        let (request, id) = match self.administered(caller, "setOfficeHours", &input.on, input).await? {
+            Ok(found) => found,
+            Err(before) => return Ok(before),
+        };
         let (office_hours, decision) =
             (office_hours(input.office_hours)?, decision(input.on.decision.as_ref())?);
         let command = Command::SetOfficeHours(OfficeHoursSet { office_hours, from: input.on.from, decision });
-        self.change_agency(caller, "setOfficeHours", id, &input.on, input, command).await
+        self.change_agency(&request, id, command).await
     }
 
     pub async fn choose_calendar(
@@ -128,11 +163,14 @@ impl Service {
         caller: &Caller,
         input: &ChooseCalendarInput,
     ) -> Result<(AgencyId, Done), ServiceError> {
-        let id = self.administered(caller, &input.on).await?;
+        let (request, id) = match self.administered(caller, "chooseCalendar", &input.on, input).await? {
+            Ok(found) => found,
+            Err(before) => return Ok(before),
+        };
         let calendar = self.calendar_id(input.calendar.as_deref()).await?;
         let decision = decision(input.on.decision.as_ref())?;
         let command = Command::ChooseCalendar(CalendarChosen { calendar, from: input.on.from, decision });
-        self.change_agency(caller, "chooseCalendar", id, &input.on, input, command).await
+        self.change_agency(&request, id, command).await
     }
 
     /// Sáp nhập, chia tách: from that day on others are in its place. Its open dossiers follow by [`Self::carry_over`].
@@ -141,7 +179,10 @@ impl Service {
         caller: &Caller,
         input: &SucceedAgencyInput,
     ) -> Result<(AgencyId, Done), ServiceError> {
-        let id = self.administered(caller, &input.on).await?;
+        let (request, id) = match self.administered(caller, "succeedAgency", &input.on, input).await? {
+            Ok(found) => found,
+            Err(before) => return Ok(before),
+        };
         let from = input.on.from;
         let mut by = Vec::with_capacity(input.by.len());
         for successor in &input.by {
@@ -152,12 +193,18 @@ impl Service {
         }
         let decision = decision(input.on.decision.as_ref())?
             .ok_or_else(|| Problem::invalid("on.decision", "nobody dissolves an agency without one"))?;
+        for successor in &by {
+            // Whatever is decided of them already, their dossiers must not come back here.
+            if self.heirs_of(successor.agency).await?.contains(&id) {
+                return Err(circle().into());
+            }
+        }
         let command = Command::Succeed(Succeeded { by, from, decision });
-        self.change_agency(caller, "succeedAgency", id, &input.on, input, command).await
+        self.change_agency(&request, id, command).await
     }
 
-    /// Gives the open dossiers of an agency that is there no more to its successors, some at a time. What was carried
-    /// over already is not found again, so an interrupted call is simply made once more.
+    /// Gives the open dossiers of agencies that had this code and are there no more to their successors, some at a time.
+    /// What was carried over already is not found again, so an interrupted call is simply made once more.
     pub async fn carry_over(
         &self,
         caller: &Caller,
@@ -169,37 +216,110 @@ impl Service {
             return Err(Problem::invalid("limit", format!("lies between 1 and {CARRY_OVER_MAX}")).into());
         }
         let today = self.today(caller);
-        let from = self.agency_ever("agency", &input.agency).await?;
-        let known = self.known(from, "agency").await?;
-        let Some(succession) = known.succession().filter(|succession| succession.from <= today) else {
+        let code = AgencyCode::parse(&input.agency).map_err(Problem::code_of("agency"))?;
+        let had = self.who_had(&code).await?;
+        if had.is_empty() {
+            return Err(Problem::NotFound { what: "agency" }.into());
+        }
+        let mut gone = Vec::new();
+        for id in had {
+            let known = self.known(id, "agency").await?;
+            gone.extend(known.succession().filter(|succession| succession.from <= today).map(|_| id));
+        }
+        if gone.is_empty() {
             let reason = "the agency is there: nobody has its place".to_owned();
             return Err(Problem::Refused { code: "AGENCY_NOT_SUCCEEDED", reason }.into());
-        };
+        }
         // What is not in the tables yet would be left behind.
         let head = self.store().head().await?;
         self.read_side.wait_for(&[projections::Model::DossierSummary], Some(head), WAIT_MAX).await?;
-        let open = dossier_summary::open_with(self.read_side.database(), from.0, limit + 1).await?;
-        let mut outcome = CarriedOver { carried: 0, remaining: limit < open.len() };
-        for id in open.into_iter().take(limit) {
-            let dossier_id = DossierId(id);
-            let stream = dossier::stream(dossier_id);
-            let dossier = self.executor.load::<Dossier>(&stream).await?;
-            let Some(filed) = dossier.state.filed() else { continue };
-            let field = self.definition(filed).await?.field_code.clone();
-            let to = self.heir(from, field.as_ref(), today).await?;
-            let command = dossier::Command::CarryOver { from, to };
-            let key = format!("{from}\0{id}\0{}", succession.from);
-            let key = Uuid::new_v5(&NAMESPACE, key.as_bytes());
-            let request = self.request(caller, "carryOver", key, &(from, dossier_id))?;
-            let decide = |state: &Dossier, at: Instant| {
-                let filed = state.filed().ok_or(Refusal::Rejected(domain::dossier::Rejection::NotFiled))?;
-                filed.authorise(&caller.principal, Function::Administer.into()).map_err(Refusal::Denied)?;
-                domain::decider::Decider::decide(state, at, &command).map_err(Refusal::Rejected)
-            };
-            self.executor.execute(&stream, &request, decide).await?;
-            outcome.carried += 1;
+        let mut outcome = CarriedOver::default();
+        for from in gone {
+            self.carry_over_from(caller, from, today, limit, &mut outcome).await?;
         }
         Ok(outcome)
+    }
+
+    async fn carry_over_from(
+        &self,
+        caller: &Caller,
+        from: AgencyId,
+        today: NaiveDate,
+        limit: usize,
+        outcome: &mut CarriedOver,
+    ) -> Result<(), ServiceError> {
+        let mut after = Uuid::nil();
+        loop {
+            let database = self.read_side.database();
+            let page = dossier_summary::open_with(database, from.0, after, CARRY_OVER_PAGE).await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for id in page {
+                if outcome.carried == limit {
+                    outcome.remaining = true;
+                    return Ok(());
+                }
+                after = id;
+                match self.carry_over_one(caller, from, DossierId(id), today).await {
+                    Ok(carried) => outcome.carried += usize::from(carried),
+                    // One that cannot be read or decided does not hold up the others; it is named.
+                    Err(
+                        error @ (ServiceError::Problem(_)
+                        | ServiceError::Failure(Failure::Store(
+                            StoreError::Undecodable { .. } | StoreError::UndecodableMetadata { .. },
+                        ))),
+                    ) => {
+                        let error: &(dyn std::error::Error + 'static) = &error;
+                        tracing::error!(error, dossier = %id, "a dossier is not carried over");
+                        outcome.failed.push(id);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+
+    async fn carry_over_one(
+        &self,
+        caller: &Caller,
+        from: AgencyId,
+        dossier_id: DossierId,
+        today: NaiveDate,
+    ) -> Result<bool, ServiceError> {
+        let stream = dossier::stream(dossier_id);
+        let dossier = self.executor.load::<Dossier>(&stream).await?;
+        let Some(filed) = dossier.state.filed() else { return Ok(false) };
+        let field = self.definition(filed).await?.field_code.clone();
+        let to = self.heir(from, field.as_ref(), today).await?;
+        let command = dossier::Command::CarryOver { from, to };
+        let key = Uuid::new_v5(&NAMESPACE, format!("{from}\0{dossier_id}").as_bytes());
+        let request = self.request(caller, "carryOver", key, &(from, dossier_id))?;
+        let decide = |state: &Dossier, at: Instant| {
+            let filed = state.filed().ok_or(Refusal::Rejected(dossier::Rejection::NotFiled))?;
+            filed.authorise(&caller.principal, Function::Administer.into()).map_err(Refusal::Denied)?;
+            Decider::decide(state, at, &command).map_err(Refusal::Rejected)
+        };
+        match self.executor.execute(&stream, &request, decide).await {
+            Ok(done) => Ok(done.written),
+            // Closed since the table was read.
+            Err(ExecuteError::Rejected(dossier::Rejection::WrongStage { .. })) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The agency, and all that have or will have its place.
+    async fn heirs_of(&self, agency: AgencyId) -> Result<BTreeSet<AgencyId>, ServiceError> {
+        let (mut heirs, mut ahead) = (BTreeSet::new(), vec![agency]);
+        while let Some(next) = ahead.pop() {
+            if heirs.insert(next) {
+                let known = self.known(next, "agency").await?;
+                ahead.extend(
+                    known.succession().iter().flat_map(|succession| &succession.by).map(|by| by.agency),
+                );
+            }
+        }
+        Ok(heirs)
     }
 
     /// Who has its place on a day, or in the place of those, for a dossier of this field.
@@ -219,26 +339,46 @@ impl Service {
         Ok(heir)
     }
 
-    async fn administered(&self, caller: &Caller, on: &OnAgency) -> Result<AgencyId, ServiceError> {
+    /// Who asks to change an agency, and which: the one that has the code on the day from which it is to hold. Or the
+    /// answer that an earlier try got: what it asked for may be another agency's by now.
+    async fn administered(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        on: &OnAgency,
+        canonical: &impl Serialize,
+    ) -> Result<Result<(Request, AgencyId), (AgencyId, Done)>, ServiceError> {
         caller.principal.require(Function::Administer).map_err(Problem::from)?;
-        self.agency_ever("on.agency", &on.agency).await
+        let request = self.request(caller, operation, on.idempotency_key, canonical)?;
+        if let Some(before) = self.answered(&request).await? {
+            return Ok(Err(before));
+        }
+        self.directory_is_current().await?;
+        let id = self.agency_on("on.agency", &on.agency, on.from).await?.0;
+        Ok(Ok((request, id)))
+    }
+
+    /// The answer of an earlier try of a command on an agency, whichever it was about.
+    async fn answered(&self, request: &Request) -> Result<Option<(AgencyId, Done)>, ServiceError> {
+        let rows = self.store().find_append(request.command.append(), 1).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let id =
+            row.stream.strip_prefix("agency-").and_then(|id| id.parse().ok()).ok_or(Problem::KeyReused)?;
+        let before = self.executor.done_before::<agency::Rejection>(request, &row.stream).await?;
+        Ok(before.map(|done| (id, Done { version: done.version, position: done.position })))
     }
 
     async fn change_agency(
         &self,
-        caller: &Caller,
-        operation: &str,
+        request: &Request,
         id: AgencyId,
-        on: &OnAgency,
-        canonical: &impl Serialize,
         command: Command,
     ) -> Result<(AgencyId, Done), ServiceError> {
-        let request = self.request(caller, operation, on.idempotency_key, canonical)?;
-        let done = self.decide::<Agency>(&agency::stream(id), &request, command).await?;
+        let done = self.decide::<Agency>(&agency::stream(id), request, command).await?;
         Ok((id, done))
     }
 
-    /// The agency above another: it is there on that day, and not below it.
+    /// The agency above another: it is there on that day, and not below it, then or on any day that is known of.
     async fn parent(
         &self,
         child: AgencyId,
@@ -246,15 +386,37 @@ impl Service {
         day: NaiveDate,
     ) -> Result<Option<AgencyId>, ServiceError> {
         let Some(code) = code else { return Ok(None) };
-        let (parent, mut particulars) = self.agency_on("parent", code, day).await?;
-        for _ in 0..LEVELS_MAX {
-            let Some(above) = particulars.parent else { return Ok(Some(parent)) };
-            if above == child {
-                break;
+        let (parent, _) = self.agency_on("parent", code, day).await?;
+        self.directory_is_current().await?;
+        let rows = agency_directory::all(self.read_side.database()).await?;
+        let later =
+            rows.iter().map(|row| row.from_day).filter(|from| agency_directory::day_number(day) < *from);
+        let mut days: Vec<i64> = later.chain([agency_directory::day_number(day)]).collect();
+        days.sort_unstable();
+        days.dedup();
+        let above = |agency: Uuid, day: i64| {
+            let row = rows.iter().rfind(|row| row.agency_id == agency && row.from_day <= day)?;
+            row.parent_id
+        };
+        for day in days {
+            let mut at = parent.0;
+            for level in 0.. {
+                if at == child.0 || LEVELS_MAX < level {
+                    return Err(circle().into());
+                }
+                match above(at, day) {
+                    Some(next) => at = next,
+                    None => break,
+                }
             }
-            particulars = self.known(above, "parent").await?.on(day);
         }
-        Err(circle().into())
+        Ok(Some(parent))
+    }
+
+    /// What was written just before is in the directory: what is asked of it next decides something.
+    async fn directory_is_current(&self) -> Result<(), ServiceError> {
+        self.read_side.catch_up().await?;
+        Ok(())
     }
 
     /// Nobody else has this code on that day or later.
@@ -264,6 +426,7 @@ impl Service {
         for_agency: AgencyId,
         from: NaiveDate,
     ) -> Result<(), ServiceError> {
+        self.directory_is_current().await?;
         for id in self.who_had(code).await? {
             let known = self.known(id, "code").await?;
             let days = known.changes().into_iter().filter(|day| from < *day).chain([from]);
@@ -333,21 +496,27 @@ impl Service {
         Ok(known.map(|known| known.on(day)).filter(|particulars| particulars.codes.code == *code))
     }
 
-    /// The agency that has this code today, or else had it last: what is asked about may be long past.
+    /// The agency that has this code on a day, or else had it last: what is asked about may be long past.
     pub(super) async fn agency_ever(
         &self,
         field: &'static str,
         code: &str,
+        day: NaiveDate,
     ) -> Result<AgencyId, ServiceError> {
-        let parsed = AgencyCode::parse(code).map_err(Problem::code_of(field))?;
-        let today = local_date(self.clock().now());
-        match self.agency_on(field, code, today).await {
+        match self.agency_on(field, code, day).await {
             Ok((id, _)) => Ok(id),
-            Err(ServiceError::Problem(_)) => {
-                let had = self.who_had(&parsed).await?;
-                had.into_iter().next().ok_or_else(|| Problem::NotFound { what: field }.into())
+            Err(ServiceError::Problem(Problem::NotFound { .. } | Problem::Refused { .. })) => {
+                let parsed = AgencyCode::parse(code).map_err(Problem::code_of(field))?;
+                let rows = agency_directory::by_code(self.read_side.database(), parsed.as_str()).await?;
+                match rows.iter().max_by_key(|row| row.until_day) {
+                    Some(row) => Ok(AgencyId(row.agency_id)),
+                    None => {
+                        let had = self.who_had(&parsed).await?;
+                        had.into_iter().next().ok_or_else(|| Problem::NotFound { what: field }.into())
+                    }
+                }
             }
-            Err(failure) => Err(failure),
+            Err(other) => Err(other),
         }
     }
 

@@ -27,8 +27,8 @@ use crate::problem::{Problem, ServiceError};
 
 const TABLE_BYTES_MAX: usize = 256 * 1024;
 const DAYS_MAX: usize = 400;
-/// Open dossiers that are looked at in one go.
-const CANDIDATES: i64 = 500;
+/// Open dossiers that one question looks at: each of them is counted again from its events.
+const CANDIDATES_MAX: usize = 2_000;
 
 /// A dossier that a decision would move, if anybody moved it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,14 @@ pub struct Touched {
     pub due_at: Option<Instant>,
     /// What it would be, counted with the decision.
     pub would_be_due_at: Option<Instant>,
+}
+
+/// Some of the dossiers that a decision would move.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Impact {
+    pub touched: Vec<Touched>,
+    /// The dossier after which to go on; there is nothing behind it if absent.
+    pub next: Option<Uuid>,
 }
 
 /// The days of a calendar with the decisions behind them.
@@ -99,11 +107,14 @@ impl Service {
         if id == calendar_book::national() {
             let book = self.executor.load::<CalendarBook>(&stream).await?;
             if book.state == CalendarBook::Absent {
+                let at = request.at.unwrap_or_else(|| self.clock().now());
+                // What is refused writes nothing, also not what it would have changed.
+                book.state.begun().decide(at, &Command::Decide(decided.clone())).map_err(Problem::from)?;
                 // The first decision changes what the program came with: that is written down first.
                 let key = Uuid::new_v5(&NAMESPACE, b"adopt what is built in");
-                let request = self.request(caller, "adoptCalendar", key, &"built in")?;
+                let request = self.request(caller, "beginCalendar", key, &"built in")?;
                 let table = Arc::new(Calendar::built_in().clone());
-                self.decide::<CalendarBook>(&stream, &request, Command::Adopt(table)).await?;
+                self.decide::<CalendarBook>(&stream, &request, Command::Begin(table)).await?;
             }
         }
         self.decide::<CalendarBook>(&stream, &request, Command::Decide(decided)).await
@@ -118,7 +129,7 @@ impl Service {
         question: &ImpactQuestion<'_>,
         after: Option<Uuid>,
         first: usize,
-    ) -> Result<(Vec<Touched>, bool), ServiceError> {
+    ) -> Result<Impact, ServiceError> {
         caller.principal.require(Function::Administer).map_err(Problem::from)?;
         let scope = scope_of(caller);
         let decision = match question.decision {
@@ -127,33 +138,44 @@ impl Service {
         };
         let touched_days = decision.iter().flat_map(|(_, decided)| decided.touched());
         let days: BTreeSet<NaiveDate> = touched_days.chain(question.from).chain(question.to).collect();
+        let mut calendars = Calendars {
+            service: self,
+            decision,
+            at: self.clock().now(),
+            used: HashMap::new(),
+            with_the_decision: HashMap::new(),
+        };
+        if let Some((id, _)) = &calendars.decision {
+            // What could not be decided is told, also where it would touch nothing.
+            calendars.decided(*id).await?;
+        }
         let (Some(first_day), Some(last_day)) = (days.first(), days.last()) else {
-            return Err(Problem::invalid("from", "neither a decision nor days are given").into());
+            // A decision may settle a year and touch no day.
+            let asked = question.decision.map(|_| Impact::default());
+            return asked
+                .ok_or_else(|| Problem::invalid("from", "neither a decision nor days are given").into());
         };
         let range = (start_of(*first_day), end_of(*last_day));
-        let mut calendars =
-            Calendars { service: self, decision, at: self.clock().now(), known: HashMap::new() };
-        let (mut touched, mut after) = (Vec::new(), after.unwrap_or(Uuid::nil()));
-        loop {
-            let database = self.read_side.database();
-            let candidates = dossier_summary::open_over(database, range, scope, after, CANDIDATES).await?;
-            let Some(last) = candidates.last() else { return Ok((touched, false)) };
-            after = last.dossier_id;
-            for candidate in candidates {
-                let Some(would_be) = calendars.would_be_due(&candidate).await? else { continue };
-                if touched.len() == first {
-                    return Ok((touched, true));
-                }
-                touched.push(would_be);
+        let (database, mut last) = (self.read_side.database(), after.unwrap_or(Uuid::nil()));
+        let candidates =
+            dossier_summary::open_over(database, range, scope, last, CANDIDATES_MAX as i64 + 1).await?;
+        let more = CANDIDATES_MAX < candidates.len();
+        let mut touched = Vec::new();
+        for candidate in candidates.iter().take(CANDIDATES_MAX) {
+            if touched.len() == first {
+                return Ok(Impact { touched, next: Some(last) });
             }
+            last = candidate.dossier_id;
+            touched.extend(calendars.would_be_due(candidate).await?);
         }
+        Ok(Impact { touched, next: more.then_some(last) })
     }
 
     /// The days of the calendar that an agency keeps, the national one without an agency.
     pub async fn calendar_days(&self, agency: Option<&str>) -> Result<Days, ServiceError> {
         let own = match agency {
             Some(code) => {
-                let id = self.agency_ever("agency", code).await?;
+                let id = self.agency_ever("agency", code, local_date(self.clock().now())).await?;
                 self.known(id, "agency").await?.on(local_date(self.clock().now())).calendar
             }
             None => None,
@@ -170,18 +192,42 @@ impl Service {
 
     /// The calendar that holds now: the national one, or that of a place over it.
     pub async fn calendar(&self, own: Option<CalendarId>) -> Result<Arc<Calendar>, ServiceError> {
-        Ok(self.books(own).await?.latest)
-    }
-
-    /// The national calendar and that of a place, with all their versions.
-    pub(super) async fn books(&self, own: Option<CalendarId>) -> Result<Books, ServiceError> {
         let national = self.book(calendar_book::national()).await?;
         let own = match own {
             Some(id) => Some(self.book(id).await?),
             None => None,
         };
-        let latest = over(own.as_ref().map(|own| &own.state), &national.state)?;
-        Ok(Books { national, own, latest })
+        Ok(over(own.as_ref().map(|own| &own.state), &national.state)?)
+    }
+
+    /// The calendar of a version that something was computed with, whosever it was: its label says.
+    async fn calendar_version(
+        &self,
+        version: &CalendarVersion,
+    ) -> Result<Option<Arc<Calendar>>, ServiceError> {
+        let national = self.book(calendar_book::national()).await?;
+        if let Some(found) = national.state.version(&national.state, version) {
+            return Ok(Some(found));
+        }
+        let Ok(code) = CalendarCode::parse(version.label()) else { return Ok(None) };
+        let own = self.book(CalendarId::of(&code)).await?;
+        Ok(own.state.version(&national.state, version))
+    }
+
+    /// The calendars that the due instants of a dossier were computed with.
+    pub(super) async fn calendars_of<'a>(
+        &self,
+        history: impl Iterator<Item = (Instant, &'a dossier::Event)>,
+    ) -> Result<Versions, ServiceError> {
+        let mut known = HashMap::new();
+        for version in history.filter_map(|(_, event)| dossier::version_of(event)) {
+            if !known.contains_key(version)
+                && let Some(calendar) = self.calendar_version(version).await?
+            {
+                known.insert(version.clone(), calendar);
+            }
+        }
+        Ok(Versions { known, national: self.calendar(None).await? })
     }
 
     async fn book(&self, id: CalendarId) -> Result<Arc<Folded<CalendarBook>>, ServiceError> {
@@ -197,21 +243,16 @@ impl Service {
     }
 }
 
-/// The national calendar and, where a place has one, its own.
-pub(super) struct Books {
-    national: Arc<Folded<CalendarBook>>,
-    own: Option<Arc<Folded<CalendarBook>>>,
-    /// What holds now.
-    latest: Arc<Calendar>,
+/// Calendars by the versions that due instants were computed with.
+pub(super) struct Versions {
+    known: HashMap<CalendarVersion, Arc<Calendar>>,
+    /// For a version that is not known any more, such as a built-in table of an older program.
+    national: Arc<Calendar>,
 }
 
-impl Books {
-    /// The calendar of a version that a due instant was computed with; what holds now where it is not known, as for a
-    /// dossier that came with another agency's calendar.
+impl Versions {
     pub(super) fn version(&self, version: &CalendarVersion) -> Arc<Calendar> {
-        let national = &self.national.state;
-        let own = self.own.as_ref().map_or(national, |own| &own.state);
-        own.version(national, version).unwrap_or_else(|| Arc::clone(&self.latest))
+        Arc::clone(self.known.get(version).unwrap_or(&self.national))
     }
 }
 
@@ -222,12 +263,13 @@ fn over(own: Option<&CalendarBook>, national: &CalendarBook) -> Result<Arc<Calen
     }
 }
 
-/// Calendars as they are, and as they would be with a decision.
+/// Calendars as they were used, and as they would be with a decision.
 struct Calendars<'a> {
     service: &'a Service,
     decision: Option<(CalendarId, Decided)>,
     at: Instant,
-    known: HashMap<Option<CalendarId>, (Arc<Books>, Arc<Calendar>)>,
+    used: HashMap<CalendarVersion, Option<Arc<Calendar>>>,
+    with_the_decision: HashMap<Option<CalendarId>, Arc<Calendar>>,
 }
 
 impl Calendars<'_> {
@@ -241,13 +283,17 @@ impl Calendars<'_> {
         let events = || history.iter().map(|(at, event)| (*at, event));
         let state: dossier::Dossier = domain::decider::fold(events());
         let Some(filed) = state.filed() else { return Ok(None) };
-        let (Some(clock), Some(version)) = (filed.clock(), dossier::counted_with(events())) else {
-            return Ok(None);
-        };
+        let Some(clock) = filed.clock() else { return Ok(None) };
+        for version in history.iter().filter_map(|(_, event)| dossier::version_of(event)) {
+            if !self.used.contains_key(version) {
+                let calendar = self.service.calendar_version(version).await?;
+                self.used.insert(version.clone(), calendar);
+            }
+        }
         let receiving = self.service.known(filed.agencies.receiving, "receivingAgency").await?;
-        let (books, with) = self.of(receiving.on(local_date(clock.received_at)).calendar).await?;
-        let before = dossier::due_under(events(), &books.version(&version));
-        let would_be_due_at = dossier::due_under(events(), &with);
+        let with = self.with(receiving.on(local_date(clock.received_at)).calendar).await?;
+        let before = dossier::due_under(events(), &|version| self.used.get(version).cloned().flatten());
+        let would_be_due_at = dossier::due_under(events(), &|_| Some(Arc::clone(&with)));
         Ok((before != would_be_due_at).then(|| Touched {
             dossier_id: candidate.dossier_id,
             code: candidate.code.clone(),
@@ -256,34 +302,28 @@ impl Calendars<'_> {
         }))
     }
 
-    async fn of(&mut self, own: Option<CalendarId>) -> Result<(Arc<Books>, Arc<Calendar>), ServiceError> {
-        if let Some(known) = self.known.get(&own) {
-            return Ok(known.clone());
+    /// The calendar of a place, or the national one, as it would be.
+    async fn with(&mut self, own: Option<CalendarId>) -> Result<Arc<Calendar>, ServiceError> {
+        if let Some(known) = self.with_the_decision.get(&own) {
+            return Ok(Arc::clone(known));
         }
-        let books = self.service.books(own).await?;
-        let national = self.with_the_decision(calendar_book::national(), &books.national.state)?;
-        let place = match (own, &books.own) {
-            (Some(id), Some(book)) => Some(self.with_the_decision(id, &book.state)?),
-            _ => None,
+        let national = self.decided(calendar_book::national()).await?;
+        let place = match own {
+            Some(id) => Some(self.decided(id).await?),
+            None => None,
         };
         let with = over(place.as_ref(), &national)?;
-        let known = (Arc::new(books), with);
-        self.known.insert(own, known.clone());
-        Ok(known)
+        self.with_the_decision.insert(own, Arc::clone(&with));
+        Ok(with)
     }
 
-    fn with_the_decision(&self, id: CalendarId, book: &CalendarBook) -> Result<CalendarBook, Problem> {
+    async fn decided(&self, id: CalendarId) -> Result<CalendarBook, ServiceError> {
+        let book = self.service.book(id).await?;
         let Some((_, decided)) = self.decision.as_ref().filter(|(decided_for, _)| *decided_for == id) else {
-            return Ok(book.clone());
+            return Ok(book.state.clone());
         };
-        // What the program came with is what the first decision changes.
-        let book = match book {
-            CalendarBook::Absent if id == calendar_book::national() => {
-                CalendarBook::National { versions: book.national().to_vec() }
-            }
-            other => other.clone(),
-        };
-        let events = book.decide(self.at, &Command::Decide(decided.clone()))?;
+        let book = if id == calendar_book::national() { book.state.begun() } else { book.state.clone() };
+        let events = book.decide(self.at, &Command::Decide(decided.clone())).map_err(Problem::from)?;
         Ok(events.iter().fold(book, |book, event| book.evolve(self.at, event)))
     }
 }

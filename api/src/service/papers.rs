@@ -176,8 +176,8 @@ impl<'a> File<'a> {
     /// When the tax notice was to be there, as of the receipt; only where the procedure has one.
     async fn notice_at(&self, received_at: Instant) -> Result<Option<Instant>, ServiceError> {
         let definition = self.service.definition(self.filed).await?;
-        let calendars = self.service.calendars_of(self.filed).await?;
         let until_receipt = self.events.iter().map(|(recorded, event)| (recorded.occurred_at, event));
+        let calendars = self.service.calendars_of(until_receipt.clone()).await?;
         let until_receipt = until_receipt.take_while(|(at, event)| {
             *at < received_at || matches!(event, Event::Submitted(_) | Event::Received(_))
         });
@@ -317,6 +317,7 @@ impl<'a> File<'a> {
         let counter = self.service.agency_name(received.holder.agency, received_at).await?;
         let counter = format!("{COUNTER}, {counter}");
         let mut from = counter.clone();
+        let mut holder = received.holder.clone();
         let mut transfers = Vec::new();
         for (recorded, event) in self.events {
             let at = recorded.occurred_at;
@@ -325,6 +326,7 @@ impl<'a> File<'a> {
             };
             match event {
                 Event::Forwarded(forwarded) => {
+                    holder.clone_from(&forwarded.to);
                     let to = self.holder(&forwarded.to, at).await?;
                     let note = note(&forwarded.note).await?;
                     transfers.push(Transfer { from, to: to.clone(), at, result: None, note });
@@ -337,19 +339,18 @@ impl<'a> File<'a> {
                     transfers.push(transfer);
                 }
                 Event::Accepted(accepted) => {
+                    holder.clone_from(&accepted.holder);
                     let to = self.holder(&accepted.holder, at).await?;
                     let taken = Some("Đã nhận".to_owned());
                     transfers.push(Transfer { from, to: to.clone(), at, result: None, note: taken });
                     from = to;
                 }
-                Event::CarriedOver(carried) => {
-                    let names = (
-                        self.service.agency_name(carried.from, at).await?,
-                        self.service.agency_name(carried.to, at).await?,
-                    );
+                Event::CarriedOver(carried) if holder.agency == carried.from => {
+                    holder.agency = carried.to;
+                    let to = self.holder(&holder, at).await?;
                     let note = Some("Cơ quan kế thừa tiếp nhận".to_owned());
-                    transfers.push(Transfer { from: names.0, to: names.1.clone(), at, result: None, note });
-                    from = names.1;
+                    transfers.push(Transfer { from, to: to.clone(), at, result: None, note });
+                    from = to;
                 }
                 Event::SentBack(_) => {
                     let not_taken = Some("Không nhận, trả lại".to_owned());

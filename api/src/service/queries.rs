@@ -20,7 +20,6 @@ use projections::public_status::{self, PublicStatus};
 use projections::read_side::WAIT_MAX;
 use uuid::Uuid;
 
-use super::calendars::Books;
 use super::dossiers::plain;
 use super::{Caller, Service};
 use crate::problem::{Problem, ServiceError};
@@ -105,10 +104,11 @@ impl Service {
         Ok(scope_of(caller))
     }
 
-    async fn agency_filter(&self, code: Option<&str>) -> Result<Option<Uuid>, ServiceError> {
+    /// The agency that a code meant on a day.
+    async fn agency_filter(&self, code: Option<&str>, on: Instant) -> Result<Option<Uuid>, ServiceError> {
         match code {
             // Nothing is found under a code that nobody ever had.
-            Some(code) => match self.agency_ever("agency", code).await {
+            Some(code) => match self.agency_ever("agency", code, local_date(on)).await {
                 Ok(id) => Ok(Some(id.0)),
                 Err(ServiceError::Problem(Problem::NotFound { .. })) => Ok(Some(Uuid::nil())),
                 Err(error) => Err(error),
@@ -139,7 +139,7 @@ impl Service {
     }
 
     async fn filter(&self, caller: &Caller, search: &SearchInput) -> Result<Filter, ServiceError> {
-        let agency = self.agency_filter(search.agency.as_deref()).await?;
+        let agency = self.agency_filter(search.agency.as_deref(), self.clock().now()).await?;
         let procedure = match &search.procedure {
             Some(code) => {
                 Some(ProcedureId::of(&ProcedureCode::parse(code).map_err(Problem::code_of("procedure"))?).0)
@@ -190,8 +190,8 @@ impl Service {
         agency: Option<&str>,
     ) -> Result<Board, ServiceError> {
         let scope = Self::scope(caller)?;
-        let agency = self.agency_filter(agency).await?;
         let at = as_of.unwrap_or_else(|| self.clock().now());
+        let agency = self.agency_filter(agency, at).await?;
         let (day_end, soon_end) = (end_of(local_date(at)), self.soon_end(at).await?);
         let as_of = AsOf { at: micros(at), day_end, soon_end: soon_end.unwrap_or(day_end) };
         let counts = deadline_board::counts(self.database(), as_of, scope, agency).await?;
@@ -248,10 +248,10 @@ impl Service {
         agency: Option<&str>,
     ) -> Result<(Vec<AgencyProgress>, Instant), ServiceError> {
         let scope = Self::scope(caller)?;
-        let agency = self.agency_filter(agency).await?;
         let end = month_end(last_month)
             .ok_or_else(|| Problem::invalid("period", "outside the calendar"))?
             .min(self.clock().now());
+        let agency = self.agency_filter(agency, end).await?;
         let period = Period { first_month, last_month, end: micros(end) };
         Ok((agency_progress::agency_progress(self.database(), period, scope, agency).await?, end))
     }
@@ -305,9 +305,7 @@ impl Service {
         id: DossierId,
     ) -> Result<Vec<dossier::Explained>, ServiceError> {
         let entries = self.history(caller, id).await?;
-        let state: dossier::Dossier = domain::decider::fold(events_of(&entries));
-        let Some(filed) = state.filed() else { return Ok(Vec::new()) };
-        let calendars = self.calendars_of(filed).await?;
+        let calendars = self.calendars_of(events_of(&entries)).await?;
         Ok(dossier::explain(events_of(&entries), &|version| calendars.version(version)))
     }
 
@@ -321,15 +319,8 @@ impl Service {
         let state: dossier::Dossier = domain::decider::fold(events_of(&entries));
         let Some(filed) = state.filed() else { return Ok(Vec::new()) };
         let definition = self.definition(filed).await?;
-        let calendars = self.calendars_of(filed).await?;
+        let calendars = self.calendars_of(events_of(&entries)).await?;
         Ok(dossier::schedule(events_of(&entries), &definition, &|version| calendars.version(version)))
-    }
-
-    /// The calendars that the due instants of a dossier may have been computed with.
-    pub(super) async fn calendars_of(&self, filed: &dossier::Filed) -> Result<Books, ServiceError> {
-        let day = local_date(filed.submitted_at);
-        let own = self.known(filed.agencies.receiving, "receivingAgency").await?.on(day).calendar;
-        self.books(own).await
     }
 
     /// A private value of a dossier's first event: as it is for who has the function, else masked. The caller has been

@@ -37,6 +37,9 @@ pub struct Established {
     /// Whose days off it keeps; absent: the national ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar: Option<CalendarId>,
+    /// Absent: the identity of its code. Present where another agency began under this code, and has it no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<AgencyId>,
     /// Absent: it was there before this system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<NaiveDate>,

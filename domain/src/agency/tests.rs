@@ -187,7 +187,9 @@ fn what_is_not_there_cannot_change() {
     young
         .when(at(MONDAY), rename("Sở Tư pháp", Some(day("2025-06-30"))))
         .rejected(Rejection::BeforeEstablished { since });
-    assert!(!young.state().known().unwrap().exists_on(day("2025-06-30")));
+    let young = young.state().known().unwrap().clone();
+    assert!(!young.exists_on(day("2025-06-30")) && young.exists_on(since));
+    assert_eq!(young.changes(), [since], "its first day is one");
 }
 
 #[test]

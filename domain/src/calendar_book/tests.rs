@@ -66,6 +66,9 @@ fn a_table_is_adopted_whole_and_comes_back_from_its_event() {
     let state = book([Command::Adopt(Arc::clone(&table))]);
     assert_eq!(state.national(), [Arc::clone(&table)]);
     assert_eq!(state.decide(now(), &Command::Adopt(table)), Ok(Vec::new()));
+    // What the program came with does not take the place of what was adopted.
+    assert_eq!(state.decide(now(), &Command::Begin(before_the_swap())), Ok(Vec::new()));
+    assert_eq!(book([Command::Begin(before_the_swap())]), book([adopted()]));
     assert_eq!(CalendarBook::Absent.national().len(), 1, "the built-in one before anything is adopted");
 }
 
@@ -140,6 +143,17 @@ fn a_place_may_work_on_a_national_day_off_and_decide_for_years_to_come() {
 }
 
 #[test]
+fn a_day_that_a_place_takes_back_is_as_the_nation_has_it() {
+    let taken_back = Decided { days: Vec::new(), withdrawn: vec![day("2026-03-03")], ..festival_day() };
+    let own = book([Command::Open(festival()), Command::Decide(festival_day()), Command::Decide(taken_back)]);
+    let flood = Decided { days: vec![named("2026-03-03", DayKind::Holiday, "Nghỉ do bão")], ..the_swap() };
+    let national = book([adopted(), Command::Decide(flood)]);
+    let versions = national.national();
+    assert_eq!(own.over(&versions[0]).unwrap().is_working_day(day("2026-03-03")), Ok(true));
+    assert_eq!(own.over(&versions[1]).unwrap().is_working_day(day("2026-03-03")), Ok(false));
+}
+
+#[test]
 fn refusals_say_why() {
     let unnamed = Decided { decision: decision(" ", "2025-12-25"), ..the_swap() };
     let nothing = Decided { days: Vec::new(), ..the_swap() };
@@ -160,6 +174,7 @@ fn refusals_say_why() {
         (&CalendarBook::Absent, Command::Open(nameless), Rejection::NameEmpty),
         (&in_book, Command::Open(festival()), Rejection::NotNational),
         (&local, adopted(), Rejection::NotNational),
+        (&local, Command::Begin(before_the_swap()), Rejection::NotNational),
         (&local, Command::Open(named_otherwise), Rejection::AlreadyOpened),
         (&in_book, Command::Adopt(Arc::new(short)), Rejection::YearsLost { first: 2017, last: 2027 }),
         (&in_book, Command::Decide(unnamed.clone()), Rejection::DecisionUnnamed),

@@ -48,10 +48,12 @@ impl ObjectName {
 }
 
 impl ContentStore {
-    /// Everything that was last written before a moment, named by an event or not.
+    /// Everything that was last written before a moment, named by an event or not. Refused where the folder is another
+    /// installation's: nothing of its files is named by this log.
     pub async fn older_than(&self, moment: Instant) -> Result<Leftovers, ContentError> {
         let store = self.clone();
         blocking(&self.root, move || {
+            store.is_ours()?;
             let mut found = Leftovers::default();
             for path in files(&store.incoming(), moment)? {
                 let is_ours = path.extension().is_some_and(|ending| ending == "tmp");
@@ -96,7 +98,7 @@ async fn remove(path: PathBuf) -> Result<u64, ContentError> {
 }
 
 /// None where there is no such folder yet.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, ContentError> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, ContentError> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -63,6 +63,8 @@ impl ContentStore {
     pub async fn begin(&self, place: FilePlace, dossier_key: &SealingKey) -> Result<Incoming, ContentError> {
         let file_key = KeyBytes(self.entropy.bytes()?);
         let header = format::header(&place, dossier_key, self.entropy.bytes()?, &file_key)?;
+        make_folder(&self.root).await?;
+        self.claim().await?;
         let folder = self.incoming();
         make_folder(&folder).await?;
         let path = folder.join(format!("{}.tmp", self.entropy.uuid()?.simple()));
@@ -115,9 +117,14 @@ impl Incoming {
         let shelf = self.store.shelf(self.place.file);
         make_folder(&shelf).await?;
         tokio::fs::rename(&temporary, &object).await.map_err(io(&object))?;
-        // Every folder on the way: another process may have made one and not come to this.
-        for folder in [&shelf, &self.store.objects(), &self.store.root] {
-            sync_folder(folder).await?;
+        // Every folder on the way, and the one that has the first of them: another process may have made one and not come
+        // to this.
+        let root = &self.store.root;
+        for folder in [Some(shelf.as_path()), Some(&self.store.objects()), Some(root), root.parent()] {
+            match folder {
+                Some(folder) if !folder.as_os_str().is_empty() => sync_folder(folder).await?,
+                Some(_) | None => {}
+            }
         }
         Ok(Stored { size: self.size, sha256 })
     }
