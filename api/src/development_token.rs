@@ -17,6 +17,7 @@ const GROUPS: &[(&str, &[Function], bool)] = &[
     ("officer", &[Function::Process, Function::ReadDossiers, Function::ReadPersonalData], false),
     ("leader", &[Function::Process, Function::Assign, Function::Approve, Function::ReadDossiers], false),
     ("auditor", &[Function::ReadDossiers], true),
+    ("relay", &[Function::ReadDossiers, Function::Synchronise], true),
     (
         "admin",
         &[
@@ -37,7 +38,7 @@ const GROUPS: &[(&str, &[Function], bool)] = &[
 pub enum InvalidToken {
     #[error("a development token has the form dev:<group>:<name>@<agency code>")]
     Shape,
-    #[error("there is no such group; groups are citizen, intake, officer, leader, auditor, admin")]
+    #[error("there is no such group; groups are citizen, intake, officer, leader, auditor, relay, admin")]
     Group,
     #[error("the agency code is not valid")]
     Agency,

@@ -7,6 +7,7 @@ pub mod objects;
 pub mod payload;
 pub mod query;
 pub mod scalars;
+pub mod synchronisation;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use administration::{AdministrationMutation, AdministrationQuery};
 use mutation::DossierMutation;
 use query::{DossierQuery, checked_page};
 pub use scalars::PositionText;
+use synchronisation::SynchronisationMutation;
 
 use crate::messages::{self, Language};
 use crate::problem::{Failure, Problem, ServiceError};
@@ -31,7 +33,7 @@ pub struct QueryRoot(DossierQuery, AdministrationQuery);
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(DossierMutation, AdministrationMutation);
+pub struct MutationRoot(DossierMutation, AdministrationMutation, SynchronisationMutation);
 
 /// The introspection of GraphiQL is the deepest: 15, for types within lists within lists.
 const DEPTH_MAX: usize = 16;

@@ -2,12 +2,14 @@
 //! key is taken over it.
 
 mod administration;
+mod synchronisation;
 
 pub use administration::*;
 pub use async_graphql::Json;
 use async_graphql::{Enum, InputObject, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{DateTime, FixedOffset};
 use serde::Serialize;
+pub use synchronisation::*;
 use uuid::Uuid;
 
 /// An amount of đồng. Given as a number or as digits, returned as digits: amounts exceed 32 bits.

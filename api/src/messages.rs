@@ -278,6 +278,17 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "Bảng lịch mới thiếu năm đã có trong lịch hiện hành.",
         "The new table lacks years that the calendar has now.",
     ),
+    ("SYNCHRONISATION_NO_SUCH_VERSION", "Hồ sơ không có phiên bản này.", "The dossier has no such version."),
+    (
+        "SYNCHRONISATION_NEVER_SENT",
+        "Chưa gửi bản tin nào đến phiên bản này.",
+        "No message with that version went out.",
+    ),
+    (
+        "SYNCHRONISATION_ALREADY_ACKNOWLEDGED",
+        "Cổng đã xác nhận phiên bản này.",
+        "The portal has acknowledged that version already.",
+    ),
     ("CALENDAR_INVALID", "Bảng lịch không hợp lệ.", "That is not a valid calendar."),
 ];
 

@@ -86,6 +86,19 @@ pub enum ServiceError {
     Failure(Failure),
 }
 
+impl ServiceError {
+    /// A refusal, or a stream that cannot be read: others are looked at all the same.
+    pub(crate) fn is_about_one_stream(&self) -> bool {
+        match self {
+            Self::Problem(_)
+            | Self::Failure(Failure::Store(
+                StoreError::Undecodable { .. } | StoreError::UndecodableMetadata { .. },
+            )) => true,
+            Self::Failure(_) => false,
+        }
+    }
+}
+
 impl<E: Into<Failure>> From<E> for ServiceError {
     fn from(failure: E) -> Self {
         Self::Failure(failure.into())
@@ -126,6 +139,12 @@ impl From<domain::agency::Rejection> for Problem {
 
 impl From<domain::calendar_book::Rejection> for Problem {
     fn from(rejection: domain::calendar_book::Rejection) -> Self {
+        Self::refused(&rejection)
+    }
+}
+
+impl From<domain::synchronisation::Rejection> for Problem {
+    fn from(rejection: domain::synchronisation::Rejection) -> Self {
         Self::refused(&rejection)
     }
 }

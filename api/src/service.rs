@@ -9,6 +9,7 @@ mod files;
 mod life_cycle;
 mod papers;
 mod queries;
+mod synchronisation;
 
 pub use agencies::CarriedOver;
 pub use calendars::{Days, Impact, ImpactQuestion, Touched};

@@ -32,6 +32,8 @@ pub enum Function {
     ReadDossiers,
     /// See personal data unmasked.
     ReadPersonalData,
+    /// Write down what the national portal was sent and what it answered: a machine's.
+    Synchronise,
     /// Change procedures and agencies; import.
     Administer,
 }

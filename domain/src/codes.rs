@@ -83,6 +83,10 @@ codes! {
     /// A payment order, as the gateway or the cash desk numbers it.
     OrderCode is "a payment order: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
 
+    /// What the national portal answered, its `error_code`: `0`, `-3`.
+    PortalAnswer is "an answer code: 1 to 20 letters, digits, '.', '_' or '-'" when
+        |text| word(text, 20) && !text.contains(':');
+
     /// A paper of a dossier, as the procedure names it.
     PaperCode is "a paper code: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
 

@@ -6,7 +6,7 @@ use crate::access::ActingAs;
 use crate::decider::{DecodeError, StoredEvent};
 use crate::identity::{CommandId, EventId, PrincipalId};
 use crate::time::Instant;
-use crate::{agency, calendar_book, code_book, dossier, procedure};
+use crate::{agency, calendar_book, code_book, dossier, procedure, synchronisation};
 
 /// Any event of the system.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,7 @@ pub enum Event {
     Procedure(procedure::Event),
     Agency(agency::Event),
     Calendar(calendar_book::Event),
+    Synchronisation(synchronisation::Event),
 }
 
 impl Event {
@@ -27,6 +28,9 @@ impl Event {
             Some("procedure") => procedure::Event::decode(type_name, data).map(Self::Procedure),
             Some("agency") => agency::Event::decode(type_name, data).map(Self::Agency),
             Some("calendar") => calendar_book::Event::decode(type_name, data).map(Self::Calendar),
+            Some("synchronisation") => {
+                synchronisation::Event::decode(type_name, data).map(Self::Synchronisation)
+            }
             _ => Err(DecodeError::UnknownType(type_name.to_owned())),
         }
     }
@@ -39,6 +43,7 @@ impl Event {
             procedure::Event::TYPE_NAMES,
             agency::Event::TYPE_NAMES,
             calendar_book::Event::TYPE_NAMES,
+            synchronisation::Event::TYPE_NAMES,
         ]
         .into_iter()
         .flatten()
@@ -52,6 +57,7 @@ impl Event {
             Self::Procedure(event) => event.type_name(),
             Self::Agency(event) => event.type_name(),
             Self::Calendar(event) => event.type_name(),
+            Self::Synchronisation(event) => event.type_name(),
         }
     }
 }
@@ -90,7 +96,8 @@ pub enum Via {
 pub struct Position(pub i64);
 
 /// A place in a stream, from 1; 0 is the version of an empty stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Version(pub i64);
 
 impl std::fmt::Display for Position {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use domain::decider::DecodeError;
 use domain::recorded::Event;
-use domain::{agency, calendar_book, code_book, decider::StoredEvent, dossier, procedure};
+use domain::{agency, calendar_book, code_book, decider::StoredEvent, dossier, procedure, synchronisation};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/events")
@@ -35,6 +35,7 @@ fn type_names() -> BTreeSet<String> {
         procedure::Event::TYPE_NAMES,
         agency::Event::TYPE_NAMES,
         calendar_book::Event::TYPE_NAMES,
+        synchronisation::Event::TYPE_NAMES,
     ]
     .concat()
     .into_iter()
@@ -49,6 +50,7 @@ fn encode(event: &Event) -> String {
         Event::Procedure(event) => event.encode(),
         Event::Agency(event) => event.encode(),
         Event::Calendar(event) => event.encode(),
+        Event::Synchronisation(event) => event.encode(),
     }
     .unwrap()
 }

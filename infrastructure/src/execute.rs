@@ -16,6 +16,7 @@ use domain::identity::{AppendId, CommandId, DossierId, KeyId};
 use domain::private::KeyOwner;
 use domain::procedure::Procedure;
 use domain::recorded::{Metadata, Position, Version, Via};
+use domain::synchronisation::Synchronisation;
 use domain::time::{Instant, local_date};
 use moka::sync::Cache;
 
@@ -168,6 +169,7 @@ pub struct Caches {
     procedures: Cache<String, Arc<Folded<Procedure>>>,
     agencies: Cache<String, Arc<Folded<Agency>>>,
     calendars: Cache<String, Arc<Folded<CalendarBook>>>,
+    synchronisations: Cache<String, Arc<Folded<Synchronisation>>>,
 }
 
 impl Cached for Dossier {
@@ -198,6 +200,12 @@ impl Cached for CalendarBook {
     }
 }
 
+impl Cached for Synchronisation {
+    fn cache(caches: &Caches) -> &Cache<String, Arc<Folded<Self>>> {
+        &caches.synchronisations
+    }
+}
+
 impl Executor {
     pub fn new(store: EventStore, keys: Keys, clock: Clock) -> Self {
         let caches = Arc::new(Caches {
@@ -205,6 +213,7 @@ impl Executor {
             procedures: Cache::new(CACHED_STATES_MAX),
             agencies: Cache::new(CACHED_STATES_MAX),
             calendars: Cache::new(CACHED_STATES_MAX),
+            synchronisations: Cache::new(CACHED_STATES_MAX),
         });
         Self { store, keys, clock, caches }
     }

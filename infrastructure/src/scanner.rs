@@ -7,6 +7,10 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 
+/// The file that every scanner calls infected and that harms nobody (eicar.org). In two parts, so that no scanner takes
+/// this program for it.
+const TEST_FILE: [&str; 2] = [r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-", "ANTIVIRUS-TEST-FILE!$H+H*"];
+
 /// A command line, taken apart as a shell would and run without one.
 #[derive(Clone, Debug)]
 pub struct Scanner {
@@ -60,6 +64,19 @@ impl Scanner {
         let mut words = shlex::split(command).ok_or(InvalidScanner)?.into_iter();
         let program = words.next().ok_or(InvalidScanner)?;
         Ok(Self { program, arguments: words.collect(), time_max })
+    }
+
+    /// Whether it finds the test file. A program that ignores what it is given, or knows no virus, does not.
+    pub async fn finds_test_file(&self) -> Result<bool, ScannerError> {
+        let mut scan = self.start()?;
+        for part in TEST_FILE {
+            scan.push(part.as_bytes()).await?;
+        }
+        match scan.verdict().await {
+            Ok(verdict) => Ok(verdict == Verdict::Infected),
+            Err(ScannerError::ReadHalf) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     pub fn start(&self) -> Result<Scan, ScannerError> {
@@ -133,6 +150,18 @@ mod tests {
         }
         let absent = scan("/nowhere/scanner -", b"a").await;
         assert!(matches!(absent, Err(ScannerError::Start { .. })), "{absent:?}");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_scans_nothing_is_found_out() {
+        let finds = async |command: &str| {
+            Scanner::parse(command, Duration::from_secs(5)).unwrap().finds_test_file().await
+        };
+        assert!(!finds("true").await.unwrap());
+        assert!(!finds("sh -c 'cat >/dev/null'").await.unwrap());
+        assert!(finds("sh -c '! grep -q STANDARD-ANTIVIRUS'").await.unwrap());
+        assert!(finds("sh -c 'cat >/dev/null; exit 2'").await.is_err());
+        assert_eq!(TEST_FILE.concat().len(), 68, "as published");
     }
 
     #[test]

@@ -124,7 +124,11 @@ impl ReadModel for AgencyDirectory {
     fn partition(recorded: &Recorded) -> Option<Uuid> {
         match &recorded.event {
             Event::Agency(_) => stream_id(&recorded.stream, "agency"),
-            Event::Dossier(_) | Event::Code(_) | Event::Procedure(_) | Event::Calendar(_) => None,
+            Event::Dossier(_)
+            | Event::Code(_)
+            | Event::Procedure(_)
+            | Event::Calendar(_)
+            | Event::Synchronisation(_) => None,
         }
     }
 

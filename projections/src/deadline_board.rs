@@ -213,7 +213,11 @@ impl ReadModel for DeadlineBoard {
     fn partition(recorded: &Recorded) -> Option<Uuid> {
         match &recorded.event {
             Event::Dossier(_) => stream_id(&recorded.stream, "dossier"),
-            Event::Code(_) | Event::Procedure(_) | Event::Agency(_) | Event::Calendar(_) => None,
+            Event::Code(_)
+            | Event::Procedure(_)
+            | Event::Agency(_)
+            | Event::Calendar(_)
+            | Event::Synchronisation(_) => None,
         }
     }
 

@@ -59,7 +59,11 @@ impl ReadModel for ProcedureCatalogue {
     fn partition(recorded: &Recorded) -> Option<Uuid> {
         match &recorded.event {
             Event::Procedure(_) => stream_id(&recorded.stream, "procedure"),
-            Event::Dossier(_) | Event::Code(_) | Event::Agency(_) | Event::Calendar(_) => None,
+            Event::Dossier(_)
+            | Event::Code(_)
+            | Event::Agency(_)
+            | Event::Calendar(_)
+            | Event::Synchronisation(_) => None,
         }
     }
 

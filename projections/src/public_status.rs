@@ -120,7 +120,11 @@ impl ReadModel for PublicStatus {
     fn partition(recorded: &Recorded) -> Option<Uuid> {
         match &recorded.event {
             Event::Dossier(_) => stream_id(&recorded.stream, "dossier"),
-            Event::Code(_) | Event::Procedure(_) | Event::Agency(_) | Event::Calendar(_) => None,
+            Event::Code(_)
+            | Event::Procedure(_)
+            | Event::Agency(_)
+            | Event::Calendar(_)
+            | Event::Synchronisation(_) => None,
         }
     }
 

@@ -8,6 +8,8 @@ use api::input::{
 };
 use api::service::{CarriedOver, Service};
 use chrono::NaiveDate;
+use domain::access::Scope;
+use domain::identity::DossierId;
 use infrastructure::clock::Clock;
 use projections::Model;
 
@@ -24,6 +26,7 @@ on_each_backend!(
     the_tree_has_no_circle,
     an_agency_that_is_gone_takes_in_nothing_more,
     open_dossiers_go_to_the_successor_and_figures_add_up,
+    a_dossier_that_cannot_be_read_is_named_and_holds_up_no_other,
     a_retry_gets_the_first_answer,
     a_split_gives_each_field_to_its_successor,
     office_hours_of_a_place_hold_from_their_day_on,
@@ -335,6 +338,35 @@ async fn open_dossiers_go_to_the_successor_and_figures_add_up(backend: Backend) 
 }
 
 /// What a retry asks about may be another agency's by now: it gets its answer all the same.
+async fn a_dossier_that_cannot_be_read_is_named_and_holds_up_no_other(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, clock) = on_the_eve(&place).await;
+    establish(&service, NEW, Some(first_of_july())).await;
+    registered(&service, "readable").await;
+    let unreadable = registered(&service, "unreadable").await;
+    succeed(&service, AGENCY, vec![takes_the_rest(NEW)]).await;
+    clock.set(instant(FIRST));
+    place.poison(unreadable.dossier_id, unreadable.done.version.0 + 1).await;
+    // Nothing is known of this one, not even whose it is.
+    let unknown = DossierId(key("unknown"));
+    place.poison(unknown, 1).await;
+    caught_up(&service).await;
+
+    let input = CarryOverInput { agency: AGENCY.to_owned(), limit: None };
+    // Somebody of another agency has no part in any of them, and does not learn that they are there.
+    let mut elsewhere = caller(ADMIN);
+    elsewhere.principal.scope = Scope::Agency(caller(MAI).principal.acting_as.agency);
+    assert_eq!(service.carry_over(&elsewhere, &input).await.unwrap(), CarriedOver::default());
+
+    let mut failed = vec![unreadable.dossier_id.0, unknown.0];
+    failed.sort();
+    for carried in [1, 0] {
+        let mut outcome = carry_over(&service, AGENCY).await;
+        outcome.failed.sort();
+        assert_eq!(outcome, CarriedOver { carried, remaining: false, failed: failed.clone() });
+    }
+}
+
 async fn a_retry_gets_the_first_answer(backend: Backend) {
     let place = Place::new(backend).await;
     let (service, _) = on_the_eve(&place).await;

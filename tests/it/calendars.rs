@@ -1,30 +1,27 @@
 //! Calendars by decision: a late swap, what it touches and what it leaves, and days of a place. The swap is the real one:
 //! 2/1/2026 was exchanged for 10/1/2026 on 25/12/2025.
 
-use api::http::{Settings, router};
 use api::input::{
     AdoptCalendarInput, AnswerInput, CalendarDayInput, CalendarDayKind, ChooseCalendarInput,
     DecideCalendarInput, DecisionInput, ForwardDossierInput, OnAgency, OpenCalendarInput, SupplementInput,
 };
 use api::service::{ImpactQuestion, Service};
-use axum::body::{Body, to_bytes};
-use axum::http::Request;
 use chrono::NaiveDate;
 use domain::calendar::Calendar;
 use domain::identity::DossierId;
 use domain::time::Instant;
 use infrastructure::clock::Clock;
-use serde_json::{Value, json};
-use tower::ServiceExt;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::office::{
-    ADMIN, AGENCY, INTAKE, LAN, LEADER, caller, established, forward_to, key, on, registered,
+    ADMIN, AGENCY, INTAKE, LAN, LEADER, ask, caller, established, forward_to, key, on, registered,
 };
 use crate::support::{Backend, Place, instant, on_each_backend, problem};
 
 on_each_backend!(
     a_late_swap_lists_what_it_touches_and_moves_nothing,
+    a_dossier_that_cannot_be_read_is_named_beside_what_is_touched,
     a_due_instant_is_explained_with_the_calendar_it_was_computed_with,
     a_place_keeps_days_of_its_own,
     refusals_write_nothing,
@@ -271,17 +268,19 @@ async fn refusals_write_nothing(backend: Backend) {
     assert_eq!(service.store().head().await.unwrap(), head);
 }
 
-async fn ask(service: &Service, query: &str, variables: Value) -> Value {
-    let request = Request::post("/graphql")
-        .header("content-type", "application/json")
-        .header("authorization", format!("Bearer {ADMIN}"))
-        .body(Body::from(json!({"query": query, "variables": variables}).to_string()));
-    let router = router(service.clone(), Settings { development_tokens: true });
-    let response = router.oneshot(request.unwrap()).await.unwrap();
-    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    let answer: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!(answer.get("errors"), None, "{answer}");
-    answer["data"].clone()
+/// Nobody can say what the decision does to it; of the others it is said.
+async fn a_dossier_that_cannot_be_read_is_named_beside_what_is_touched(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, _) = before_the_swap(&place, "2025-12-29T08:00:00+07:00").await;
+    let readable = registered(&service, "readable").await;
+    let unreadable = registered(&service, "unreadable").await;
+    place.poison(unreadable.dossier_id, unreadable.done.version.0 + 1).await;
+    service.read_side.catch_up().await.unwrap();
+    let swap = the_swap();
+    let question = ImpactQuestion { decision: Some(&swap), ..ImpactQuestion::default() };
+    let impact = service.calendar_impact(&caller(ADMIN), &question, None, 100).await.unwrap();
+    let touched: Vec<_> = impact.touched.iter().map(|touched| touched.dossier_id).collect();
+    assert_eq!((touched, impact.unreadable), (vec![readable.dossier_id.0], vec![unreadable.dossier_id.0]));
 }
 
 /// The program's own table is what the first decision changes, and it is written down with it.
@@ -299,7 +298,7 @@ async fn calendars_through_the_interface(backend: Backend) {
     let impact = "query Q($decision: DecideCalendarInput) {
         calendarImpact(decision: $decision) { next dossiers { code dueAt wouldBeDueAt } }
     }";
-    let answer = ask(&service, impact, json!({"decision": decision})).await;
+    let answer = ask(&service, ADMIN, impact, json!({"decision": decision})).await;
     assert_eq!(
         answer["calendarImpact"],
         json!({"next": null, "dossiers": [{
@@ -318,21 +317,22 @@ async fn calendars_through_the_interface(backend: Backend) {
         "decision": {"reference": "76/QĐ-UBND"},
         "days": [{"date": "2026-11-09", "kind": "MAKE_UP", "name": "Làm bù"}],
     });
-    let refused = ask(&service, decide, json!({"input": monday})).await;
+    let refused = ask(&service, ADMIN, decide, json!({"input": monday})).await;
     assert_eq!(refused["decideCalendar"]["problems"][0]["code"], "CALENDAR_INVALID");
     assert_eq!(service.store().head().await.unwrap(), head);
-    let answer = ask(&service, decide, json!({"input": decision})).await;
+    let answer = ask(&service, ADMIN, decide, json!({"input": decision})).await;
     assert_eq!(answer["decideCalendar"]["problems"], json!([]));
     assert_eq!(service.store().head().await.unwrap().0, head.0 + 2, "the table, and the decision");
     let query = "{ calendar(year: 2026) { version firstYear lastYear provisional
         days { date kind name decision { reference decidedOn } } } }";
-    let calendar = ask(&service, query, json!({})).await["calendar"].clone();
+    let calendar = ask(&service, ADMIN, query, json!({})).await["calendar"].clone();
     assert_ne!(calendar["version"], json!(Calendar::built_in().version().as_str()));
     assert_eq!((&calendar["firstYear"], &calendar["lastYear"]), (&json!(2017), &json!(2027)));
     let day = calendar["days"].as_array().unwrap().iter().find(|day| day["date"] == "2026-11-05").unwrap();
     assert_eq!(day["decision"], json!({"reference": "77/QĐ-UBND", "decidedOn": "2026-11-02"}));
     let refused = ask(
         &service,
+        ADMIN,
         decide,
         json!({"input": {
             "idempotencyKey": key("refused"), "decision": {"reference": "78/QĐ-UBND"}, "days": [],
@@ -341,7 +341,7 @@ async fn calendars_through_the_interface(backend: Backend) {
     .await;
     assert_eq!(refused["decideCalendar"]["problems"][0]["code"], "CALENDAR_NOTHING_DECIDED");
     let agencies = "query Q($on: NaiveDate) { agencies(asOf: $on) { code nationalCode name lasts } }";
-    let answer = ask(&service, agencies, json!({"on": "2026-11-02"})).await;
+    let answer = ask(&service, ADMIN, agencies, json!({"on": "2026-11-02"})).await;
     assert_eq!(
         answer["agencies"][0],
         json!({

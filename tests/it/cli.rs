@@ -166,6 +166,7 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
         (&["fly"], "unrecognized subcommand"),
         (&["schema", "--fast"], "unexpected argument"),
         (&["serve", "--listen", "nowhere"], "--listen"),
+        (&["serve", "--scanner", "true"], "the scanner does not find the EICAR test file"),
         (&["import", "xes"], "<FILE>"),
         (&["import", "xes", "x.xes", "--agency", "H42"], "an agency code such as"),
         (&["import", "xes", "x.xes", "--procedure", "ố"], "a procedure code"),

@@ -2076,12 +2076,12 @@ async fn health_and_graphiql_are_served_without_another_host() {
 fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     use domain::access::{Denial, Function};
     use domain::decider::Rejection as _;
-    use domain::{agency, calendar_book, dossier, procedure};
+    use domain::{agency, calendar_book, dossier, procedure, synchronisation};
     let unknown = domain::working_time::DueError::GivenBeforeReceipt {
         given: instant("2024-01-01T00:00:00Z"),
         received: instant("2024-01-02T00:00:00Z"),
     };
-    // A new variant goes into these four lists; the matches below do not compile until it is in.
+    // A new variant goes into these five lists; the matches below do not compile until it is in.
     let dossiers = [
         dossier::Rejection::NotFiled,
         dossier::Rejection::AlreadyFiled,
@@ -2148,6 +2148,11 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
             first: 1,
             last: 0,
         }),
+    ];
+    let synchronisations = [
+        synchronisation::Rejection::NoSuchVersion { dossier_at: domain::recorded::Version(1) },
+        synchronisation::Rejection::NeverSent { sent: domain::recorded::Version(1) },
+        synchronisation::Rejection::AlreadyAcknowledged,
     ];
     let denials = [
         Denial::NoFunction { function: Function::File },
@@ -2227,6 +2232,13 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
             | calendar_book::Rejection::Invalid(_) => {}
         }
     }
+    for rejection in &synchronisations {
+        match rejection {
+            synchronisation::Rejection::NoSuchVersion { .. }
+            | synchronisation::Rejection::NeverSent { .. }
+            | synchronisation::Rejection::AlreadyAcknowledged => {}
+        }
+    }
     for denial in &denials {
         match denial {
             Denial::NoFunction { .. } | Denial::OutOfScope | Denial::NotAssignee | Denial::NotHolder => {}
@@ -2236,6 +2248,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     let codes = codes.chain(procedures.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(agencies.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(calendars.iter().map(|rejection| rejection.code()));
+    let codes = codes.chain(synchronisations.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(denials.iter().map(Denial::code));
     // What is not a rule of the domain: see `Problem::code`.
     let codes = codes.chain([

@@ -16,4 +16,5 @@ mod papers;
 mod read_models;
 mod real_input;
 mod support;
+mod synchronisation;
 mod traps;

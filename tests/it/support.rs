@@ -268,6 +268,23 @@ impl Place {
         done
     }
 
+    /// Writes an event of a dossier that nobody can read, at the log's end.
+    pub(crate) async fn poison(&self, dossier: domain::identity::DossierId, version: i64) {
+        let (stream, id) = (domain::dossier::stream(dossier), dossier.0);
+        let id = match self.backend {
+            Backend::Sqlite => format!("X'{}'", id.simple()),
+            Backend::Postgres => format!("'{id}'"),
+        };
+        self.sql(&format!(
+            "UPDATE log_head SET position = position + 1;
+             INSERT INTO event (position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at)
+             VALUES ((SELECT position FROM log_head), '{stream}', {version}, {id}, 'dossier.withdrawn.v1', 'not json',
+                 '{{}}', 0, 0)"
+        ))
+        .await
+        .unwrap();
+    }
+
     /// Makes the database refuse to insert an event of which the condition, in terms of `NEW`, is true.
     pub(crate) async fn refuse_insert(&self, condition: &str, sqlstate: &str) {
         let text = match self.backend {

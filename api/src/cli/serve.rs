@@ -24,7 +24,8 @@ pub(super) struct Serve {
     /// The most bytes of an uploaded file
     #[arg(long, value_name = "BYTES", default_value_t = FILE_BYTES_MAX)]
     file_bytes_max: u64,
-    /// Program that gets each upload on stdin: exit code 0 is clean, 1 infected. As in: clamdscan --no-summary -
+    /// Program that gets each upload on stdin: exit code 0 is clean, 1 infected. It must know the EICAR test file. As in:
+    /// clamdscan --no-summary -
     #[arg(long, value_name = "COMMAND")]
     scanner: Option<String>,
     /// How long the scanner may keep an upload waiting
@@ -34,17 +35,30 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let policy = self.file_policy()?;
+        let policy = self.file_policy().await?;
         let service = self.store.open().await?.taking_files(policy);
         serve(service, self.listen, Settings { development_tokens: self.development_tokens }, |_| {}).await
     }
 
-    fn file_policy(&self) -> Result<FilePolicy, CliError> {
+    async fn file_policy(&self) -> Result<FilePolicy, CliError> {
         let time_max = Duration::from_secs(self.scanner_seconds);
         let scanner = self.scanner.as_deref().map(|command| Scanner::parse(command, time_max));
         let scanner = scanner.transpose().map_err(|error| CliError::Usage(error.to_string()))?;
-        if scanner.is_none() {
-            tracing::warn!("no --scanner is given: uploaded files are not scanned");
+        match &scanner {
+            None => tracing::warn!("no --scanner is given: uploaded files are not scanned"),
+            Some(scanner) => match scanner.finds_test_file().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let reason =
+                        "the scanner does not find the EICAR test file: it does not scan what it is given";
+                    return Err(CliError::Usage(reason.to_owned()));
+                }
+                // It may come up later; until then no file is taken.
+                Err(error) => {
+                    let error: &(dyn std::error::Error + 'static) = &error;
+                    tracing::error!(error, "the scanner does not work: uploads are refused until it does");
+                }
+            },
         }
         Ok(FilePolicy { bytes_max: self.file_bytes_max, scanner })
     }

@@ -132,7 +132,7 @@ impl AdministrationQuery {
         let impact = ctx.service().calendar_impact(ctx.caller()?, &question, after, first).await;
         let impact = impact.map_err(|error| ctx.error(error))?;
         let dossiers = impact.touched.into_iter().map(TouchedDossier::new).collect();
-        Ok(CalendarImpact { dossiers, next: impact.next })
+        Ok(CalendarImpact { dossiers, unreadable: impact.unreadable, next: impact.next })
     }
 }
 
@@ -196,6 +196,8 @@ impl CalendarOfDays {
 #[derive(SimpleObject)]
 pub struct CalendarImpact {
     pub dossiers: Vec<TouchedDossier>,
+    /// Dossiers whose events cannot be read: nobody can say what the decision does to them. The server's log says why.
+    pub unreadable: Vec<Uuid>,
     /// Pass it as `after` to go on; null at the end. A page may be short, or empty, before it.
     pub next: Option<Uuid>,
 }

@@ -4,6 +4,7 @@ use async_graphql::{ComplexObject, Context, Enum, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset};
 use domain::dossier::{self, Stage as DomainStage};
 use domain::identity::DossierId;
+use domain::recorded::Version;
 use domain::time::{Instant, VIETNAM};
 use infrastructure::event_store::instant;
 use projections::dossier_summary::DossierSummary;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use super::ContextExt;
 use super::files::AttachedFile;
+use super::synchronisation::Synchronisation;
 use crate::input::{ObligationKind, PaymentMethod, Vnd};
 use crate::messages::Language;
 use crate::service::{HistoryEntry, Names};
@@ -449,6 +451,14 @@ impl Dossier {
             is_notice: planned.is_notice,
         };
         Ok(planned.into_iter().map(task).collect())
+    }
+
+    /// Đồng bộ với Cổng Dịch vụ công quốc gia: what the portal has of it, beside what it is.
+    #[graphql(complexity = "1 + 2 * child_complexity")]
+    async fn synchronisation(&self, ctx: &Context<'_>) -> Result<Synchronisation> {
+        let id = DossierId(self.row.dossier_id);
+        let of = ctx.service().synchronisation_of(id).await.map_err(|error| ctx.error(error))?;
+        Ok(Synchronisation::new(of, Version(self.row.stream_version)))
     }
 
     /// Tệp tin đính kèm: digitised papers and results, oldest first. Their content is at

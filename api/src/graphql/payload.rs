@@ -61,6 +61,13 @@ pub struct CalendarPayload {
     pub problems: Vec<Problem>,
 }
 
+/// What was written down about a message to the national portal.
+#[derive(SimpleObject)]
+pub struct SynchronisationPayload {
+    pub position: Option<PositionText>,
+    pub problems: Vec<Problem>,
+}
+
 /// What became of the open dossiers of an agency that is there no more.
 #[derive(SimpleObject)]
 pub struct CarryOverPayload {
@@ -228,6 +235,21 @@ pub(super) async fn of_calendar(
         Ok(done) => Ok(CalendarPayload { position: Some(PositionText(done.position)), problems: Vec::new() }),
         Err(ServiceError::Problem(found)) => {
             Ok(CalendarPayload { position: None, problems: problems(ctx, found).await? })
+        }
+        Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
+    }
+}
+
+pub(super) async fn of_synchronisation(
+    ctx: &Context<'_>,
+    outcome: Result<crate::service::Done, ServiceError>,
+) -> Result<SynchronisationPayload> {
+    match outcome {
+        Ok(done) => {
+            Ok(SynchronisationPayload { position: Some(PositionText(done.position)), problems: Vec::new() })
+        }
+        Err(ServiceError::Problem(found)) => {
+            Ok(SynchronisationPayload { position: None, problems: problems(ctx, found).await? })
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use domain::access::Function;
+use domain::access::{Denial, Function, Scope};
 use domain::agency::{
     self, Agency, CalendarChosen, Command, Established, Known, Moved, OfficeHoursSet, Particulars, Recoded,
     Renamed, Succeeded, Successor,
@@ -15,7 +15,6 @@ use domain::dossier::{self, Dossier};
 use domain::identity::{AgencyId, CalendarId, DossierId, NAMESPACE};
 use domain::time::{Instant, local_date};
 use domain::working_time::OfficeHours;
-use infrastructure::event_store::StoreError;
 use infrastructure::execute::{ExecuteError, Refusal, Request};
 use projections::agency_directory::{self, AgencyDirectory};
 use projections::dossier_summary;
@@ -30,7 +29,7 @@ use crate::input::{
     OfficeHoursInput, OnAgency, RecodeAgencyInput, RenameAgencyInput, SetOfficeHoursInput,
     SucceedAgencyInput,
 };
-use crate::problem::{Failure, Problem, ServiceError};
+use crate::problem::{Problem, ServiceError};
 
 /// Dossiers that one call carries over at most.
 const CARRY_OVER_MAX: usize = 1_000;
@@ -234,8 +233,13 @@ impl Service {
         let head = self.store().head().await?;
         self.read_side.wait_for(&[projections::Model::DossierSummary], Some(head), WAIT_MAX).await?;
         let mut outcome = CarriedOver::default();
+        // Of what the table goes on without, the events say whose it is.
+        let parked = self.parked_dossiers().await?;
         for from in gone {
             self.carry_over_from(caller, from, today, limit, &mut outcome).await?;
+            for id in &parked {
+                self.carry_over_or_name(caller, from, *id, today, &mut outcome).await?;
+            }
         }
         Ok(outcome)
     }
@@ -261,23 +265,40 @@ impl Service {
                     return Ok(());
                 }
                 after = id;
-                match self.carry_over_one(caller, from, DossierId(id), today).await {
-                    Ok(carried) => outcome.carried += usize::from(carried),
-                    // One that cannot be read or decided does not hold up the others; it is named.
-                    Err(
-                        error @ (ServiceError::Problem(_)
-                        | ServiceError::Failure(Failure::Store(
-                            StoreError::Undecodable { .. } | StoreError::UndecodableMetadata { .. },
-                        ))),
-                    ) => {
-                        let error: &(dyn std::error::Error + 'static) = &error;
-                        tracing::error!(error, dossier = %id, "a dossier is not carried over");
-                        outcome.failed.push(id);
-                    }
-                    Err(error) => return Err(error),
-                }
+                self.carry_over_or_name(caller, from, id, today, outcome).await?;
             }
         }
+    }
+
+    /// One that cannot be read or decided does not hold up the others; it is named.
+    async fn carry_over_or_name(
+        &self,
+        caller: &Caller,
+        from: AgencyId,
+        id: Uuid,
+        today: NaiveDate,
+        outcome: &mut CarriedOver,
+    ) -> Result<(), ServiceError> {
+        match self.carry_over_one(caller, from, DossierId(id), today).await {
+            Ok(carried) => outcome.carried += usize::from(carried),
+            Err(error) if error.is_about_one_stream() => {
+                let error: &(dyn std::error::Error + 'static) = &error;
+                tracing::error!(error, dossier = %id, "a dossier is not carried over");
+                // Whose it is cannot be told either: it is named to those who see the whole province.
+                if caller.principal.scope == Scope::Province && !outcome.failed.contains(&id) {
+                    outcome.failed.push(id);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    async fn parked_dossiers(&self) -> Result<Vec<Uuid>, ServiceError> {
+        let health = self.read_side.health().await?;
+        let summary = health.into_iter().filter(|health| health.model == projections::Model::DossierSummary);
+        let parked = summary.flat_map(|health| health.parked);
+        Ok(parked.filter_map(|parked| parked.stream.strip_prefix("dossier-")?.parse().ok()).collect())
     }
 
     async fn carry_over_one(
@@ -302,8 +323,9 @@ impl Service {
         };
         match self.executor.execute(&stream, &request, decide).await {
             Ok(done) => Ok(done.written),
-            // Closed since the table was read.
-            Err(ExecuteError::Rejected(dossier::Rejection::WrongStage { .. })) => Ok(false),
+            // Closed since the table was read; or none of the caller's, and as absent.
+            Err(ExecuteError::Rejected(dossier::Rejection::WrongStage { .. }))
+            | Err(ExecuteError::Denied(Denial::OutOfScope)) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

@@ -45,6 +45,8 @@ pub struct Touched {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Impact {
     pub touched: Vec<Touched>,
+    /// Dossiers whose events cannot be read: nobody can say what a decision does to them. The log says why.
+    pub unreadable: Vec<Uuid>,
     /// The dossier after which to go on; there is nothing behind it if absent.
     pub next: Option<Uuid>,
 }
@@ -160,15 +162,23 @@ impl Service {
         let candidates =
             dossier_summary::open_over(database, range, scope, last, CANDIDATES_MAX as i64 + 1).await?;
         let more = CANDIDATES_MAX < candidates.len();
-        let mut touched = Vec::new();
+        let mut impact = Impact::default();
         for candidate in candidates.iter().take(CANDIDATES_MAX) {
-            if touched.len() == first {
-                return Ok(Impact { touched, next: Some(last) });
+            if impact.touched.len() + impact.unreadable.len() == first {
+                return Ok(Impact { next: Some(last), ..impact });
             }
             last = candidate.dossier_id;
-            touched.extend(calendars.would_be_due(candidate).await?);
+            match calendars.would_be_due(candidate).await {
+                Ok(touched) => impact.touched.extend(touched),
+                Err(error) if error.is_about_one_stream() => {
+                    let error: &(dyn std::error::Error + 'static) = &error;
+                    tracing::error!(error, dossier = %last, "a dossier is not counted again");
+                    impact.unreadable.push(last);
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(Impact { touched, next: more.then_some(last) })
+        Ok(Impact { next: more.then_some(last), ..impact })
     }
 
     /// The days of the calendar that an agency keeps, the national one without an agency.

@@ -349,7 +349,8 @@ fn events_of(entries: &[HistoryEntry]) -> impl Iterator<Item = (Instant, &dossie
         domain::recorded::Event::Code(_)
         | domain::recorded::Event::Procedure(_)
         | domain::recorded::Event::Agency(_)
-        | domain::recorded::Event::Calendar(_) => None,
+        | domain::recorded::Event::Calendar(_)
+        | domain::recorded::Event::Synchronisation(_) => None,
     })
 }
 

@@ -377,6 +377,7 @@ impl Filed {
             | Function::Assign
             | Function::ReadDossiers
             | Function::ReadPersonalData
+            | Function::Synchronise
             | Function::Administer => Ok(()),
         }
     }

@@ -856,7 +856,7 @@ fn an_imported_end_is_compared_with_the_start_and_the_activities() {
 
 // Who may.
 
-const FUNCTIONS: [Function; 8] = [
+const FUNCTIONS: [Function; 9] = [
     Function::File,
     Function::Intake,
     Function::Process,
@@ -864,6 +864,7 @@ const FUNCTIONS: [Function; 8] = [
     Function::Approve,
     Function::ReadDossiers,
     Function::ReadPersonalData,
+    Function::Synchronise,
     Function::Administer,
 ];
 

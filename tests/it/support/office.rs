@@ -3,11 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use api::development_token;
+use api::http::{Settings, router};
 use api::input::{
     AcceptDossierInput, ApplicantInput, ApplicantKind, Channel, CompleteStepInput, EstablishAgencyInput,
     ForwardDossierInput, OnDossier, RegisterDossierInput, SendDossierInput, SubmitDossierInput,
 };
 use api::service::{Accepted, Caller, Published, Service};
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
 use domain::code_book;
 use domain::codes::ProcedureCode;
 use domain::dossier;
@@ -16,7 +19,8 @@ use domain::recorded::Via;
 use infrastructure::clock::Clock;
 use infrastructure::entropy::Entropy;
 use infrastructure::event_store::StoredRow;
-use serde_json::json;
+use serde_json::{Value, json};
+use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::Place;
@@ -76,6 +80,20 @@ pub(crate) async fn established(place: &Place, clock: Clock) -> Service {
 pub(crate) fn caller(token: &str) -> Caller {
     let principal = development_token::parse(token).unwrap();
     Caller { principal, via: Via::Graphql, traceparent: None, at: None }
+}
+
+/// The data of a query through the router, as whoever the token names; it has no errors.
+pub(crate) async fn ask(service: &Service, token: &str, query: &str, variables: Value) -> Value {
+    let request = Request::post("/graphql")
+        .header("content-type", "application/json")
+        .header("authorization", format!("Bearer {token}"))
+        .body(Body::from(json!({"query": query, "variables": variables}).to_string()));
+    let router = router(service.clone(), Settings { development_tokens: true });
+    let response = router.oneshot(request.unwrap()).await.unwrap();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(answer.get("errors"), None, "{answer}");
+    answer["data"].clone()
 }
 
 /// An idempotency key by name.

@@ -1,0 +1,240 @@
+//! What is asked of the table of dossiers.
+
+use domain::dossier::{Channel, Stage};
+use infrastructure::db::Database;
+use infrastructure::on_db;
+use uuid::Uuid;
+
+use super::{DossierSummary, channel_name};
+
+macro_rules! columns {
+    () => {
+        "dossier_id, code, stage, stage_before, procedure_id, procedure_version, supporting_agency, receiving_agency,
+         competent_agency, holder_agency, holder_unit, assignee, held_before, transit_agency, consulted, channel,
+         applicant_kind, applicant_name, subject, submitted_at, answer_by, received_at, due_at_original, legal_due_at,
+         due_at, paused_since, supplements, extensions, approval, ended_at, outcome, returned_at, withdrawn_at,
+         refused_at, stopped_at, announced, financial_state, finance, carried, import_source, activities, anomalies,
+         stream_version, position"
+    };
+}
+
+// An absent filter is NULL. The scope is the caller's agency, or NULL for the whole province.
+macro_rules! filtered {
+    () => {
+        " FROM dossier_summary
+          WHERE (CAST($1 AS UUID) IS NULL
+                 OR $1 IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency))
+            AND (CAST($2 AS UUID) IS NULL
+                 OR $2 IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency))
+            AND (CAST($3 AS TEXT) IS NULL OR stage = $3)
+            AND (CAST($4 AS UUID) IS NULL OR procedure_id = $4)
+            AND (CAST($5 AS TEXT) IS NULL OR channel = $5)
+            AND (CAST($6 AS TEXT) IS NULL OR LOWER(code) LIKE $6 ESCAPE '\\'
+                 OR procedure_id IN (SELECT p.procedure_id FROM procedure_catalogue p
+                                     WHERE p.search_text LIKE $6 ESCAPE '\\')
+                 OR receiving_agency IN (SELECT a.agency_id FROM agency_directory a
+                                         WHERE a.search_text LIKE $6 ESCAPE '\\')
+                 OR competent_agency IN (SELECT a.agency_id FROM agency_directory a
+                                         WHERE a.search_text LIKE $6 ESCAPE '\\'))
+            AND (CAST($7 AS UUID) IS NULL OR transit_agency = $7)
+            AND (CAST($8 AS TEXT) IS NULL OR consulted LIKE $8) "
+    };
+}
+
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM dossier_summary WHERE dossier_id = $1");
+const BY_CODE: &str = concat!("SELECT ", columns!(), " FROM dossier_summary WHERE code = $1");
+// An array would be dialect-specific; a short list is repeated to fill the places.
+const BY_IDS_CHUNK: usize = 10;
+const BY_IDS: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM dossier_summary WHERE dossier_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+);
+const PAGE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    filtered!(),
+    "AND (submitted_at, dossier_id) < ($9, $10) ORDER BY submitted_at DESC, dossier_id DESC LIMIT $11"
+);
+const COUNT: &str = concat!("SELECT COUNT(*)", filtered!());
+const IMPORTED: &str = "
+    SELECT COUNT(*) AS dossiers, CAST(COALESCE(SUM(stream_version), 0) AS BIGINT) AS events,
+           CAST(COALESCE(SUM(activities), 0) AS BIGINT) AS activities, COUNT(ended_at) AS ended,
+           COUNT(CASE WHEN ended_at IS NOT NULL AND (legal_due_at IS NULL OR ended_at <= legal_due_at) THEN 1 END) AS on_time,
+           COUNT(CASE WHEN legal_due_at < ended_at THEN 1 END) AS late,
+           CAST(COALESCE(SUM(anomalies), 0) AS BIGINT) AS anomalies
+    FROM dossier_summary WHERE import_source = $1";
+
+// $1 the agency; $2 among the consulted; $3 the dossier before; $4 how many. What is closed stays under the name it was closed under.
+const OPEN_WITH: &str = "
+    SELECT dossier_id FROM dossier_summary
+    WHERE ($1 IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency)
+           OR consulted LIKE $2)
+      AND stage NOT IN ('REFUSED', 'RETURNED', 'STOPPED', 'WITHDRAWN')
+      AND dossier_id > $3
+    ORDER BY dossier_id LIMIT $4";
+// $1, $2 a stretch of time that the clock of the dossier runs over; $3 scope; $4 the dossier before; $5 how many.
+const OPEN_OVER: &str = "
+    SELECT dossier_id, code FROM dossier_summary
+    WHERE received_at < $2 AND legal_due_at >= $1
+      AND ended_at IS NULL AND stopped_at IS NULL AND withdrawn_at IS NULL
+      AND (CAST($3 AS UUID) IS NULL
+           OR $3 IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency))
+      AND dossier_id > $4
+    ORDER BY dossier_id LIMIT $5";
+
+pub(crate) const SQL: &[&str] = &[BY_ID, BY_CODE, BY_IDS, PAGE, COUNT, IMPORTED, OPEN_WITH, OPEN_OVER];
+
+/// What to list. Every part is optional.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// The caller's scope; `None` is the whole province.
+    pub scope: Option<Uuid>,
+    /// In any role.
+    pub agency: Option<Uuid>,
+    pub stage: Option<Stage>,
+    pub procedure: Option<Uuid>,
+    pub channel: Option<Channel>,
+    /// In code, procedure and agency; without regard to case and diacritics.
+    pub search: Option<String>,
+    /// On its way to this agency.
+    pub incoming: Option<Uuid>,
+    /// Waiting for this agency's opinion.
+    pub consulted: Option<Uuid>,
+}
+
+/// A place in the list, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    pub submitted_at: i64,
+    pub dossier_id: Uuid,
+}
+
+impl Cursor {
+    /// Before the newest.
+    pub const START: Self = Self { submitted_at: i64::MAX, dossier_id: Uuid::max() };
+}
+
+impl DossierSummary {
+    pub fn cursor(&self) -> Cursor {
+        Cursor { submitted_at: self.submitted_at, dossier_id: self.dossier_id }
+    }
+}
+
+pub async fn by_id(database: &Database, id: Uuid) -> sqlx::Result<Option<DossierSummary>> {
+    on_db!(&database.readers, pool => sqlx::query_as(BY_ID).bind(id).fetch_optional(pool).await)
+}
+
+pub async fn by_code(database: &Database, code: &str) -> sqlx::Result<Option<DossierSummary>> {
+    on_db!(&database.readers, pool => sqlx::query_as(BY_CODE).bind(code).fetch_optional(pool).await)
+}
+
+/// Dossiers by their ids, in no particular order; a page's worth.
+pub async fn by_ids(database: &Database, ids: &[Uuid]) -> sqlx::Result<Vec<DossierSummary>> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(BY_IDS_CHUNK) {
+        let found: Vec<DossierSummary> = on_db!(&database.readers, pool => {
+            let mut query = sqlx::query_as(BY_IDS);
+            for id in chunk.iter().chain(std::iter::repeat(&chunk[0])).take(BY_IDS_CHUNK) {
+                query = query.bind(id);
+            }
+            query.fetch_all(pool).await
+        })?;
+        rows.extend(found);
+    }
+    Ok(rows)
+}
+
+/// Dossiers after a cursor, newest first.
+pub async fn page(
+    database: &Database,
+    filter: &Filter,
+    after: Cursor,
+    limit: i64,
+) -> sqlx::Result<Vec<DossierSummary>> {
+    on_db!(&database.readers, pool => sqlx::query_as(PAGE)
+        .bind(filter.scope)
+        .bind(filter.agency)
+        .bind(filter.stage.map(Stage::name))
+        .bind(filter.procedure)
+        .bind(filter.channel.map(channel_name))
+        .bind(filter.search.as_deref().map(like))
+        .bind(filter.incoming)
+        .bind(filter.consulted.map(|agency| format!("%:{agency}%")))
+        .bind(after.submitted_at)
+        .bind(after.dossier_id)
+        .bind(limit)
+        .fetch_all(pool).await)
+}
+
+pub async fn count(database: &Database, filter: &Filter) -> sqlx::Result<i64> {
+    on_db!(&database.readers, pool => sqlx::query_scalar(COUNT)
+        .bind(filter.scope)
+        .bind(filter.agency)
+        .bind(filter.stage.map(Stage::name))
+        .bind(filter.procedure)
+        .bind(filter.channel.map(channel_name))
+        .bind(filter.search.as_deref().map(like))
+        .bind(filter.incoming)
+        .bind(filter.consulted.map(|agency| format!("%:{agency}%")))
+        .fetch_one(pool).await)
+}
+
+/// What an import brought in, counted over its rows.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Imported {
+    pub dossiers: i64,
+    pub events: i64,
+    pub activities: i64,
+    pub ended: i64,
+    pub on_time: i64,
+    pub late: i64,
+    pub anomalies: i64,
+}
+
+pub async fn imported(database: &Database, source: &str) -> sqlx::Result<Imported> {
+    on_db!(&database.readers, pool => sqlx::query_as(IMPORTED).bind(source).fetch_one(pool).await)
+}
+
+/// A received dossier that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct OpenDossier {
+    pub dossier_id: Uuid,
+    pub code: String,
+}
+
+/// Open dossiers in which an agency has a part, in the order of their ids.
+pub async fn open_with(
+    database: &Database,
+    agency: Uuid,
+    after: Uuid,
+    limit: i64,
+) -> sqlx::Result<Vec<Uuid>> {
+    on_db!(&database.readers, pool => sqlx::query_scalar(OPEN_WITH)
+        .bind(agency).bind(format!("%:{agency}%")).bind(after).bind(limit).fetch_all(pool).await)
+}
+
+/// Open dossiers whose way from receipt to due instant touches a stretch of time, in the order of their ids.
+pub async fn open_over(
+    database: &Database,
+    (from, until): (i64, i64),
+    scope: Option<Uuid>,
+    after: Uuid,
+    limit: i64,
+) -> sqlx::Result<Vec<OpenDossier>> {
+    on_db!(&database.readers, pool => sqlx::query_as(OPEN_OVER)
+        .bind(from).bind(until).bind(scope).bind(after).bind(limit).fetch_all(pool).await)
+}
+
+/// The pattern that finds a text anywhere, folded as the search columns are.
+pub fn like(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for character in domain::text::fold(text).chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
