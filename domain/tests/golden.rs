@@ -1,5 +1,5 @@
-//! Every version of every event ever written, as it lies in some log: one file per pinned type name in `golden/events`.
-//! Files are added, never changed.
+//! Every version of every event ever written, as it lies in some log: one file per pinned type name in `golden/events`,
+//! and one more, `<type>+full.json`, where optional fields came later. Files are added, never changed.
 
 #![cfg(test)]
 
@@ -20,8 +20,8 @@ fn files() -> Vec<(String, String)> {
         .unwrap()
         .map(|entry| {
             let path = entry.unwrap().path();
-            let type_name = path.file_name().unwrap().to_str().unwrap().strip_suffix(".json").unwrap();
-            (type_name.to_owned(), fs::read_to_string(&path).unwrap())
+            let name = path.file_name().unwrap().to_str().unwrap().strip_suffix(".json").unwrap();
+            (name.strip_suffix("+full").unwrap_or(name).to_owned(), fs::read_to_string(&path).unwrap())
         })
         .collect();
     files.sort();
