@@ -2,6 +2,7 @@
 
 mod files;
 mod papers;
+mod tables;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -16,7 +17,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::development_token;
 use crate::graphql::{Api, RequestContext, schema};
-use crate::messages::Language;
+use crate::messages::{self, Language};
+use crate::problem::Problem;
 use crate::service::{Caller, Service};
 use domain::recorded::Via;
 
@@ -53,6 +55,8 @@ pub fn router(service: Service, settings: Settings) -> Router {
         .route("/graphiql/", get(|| asset(Path("index.html".to_owned()))))
         .route("/graphiql/{*path}", get(asset))
         .route("/papers/{dossier}/{file}", get(papers::paper))
+        .route("/registers/{agency}/{file}", get(papers::register))
+        .route("/tables/{file}", get(tables::table))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -123,6 +127,21 @@ fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 
 fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
     json_response(status, &json!({"errors": [{"message": message, "extensions": {"code": code}}]}))
+}
+
+/// A refusal of what is asked for by GET.
+fn problem(problem: &Problem) -> Response {
+    let status = match problem {
+        Problem::NotFound { .. } => StatusCode::NOT_FOUND,
+        Problem::Denied(_) => StatusCode::FORBIDDEN,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    refuse(status, problem.code(), &messages::of(problem, Language::Vietnamese))
+}
+
+fn failed(error: &(dyn std::error::Error + 'static)) -> Response {
+    tracing::error!(error, "an answer cannot be made");
+    refuse(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "the answer cannot be made")
 }
 
 fn json_response(status: StatusCode, body: &impl serde::Serialize) -> Response {

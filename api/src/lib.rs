@@ -26,3 +26,4 @@ pub mod messages;
 pub mod papers;
 pub mod problem;
 pub mod service;
+pub mod tables;

@@ -178,6 +178,7 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "A digitised paper has to say which paper it is.",
     ),
     ("TOO_MANY_FILES", "Hồ sơ đã có số tệp tin tối đa.", "The dossier has as many files as there may be."),
+    ("TABLE_TOO_LONG", "Bảng quá dài; hãy chọn một cơ quan.", "The table is too long; choose an agency."),
     ("FILE_TOO_LARGE", "Tệp tin vượt quá dung lượng cho phép.", "The file is too large."),
     ("FILE_EMPTY", "Tệp tin rỗng.", "The file is empty."),
     ("FILE_TYPE_NOT_ALLOWED", "Định dạng tệp tin không được chấp nhận.", "Files of this type are not taken."),

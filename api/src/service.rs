@@ -10,6 +10,7 @@ mod life_cycle;
 mod papers;
 mod queries;
 mod synchronisation;
+mod tables;
 
 pub use agencies::CarriedOver;
 pub use calendars::{Days, Impact, ImpactQuestion, Touched};
@@ -17,7 +18,7 @@ pub use catalogue::Published;
 pub use dossiers::Accepted;
 pub(crate) use files::FILE_ATTACHED;
 pub use files::{Attached, Download, FILE_BYTES_MAX, FileInput, FilePolicy, FileReceipt, Files, ListedFile};
-pub use papers::Printed;
+pub use papers::{Book, Printed};
 pub use queries::{Board, BoardItem, DossierPage, HistoryEntry, Names, SearchInput, WorkList};
 
 use domain::access::Principal;

@@ -72,6 +72,29 @@ pub struct AgencyProgress {
 }
 
 impl AgencyProgress {
+    /// The figures of both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            agency_id: Uuid::nil(),
+            carried_over: self.carried_over + other.carried_over,
+            received: self.received + other.received,
+            received_online: self.received_online + other.received_online,
+            received_post: self.received_post + other.received_post,
+            refused: self.refused + other.refused,
+            withdrawn: self.withdrawn + other.withdrawn,
+            stopped: self.stopped + other.stopped,
+            taken_over: self.taken_over + other.taken_over,
+            passed_on: self.passed_on + other.passed_on,
+            early: self.early + other.early,
+            on_time: self.on_time + other.on_time,
+            late: self.late + other.late,
+            not_due: self.not_due + other.not_due,
+            overdue: self.overdue + other.overdue,
+            paused: self.paused + other.paused,
+        }
+    }
+
     pub fn to_process(&self) -> i64 {
         self.carried_over + self.received + self.taken_over - self.passed_on
     }

@@ -2260,6 +2260,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         "READ_MODEL_BEHIND",
         "AGENCY_CODE_TAKEN",
         "AGENCY_NOT_SUCCEEDED",
+        "TABLE_TOO_LONG",
         "FILE_TOO_LARGE",
         "FILE_EMPTY",
         "FILE_TYPE_NOT_ALLOWED",

@@ -17,4 +17,5 @@ mod read_models;
 mod real_input;
 mod support;
 mod synchronisation;
+mod tables;
 mod traps;

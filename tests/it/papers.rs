@@ -2,8 +2,9 @@
 
 use api::http::{Settings, router};
 use api::input::{
-    ExtendDossierInput, FinishProcessingInput, ForwardDossierInput, Outcome, ReasonInput, RefuseDossierInput,
-    ReturnMethod, ReturnResultInput, SupplementInput,
+    CarryOverInput, DecisionInput, ExtendDossierInput, FinishProcessingInput, ForwardDossierInput, OnAgency,
+    Outcome, ReasonInput, RefuseDossierInput, ReturnMethod, ReturnResultInput, SucceedAgencyInput,
+    SuccessorInput, SupplementInput,
 };
 use api::service::{Accepted, Service};
 use axum::body::{Body, to_bytes};
@@ -12,8 +13,8 @@ use infrastructure::clock::Clock;
 use tower::ServiceExt;
 
 use crate::support::office::{
-    CITIZEN, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, established, forward_to, hand_over, key, on,
-    registered, registration, submission,
+    ADMIN, AGENCY, CITIZEN, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, established, forward_to,
+    hand_over, key, on, registered, registration, submission,
 };
 use crate::support::{Backend, Place, instant, on_each_backend};
 
@@ -24,6 +25,8 @@ on_each_backend!(
     apology_stop_notice_and_both_acts_of_a_hand_over,
     the_circular_is_that_of_the_day,
     only_html_and_pdf_by_get,
+    a_counter_has_its_book,
+    a_book_stays_with_the_agency_that_kept_it,
 );
 
 const NAME: &str = "MẪU Nguyễn Thị Mơ";
@@ -274,4 +277,116 @@ async fn only_html_and_pdf_by_get(backend: Backend) {
         let answer = send(&service, method, &path, Some(INTAKE)).await;
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
     }
+}
+
+async fn book(service: &Service, agency: &str, stretch: &str, token: &str) -> Answer {
+    service.read_side.catch_up().await.unwrap();
+    send(service, "GET", &format!("/registers/{agency}/register.{stretch}"), Some(token)).await
+}
+
+/// The codes of a book, in its order.
+fn codes(answer: &Answer) -> Vec<String> {
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let text = answer.text();
+    let code = |(at, _)| text[at..].split('<').next().unwrap().to_owned();
+    text.match_indices(">000.00.").map(|(at, found)| (at + 1, found)).map(code).collect()
+}
+
+async fn a_counter_has_its_book(backend: Backend) {
+    let place = Place::new(backend).await;
+    let clock = Clock::fixed(instant("2025-09-16T16:59:00+07:00"));
+    let service = established(&place, clock.clone()).await;
+    let first = registered(&service, "first").await;
+    let second = registered(&service, "second").await;
+    // Before the receipt it is in no book.
+    service.submit_dossier(&caller(CITIZEN), &submission(key("filed")), None).await.unwrap();
+    clock.set(instant("2025-09-17T00:10:00+07:00"));
+    let third = registered(&service, "third").await;
+    let finish = FinishProcessingInput {
+        on: on(key("finish"), second.dossier_id),
+        outcome: Outcome::Granted,
+        note: None,
+    };
+    service.finish_processing(&caller(LEADER), &finish).await.unwrap();
+    let collect = ReturnResultInput {
+        on: on(key("collect"), second.dossier_id),
+        method: ReturnMethod::Post,
+        note: None,
+    };
+    service.return_result(&caller(INTAKE), &collect).await.unwrap();
+
+    let both_days = book(&service, AGENCY, "html?from=2025-09-16&to=2025-09-17", INTAKE).await;
+    let expected = [&first, &second, &third].map(|dossier| dossier.code.to_string());
+    assert_eq!(codes(&both_days), expected);
+    let text = both_days.text();
+    for said in [
+        "Mẫu số 07 – Thông tư số 03/2025/TT-VPCP",
+        "từ ngày 16/09/2025 đến ngày 17/09/2025",
+        NAME,
+        "Cấp giấy xác nhận",
+        "16:59 16/09/2025",
+        "Đã trả kết quả",
+        "Qua bưu chính",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    let disposition = both_days.header("content-disposition");
+    assert_eq!(disposition, format!("inline; filename=\"{AGENCY}-register-2025-09-16-2025-09-17-1.html\""));
+    // Local days: the third came in at 17:10 on the 16th in Greenwich.
+    let one_day = book(&service, AGENCY, "html?from=2025-09-17&to=2025-09-17", INTAKE).await;
+    assert_eq!(codes(&one_day), [third.code.to_string()]);
+    assert!(
+        codes(&book(&service, AGENCY, "html?from=2025-09-16&to=2025-09-17&volume=2", INTAKE).await)
+            .is_empty()
+    );
+    let pdf = book(&service, AGENCY, "pdf?from=2025-09-16&to=2025-09-17", INTAKE).await;
+    assert_eq!((pdf.status, pdf.header("content-type")), (StatusCode::OK, "application/pdf"));
+    assert!(pdf.body.starts_with(b"%PDF-1.7"));
+
+    let stretch = "html?from=2025-09-16&to=2025-09-17";
+    for (agency, stretch, token, status) in [
+        (AGENCY, stretch, "dev:king:x@nowhere", StatusCode::UNAUTHORIZED),
+        (AGENCY, stretch, LEADER, StatusCode::FORBIDDEN),
+        (AGENCY, stretch, CITIZEN, StatusCode::FORBIDDEN),
+        // The book of others, and that of nobody, look the same.
+        (AGENCY, stretch, MAI, StatusCode::NOT_FOUND),
+        ("000.00.99.H42", stretch, INTAKE, StatusCode::NOT_FOUND),
+        (AGENCY, "docx?from=2025-09-16&to=2025-09-17", INTAKE, StatusCode::NOT_FOUND),
+        (AGENCY, "html?from=2025-09-17&to=2025-09-16", INTAKE, StatusCode::UNPROCESSABLE_ENTITY),
+        (AGENCY, "html?from=2025-09-16&to=2025-09-17&volume=0", INTAKE, StatusCode::UNPROCESSABLE_ENTITY),
+        (AGENCY, "html?from=2025-02-30&to=2025-09-17", INTAKE, StatusCode::UNPROCESSABLE_ENTITY),
+        (AGENCY, "html", INTAKE, StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        let answer = book(&service, agency, stretch, token).await;
+        assert_eq!(answer.status, status, "{agency} {stretch} {token}: {}", answer.text());
+        assert!(!answer.text().contains(NAME));
+    }
+    let nobody = send(&service, "GET", &format!("/registers/{AGENCY}/register.{stretch}"), None).await;
+    assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
+}
+
+/// What a successor takes over stands in the book of who received it, and not in its own.
+async fn a_book_stays_with_the_agency_that_kept_it(backend: Backend) {
+    let place = Place::new(backend).await;
+    let clock = Clock::fixed(instant("2025-06-30T09:00:00+07:00"));
+    let service = established(&place, clock.clone()).await;
+    let dossier = registered(&service, "one").await;
+    service.read_side.catch_up().await.unwrap();
+    let succeed = SucceedAgencyInput {
+        on: OnAgency {
+            idempotency_key: key("succeed"),
+            agency: AGENCY.to_owned(),
+            from: "2025-07-01".parse().unwrap(),
+            decision: Some(DecisionInput { reference: "1664/NQ-UBTVQH15".to_owned(), decided_on: None }),
+        },
+        by: vec![SuccessorInput { agency: OTHER_AGENCY.to_owned(), fields: None }],
+    };
+    service.succeed_agency(&caller(ADMIN), &succeed).await.unwrap();
+    clock.set(instant("2025-07-01T09:00:00+07:00"));
+    service.read_side.catch_up().await.unwrap();
+    let carry = CarryOverInput { agency: AGENCY.to_owned(), limit: None };
+    assert_eq!(service.carry_over(&caller(ADMIN), &carry).await.unwrap().carried, 1);
+    let june = "html?from=2025-06-01&to=2025-06-30";
+    assert_eq!(codes(&book(&service, AGENCY, june, INTAKE).await), [dossier.code.to_string()]);
+    assert!(codes(&book(&service, OTHER_AGENCY, june, ADMIN).await).is_empty());
 }

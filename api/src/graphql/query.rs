@@ -242,7 +242,7 @@ pub(super) fn checked_page(first: Option<i32>) -> Result<i32> {
     }))
 }
 
-fn month(field: &'static str, text: &str) -> Result<i64, Problem> {
+pub(crate) fn month(field: &'static str, text: &str) -> Result<i64, Problem> {
     let invalid = || Problem::invalid(field, "not a month such as 2026-11");
     let (year, month) = text.split_once('-').ok_or_else(invalid)?;
     // `parse` would take a sign as well.
@@ -307,6 +307,9 @@ pub struct BoardEntry {
     pub dossier: Dossier,
     /// The due instant as of the board's instant; where somebody is waited for, until when.
     pub due_at: Option<DateTime<FixedOffset>>,
+    /// Số ngày làm việc quá hạn: working days after the due day, to the day of the board, by the calendar of the receiving
+    /// agency. 0 where it became overdue that day; null where it is not overdue.
+    pub working_days_late: Option<i64>,
     /// Since when it has been running or paused like this.
     pub since: DateTime<FixedOffset>,
 }
@@ -357,12 +360,14 @@ impl DeadlineBoard {
             let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
             let load = async {
                 let (items, has_more) = ctx.service().board_items(&self.board, class, after, first).await?;
+                let late = ctx.service().working_days_late(&self.board, &items).await?;
                 let mut connection: BoardConnection = Connection::new(after.is_some(), has_more);
-                for BoardItem { item, summary } in items {
+                for (BoardItem { item, summary }, working_days_late) in items.into_iter().zip(late) {
                     let cursor = OpaqueCursor((item.due_at.unwrap_or(i64::MAX), item.dossier_id));
                     let entry = BoardEntry {
                         dossier: Dossier::new(summary),
                         due_at: item.due_at.map(local_micros),
+                        working_days_late,
                         since: local_micros(item.from_at),
                     };
                     connection.edges.push(Edge::with_additional_fields(cursor, entry, EmptyFields));

@@ -1,17 +1,20 @@
-//! `GET /papers/{dossier id}/{kind}.{html|pdf}`: a paper of a dossier, for who may read personal data.
+//! `GET /papers/{dossier id}/{kind}.{html|pdf}`: a paper of a dossier, for who may read personal data. `GET
+//! /registers/{agency code}/register.{html|pdf}?from=2024-05-01&to=2024-05-31&volume=1`: the book of a counter.
 
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use chrono::NaiveDate;
 use domain::identity::DossierId;
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Server, caller, refuse};
-use crate::messages::{self, Language};
-use crate::papers::{Kind, PaperError, content_security_policy};
+use super::{Server, caller, failed, problem, refuse};
+use crate::papers::{Kind, Paper, PaperError, content_security_policy};
 use crate::problem::{Problem, ServiceError};
-use crate::service::Printed;
+use crate::service::{Book, Printed};
 
 #[derive(Clone, Copy)]
 enum Format {
@@ -44,16 +47,62 @@ pub(super) async fn paper(
         return problem(&Problem::NotFound { what: "paper" });
     };
     match server.service.paper(&caller, DossierId(id), kind).await {
-        Ok(printed) => answer(&printed, kind, format).unwrap_or_else(|error| failed(&error)),
+        Ok(Printed { code, paper }) => answer(format!("{code}-{}", kind.name()), paper, format).await,
         Err(ServiceError::Problem(reason)) => problem(&reason),
         Err(ServiceError::Failure(failure)) => failed(&failure),
     }
 }
 
-fn answer(printed: &Printed, kind: Kind, format: Format) -> Result<Response, PaperError> {
-    let code: String =
-        printed.code.as_str().chars().filter(|c| c.is_ascii_alphanumeric() || ".-".contains(*c)).collect();
-    let disposition = |extension: &str| format!("inline; filename=\"{code}-{}.{extension}\"", kind.name());
+/// Which stretch of a book.
+#[derive(Deserialize)]
+pub(super) struct Stretch {
+    from: NaiveDate,
+    to: NaiveDate,
+    #[serde(default = "first_volume")]
+    volume: u32,
+}
+
+fn first_volume() -> u32 {
+    1
+}
+
+pub(super) async fn register(
+    State(server): State<Server>,
+    Path((agency, file)): Path<(String, String)>,
+    stretch: Result<Query<Stretch>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let caller = match caller(&headers, server.settings) {
+        Ok(Some(caller)) => caller,
+        Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "a bearer token is needed"),
+        Err(reason) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason),
+    };
+    let Some((Kind::Register, format)) = parse(&file) else {
+        return problem(&Problem::NotFound { what: "paper" });
+    };
+    let Ok(Query(Stretch { from, to, volume })) = stretch else {
+        return problem(&Problem::invalid("from, to, volume", "two days such as 2024-05-01, and a number"));
+    };
+    let name = format!("{agency}-{}-{from}-{to}-{volume}", Kind::Register.name());
+    match server.service.register_book(&caller, &Book { agency, from, to, volume }).await {
+        Ok(paper) => answer(name, paper, format).await,
+        Err(ServiceError::Problem(reason)) => problem(&reason),
+        Err(ServiceError::Failure(failure)) => failed(&failure),
+    }
+}
+
+/// Setting a paper takes a processor's time: other requests do not wait for it.
+async fn answer(name: String, paper: Paper, format: Format) -> Response {
+    match tokio::task::spawn_blocking(move || set(&name, &paper, format)).await {
+        Ok(response) => response.unwrap_or_else(|error| failed(&error)),
+        // A panic in here is a bug; it ends this request and no other.
+        Err(panic) => failed(&panic),
+    }
+}
+
+fn set(name: &str, paper: &Paper, format: Format) -> Result<Response, PaperError> {
+    let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || ".-".contains(*c)).collect();
+    let disposition = |extension: &str| format!("inline; filename=\"{name}.{extension}\"");
     Ok(match format {
         Format::Html => {
             let headers = [
@@ -61,26 +110,12 @@ fn answer(printed: &Printed, kind: Kind, format: Format) -> Result<Response, Pap
                 (CONTENT_DISPOSITION, disposition("html")),
                 (CONTENT_SECURITY_POLICY, content_security_policy().to_owned()),
             ];
-            (headers, printed.paper.html()?).into_response()
+            (headers, paper.html()?).into_response()
         }
         Format::Pdf => {
             let headers =
                 [(CONTENT_TYPE, "application/pdf".to_owned()), (CONTENT_DISPOSITION, disposition("pdf"))];
-            (headers, printed.paper.pdf()?).into_response()
+            (headers, paper.pdf()?).into_response()
         }
     })
-}
-
-fn problem(problem: &Problem) -> Response {
-    let status = match problem {
-        Problem::NotFound { .. } => StatusCode::NOT_FOUND,
-        Problem::Denied(_) => StatusCode::FORBIDDEN,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    refuse(status, problem.code(), &messages::of(problem, Language::Vietnamese))
-}
-
-fn failed(error: &(dyn std::error::Error + 'static)) -> Response {
-    tracing::error!(error, "a paper cannot be made");
-    refuse(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "the paper cannot be made")
 }

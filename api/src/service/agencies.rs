@@ -331,7 +331,7 @@ impl Service {
     }
 
     /// The agency, and all that have or will have its place.
-    async fn heirs_of(&self, agency: AgencyId) -> Result<BTreeSet<AgencyId>, ServiceError> {
+    pub(super) async fn heirs_of(&self, agency: AgencyId) -> Result<BTreeSet<AgencyId>, ServiceError> {
         let (mut heirs, mut ahead) = (BTreeSet::new(), vec![agency]);
         while let Some(next) = ahead.pop() {
             if heirs.insert(next) {

@@ -1,5 +1,6 @@
 //! The papers of a dossier, filled in from its events. What was taken back as a mistake is on no paper.
 
+use chrono::NaiveDate;
 use domain::access::Function;
 use domain::codes::DossierCode;
 use domain::decider::Decider;
@@ -10,8 +11,11 @@ use domain::procedure::{self, Procedure};
 use domain::recorded::{self, Recorded, Version};
 use domain::time::{Instant, local_date};
 use domain::working_time::Term;
+use projections::dossier_summary;
 
+use super::queries::{end_of, start_of};
 use super::{Caller, Service};
+use crate::graphql::objects::vietnamese;
 use crate::papers::{
     Apology, Applicant, Circular, Content, ControlSheet, Entry, Extension, HandOver, HandedOver, Issuer,
     Item, Kind, Paper, Receipt, Refusal, Register, StopNotice, SupplementRequest, Timing, Transfer,
@@ -20,6 +24,9 @@ use crate::problem::{Problem, ServiceError};
 
 /// What is not there to be printed.
 const NO_PAPER: Problem = Problem::NotFound { what: "paper" };
+/// Dossiers of one volume of a book: each is read from its events.
+const BOOK_LINES_MAX: usize = 1_000;
+const BOOK_VOLUMES_MAX: u32 = 100;
 const COUNTER: &str = "Bộ phận tiếp nhận và trả kết quả";
 
 /// A paper with the code of its dossier.
@@ -27,6 +34,17 @@ const COUNTER: &str = "Bộ phận tiếp nhận và trả kết quả";
 pub struct Printed {
     pub code: DossierCode,
     pub paper: Paper,
+}
+
+/// Which volume of which book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Book {
+    /// Code of the agency whose counter keeps it.
+    pub agency: String,
+    /// Local days of receipt, both inclusive.
+    pub from: NaiveDate,
+    pub to: NaiveDate,
+    pub volume: u32,
 }
 
 /// A dossier's events, with what every paper says.
@@ -46,10 +64,73 @@ impl Service {
     /// The paper of this kind, as of the last event that calls for one. It shows personal data in full: scope first, then
     /// the function to see the dossier, then that to read personal data.
     pub async fn paper(&self, caller: &Caller, id: DossierId, kind: Kind) -> Result<Printed, ServiceError> {
-        let stream = dossier::stream(id);
+        let (state, events) = self.uncorrected(id).await?;
+        let filed = state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
+        filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
+        caller.principal.require(Function::ReadPersonalData).map_err(Problem::from)?;
+        let (on, content) = File::open(self, id, filed, &events).await?.content(kind).await?;
+        let paper = Paper::new(Circular::in_force(local_date(on)), &content).map_err(|_| NO_PAPER)?;
+        Ok(Printed { code: filed.code.clone(), paper })
+    }
+
+    /// Sổ theo dõi hồ sơ: what an agency received in a stretch of days, in the order of receipt, as it stands now. A book
+    /// is in volumes of 1,000 dossiers, counted from 1; one of an agency that is gone may hold fewer.
+    pub async fn register_book(&self, caller: &Caller, book: &Book) -> Result<Paper, ServiceError> {
+        caller.principal.require(Function::ReadDossiers).map_err(Problem::from)?;
+        caller.principal.require(Function::ReadPersonalData).map_err(Problem::from)?;
+        if book.to < book.from {
+            return Err(Problem::invalid("to", "before the first day").into());
+        }
+        if !(1..=BOOK_VOLUMES_MAX).contains(&book.volume) {
+            return Err(Problem::invalid("volume", format!("lies between 1 and {BOOK_VOLUMES_MAX}")).into());
+        }
+        let agency = self.agency_ever("agency", &book.agency, book.to).await?;
+        if !caller.principal.sees([agency]) {
+            return Err(Problem::NotFound { what: "agency" }.into());
+        }
+        let (database, days) = (self.read_side.database(), (start_of(book.from), end_of(book.to)));
+        let before = (book.volume - 1) as usize * BOOK_LINES_MAX;
+        let mut received = Vec::new();
+        // What was carried over since is found with the successor, and stands in the book of who received it.
+        for heir in self.heirs_of(agency).await? {
+            let most = (before + BOOK_LINES_MAX) as i64;
+            received.extend(dossier_summary::received_in(database, heir.0, days, most).await?);
+        }
+        received.sort_unstable();
+        let now = self.clock().now();
+        let mut entries = Vec::new();
+        for (_, _, id) in received.into_iter().skip(before).take(BOOK_LINES_MAX) {
+            let (state, events) = self.uncorrected(DossierId(id)).await?;
+            let Some(filed) = state.filed() else { continue };
+            let file = File::open(self, DossierId(id), filed, &events).await?;
+            let (received_at, _) = file.received()?;
+            if file.agencies(received_at).receiving == agency {
+                entries.push(file.entry(now).await?);
+            }
+        }
+        let issuer = Issuer {
+            agency: self.known(agency, "agency").await?.on(book.to).name,
+            counter: Some(COUNTER.to_owned()),
+            number: None,
+            place: None,
+            issued_at: now,
+        };
+        let day = |day: NaiveDate| day.format("%d/%m/%Y");
+        let period = format!("từ ngày {} đến ngày {}", day(book.from), day(book.to));
+        let content = Content::Register(Register {
+            issuer,
+            book: Some(book.volume.to_string()),
+            period: Some(period),
+            entries,
+        });
+        Ok(Paper::new(Circular::in_force(book.to), &content).map_err(|_| NO_PAPER)?)
+    }
+
+    /// A dossier with its events, less those that were taken back as mistakes.
+    async fn uncorrected(&self, id: DossierId) -> Result<(Dossier, Vec<(Recorded, Event)>), ServiceError> {
         let mut state = Dossier::default();
         let mut events = Vec::new();
-        for row in self.store().read_stream(&stream, Version(0)).await? {
+        for row in self.store().read_stream(&dossier::stream(id), Version(0)).await? {
             let recorded = row.decode()?;
             if let recorded::Event::Dossier(event) = recorded.event.clone() {
                 state = state.evolve(recorded.occurred_at, &event);
@@ -59,14 +140,7 @@ impl Service {
                 }
             }
         }
-        let filed = state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
-        filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
-        caller.principal.require(Function::ReadPersonalData).map_err(Problem::from)?;
-        let Some((_, Event::Submitted(submitted))) = events.first() else { return Err(NO_PAPER.into()) };
-        let file = File::open(self, stream, filed, submitted, &events).await?;
-        let (on, content) = file.content(kind).await?;
-        let paper = Paper::new(Circular::in_force(local_date(on)), &content).map_err(|_| NO_PAPER)?;
-        Ok(Printed { code: filed.code.clone(), paper })
+        Ok((state, events))
     }
 
     /// As it was called then: a paper of last year does not change its head when the agency is renamed.
@@ -89,11 +163,12 @@ impl Service {
 impl<'a> File<'a> {
     async fn open(
         service: &'a Service,
-        stream: String,
+        id: DossierId,
         filed: &'a Filed,
-        submitted: &'a Submitted,
         events: &'a [(Recorded, Event)],
     ) -> Result<Self, ServiceError> {
+        let Some((_, Event::Submitted(submitted))) = events.first() else { return Err(NO_PAPER.into()) };
+        let stream = dossier::stream(id);
         let known = service.executor.load::<Procedure>(&procedure::stream(filed.procedure.id)).await?;
         let version = known.state.version(filed.procedure.version);
         let procedure = version
@@ -413,15 +488,21 @@ impl<'a> File<'a> {
         Ok((at, content))
     }
 
-    /// The line of this dossier, as it stands now.
+    /// A book that has one line.
     async fn register(&self) -> Result<(Instant, Content), ServiceError> {
+        let now = self.service.clock().now();
+        let (issuer, entries) = (self.issuer(now).await?, vec![self.entry(now).await?]);
+        Ok((now, Content::Register(Register { issuer, book: None, period: None, entries })))
+    }
+
+    /// The line of this dossier in the book, as it stands now.
+    async fn entry(&self, now: Instant) -> Result<Entry, ServiceError> {
         let (received_at, _) = self.received()?;
         let returned = self.last(|event| match event {
             Event::ResultReturned(returned) => Some(returned.method),
             _ => None,
         });
-        let now = self.service.clock().now();
-        let entry = Entry {
+        Ok(Entry {
             code: self.filed.code.clone(),
             procedure: self.procedure.clone(),
             sets: None,
@@ -431,12 +512,9 @@ impl<'a> File<'a> {
             due_at: self.filed.clock().and_then(|clock| clock.due_at),
             returned_at: returned.map(|(recorded, _)| recorded.occurred_at),
             return_method: returned.map(|(_, method)| return_method(method).to_owned()),
-            status: None,
+            status: Some(vietnamese(self.filed.stage()).to_owned()),
             note: None,
-        };
-        let issuer = self.issuer(now).await?;
-        let content = Content::Register(Register { issuer, book: None, period: None, entries: vec![entry] });
-        Ok((now, content))
+        })
     }
 }
 

@@ -1,3 +1,5 @@
+use chrono::Datelike;
+
 use super::*;
 use crate::calendar::Day;
 use crate::decider::Rejection as _;
@@ -106,6 +108,38 @@ fn a_decision_replaces_takes_back_and_settles() {
     assert_eq!(latest.is_provisional(2027), Ok(false));
     let touched: Vec<_> = decided.touched().into_iter().collect();
     assert_eq!(touched, [day("2026-01-02"), day("2026-01-10")]);
+}
+
+#[test]
+fn a_newer_table_may_reach_further_and_not_less_far() {
+    let whole = Calendar::built_in();
+    let until = |last: i32| {
+        let days = whole.declared_days().filter(|day| day.date.year() <= last).cloned();
+        Arc::new(Calendar::new("vn", 2017..=last, [], days).unwrap())
+    };
+    let state = book([Command::Adopt(until(2025))]);
+    assert_eq!(state.decide(now(), &Command::Adopt(until(2026))).unwrap().len(), 1);
+    let refused = state.decide(now(), &Command::Adopt(until(2024)));
+    assert_eq!(refused, Err(Rejection::YearsLost { first: 2017, last: 2025 }));
+    assert_eq!(stream(national()), "calendar-2c4d3021-22bc-5a98-9f7b-325434245493");
+}
+
+#[test]
+fn a_decision_says_one_thing_of_a_day() {
+    let swap = || named("2026-01-02", DayKind::Swap, "Nghỉ hoán đổi");
+    let holiday = || named("2026-01-02", DayKind::Holiday, "Nghỉ lễ");
+    for (days, withdrawn) in [
+        (vec![swap(), holiday()], vec![]),
+        (vec![swap(), swap()], vec![]),
+        (vec![holiday()], vec![day("2026-01-02")]),
+    ] {
+        let decided =
+            Decided { decision: decision("02/QĐ", "2026-11-01"), days, withdrawn, settled: Vec::new() };
+        let state = book([Command::Adopt(Arc::new(Calendar::built_in().clone()))]);
+        let refused = state.decide(now(), &Command::Decide(decided));
+        let twice = InvalidCalendar::DuplicateDate { date: day("2026-01-02") };
+        assert_eq!(refused, Err(Rejection::Invalid(twice)));
+    }
 }
 
 #[test]

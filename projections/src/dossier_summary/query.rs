@@ -83,7 +83,14 @@ const OPEN_OVER: &str = "
       AND dossier_id > $4
     ORDER BY dossier_id LIMIT $5";
 
-pub(crate) const SQL: &[&str] = &[BY_ID, BY_CODE, BY_IDS, PAGE, COUNT, IMPORTED, OPEN_WITH, OPEN_OVER];
+// $1 the agency; $2, $3 a stretch of time; $4 how many.
+const RECEIVED_IN: &str = "
+    SELECT received_at, code, dossier_id FROM dossier_summary
+    WHERE receiving_agency = $1 AND received_at >= $2 AND received_at < $3
+    ORDER BY received_at, code LIMIT $4";
+
+pub(crate) const SQL: &[&str] =
+    &[BY_ID, BY_CODE, BY_IDS, PAGE, COUNT, IMPORTED, OPEN_WITH, OPEN_OVER, RECEIVED_IN];
 
 /// What to list. Every part is optional.
 #[derive(Clone, Debug, Default)]
@@ -224,6 +231,17 @@ pub async fn open_over(
 ) -> sqlx::Result<Vec<OpenDossier>> {
     on_db!(&database.readers, pool => sqlx::query_as(OPEN_OVER)
         .bind(from).bind(until).bind(scope).bind(after).bind(limit).fetch_all(pool).await)
+}
+
+/// Dossiers that an agency, or one whose place it has, received in a stretch of time: when, code and id, in this order.
+pub async fn received_in(
+    database: &Database,
+    agency: Uuid,
+    (from, until): (i64, i64),
+    limit: i64,
+) -> sqlx::Result<Vec<(i64, String, Uuid)>> {
+    on_db!(&database.readers, pool => sqlx::query_as(RECEIVED_IN)
+        .bind(agency).bind(from).bind(until).bind(limit).fetch_all(pool).await)
 }
 
 /// The pattern that finds a text anywhere, folded as the search columns are.

@@ -1,0 +1,137 @@
+//! `GET /tables/progress.{csv|xlsx}?from=2024-01&to=2024-03&agency=…` and `GET
+//! /tables/{overdue|due-today|due-soon|not-due|paused|intake-waiting|intake-overdue|unanswered}.{csv|xlsx}?asOf=…&agency=…`:
+//! what the API answers, as a table to take away.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, FixedOffset};
+use domain::time::local_date;
+use projections::deadline_board::Class;
+use serde::Deserialize;
+
+use super::{Server, caller, failed, problem, refuse};
+use crate::graphql::query::month;
+use crate::problem::{Problem, ServiceError};
+use crate::service::{Caller, Service};
+use crate::tables::Table;
+
+#[derive(Clone, Copy)]
+enum Format {
+    Csv,
+    Xlsx,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Progress,
+    Board(Class),
+}
+
+/// Which part of it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Part {
+    from: Option<String>,
+    to: Option<String>,
+    as_of: Option<DateTime<FixedOffset>>,
+    agency: Option<String>,
+}
+
+/// `overdue.xlsx`
+fn parse(file: &str) -> Option<(What, Format)> {
+    let (what, extension) = file.split_once('.')?;
+    let what = match what {
+        "progress" => What::Progress,
+        "overdue" => What::Board(Class::Overdue),
+        "due-today" => What::Board(Class::DueToday),
+        "due-soon" => What::Board(Class::DueSoon),
+        "not-due" => What::Board(Class::OnTime),
+        "paused" => What::Board(Class::Paused),
+        "intake-waiting" => What::Board(Class::IntakeWaiting),
+        "intake-overdue" => What::Board(Class::IntakeOverdue),
+        "unanswered" => What::Board(Class::Unanswered),
+        _ => return None,
+    };
+    let format = match extension {
+        "csv" => Format::Csv,
+        "xlsx" => Format::Xlsx,
+        _ => return None,
+    };
+    Some((what, format))
+}
+
+pub(super) async fn table(
+    State(server): State<Server>,
+    Path(file): Path<String>,
+    part: Result<Query<Part>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let caller = match caller(&headers, server.settings) {
+        Ok(Some(caller)) => caller,
+        Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "a bearer token is needed"),
+        Err(reason) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason),
+    };
+    let Some((what, format)) = parse(&file) else { return problem(&Problem::NotFound { what: "table" }) };
+    let part = match part {
+        Ok(Query(part)) => part,
+        Err(error) => return problem(&Problem::invalid("query", error.body_text())),
+    };
+    match table_of(&server.service, &caller, what, &part).await {
+        Ok(table) => {
+            let today = local_date(server.service.clock().now());
+            answer(format!("{}-{today}", file.split('.').next().unwrap_or_default()), table, format).await
+        }
+        Err(ServiceError::Problem(reason)) => problem(&reason),
+        Err(ServiceError::Failure(failure)) => failed(&failure),
+    }
+}
+
+async fn table_of(
+    service: &Service,
+    caller: &Caller,
+    what: What,
+    part: &Part,
+) -> Result<Table, ServiceError> {
+    let agency = part.agency.as_deref();
+    match (what, part) {
+        (What::Progress, Part { from: Some(from), to: Some(to), as_of: None, .. }) => {
+            let months = (month("from", from)?, month("to", to)?);
+            if months.1 < months.0 {
+                return Err(Problem::invalid("to", "before the first month").into());
+            }
+            service.progress_table(caller, months, agency).await
+        }
+        (What::Progress, _) => {
+            Err(Problem::invalid("from, to", "the first month and the last, as in 2024-01").into())
+        }
+        (What::Board(class), Part { from: None, to: None, as_of, .. }) => {
+            service.board_table(caller, class, as_of.map(Into::into), agency).await
+        }
+        (What::Board(_), _) => Err(Problem::invalid("from, to", "a board is as of an instant: asOf").into()),
+    }
+}
+
+/// Making a table takes a processor's time: other requests do not wait for it.
+async fn answer(name: String, table: Table, format: Format) -> Response {
+    let made = tokio::task::spawn_blocking(move || match format {
+        Format::Csv => table.csv(),
+        Format::Xlsx => table.xlsx(),
+    });
+    let (media_type, extension) = match format {
+        Format::Csv => ("text/csv; charset=utf-8; header=present", "csv"),
+        Format::Xlsx => ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"),
+    };
+    match made.await {
+        Ok(Ok(content)) => {
+            let disposition = format!("attachment; filename=\"{name}.{extension}\"");
+            ([(CONTENT_TYPE, media_type.to_owned()), (CONTENT_DISPOSITION, disposition)], content)
+                .into_response()
+        }
+        Ok(Err(error)) => failed(&error),
+        // A panic in here is a bug; it ends this request and no other.
+        Err(panic) => failed(&panic),
+    }
+}

@@ -1,0 +1,257 @@
+//! Tables to take away: figures of agencies, and the dossiers behind a number of the deadline board.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::calendar::Calendar;
+use domain::dossier::{FinancialState, Share};
+use domain::identity::AgencyId;
+use domain::time::{Instant, local, local_date};
+use infrastructure::event_store::instant;
+use projections::agency_progress::AgencyProgress;
+use projections::deadline_board::Class;
+use uuid::Uuid;
+
+use super::{Board, BoardItem, Caller, Names, Service};
+use crate::graphql::objects::vietnamese;
+use crate::problem::{Problem, ServiceError};
+use crate::tables::{Cell, Column, Table};
+
+/// Dossiers of one table: more than anybody reads, and less than holds up a server.
+const DOSSIERS_MAX: usize = 20_000;
+const PAGE: i64 = 500;
+
+const fn column(title: &'static str, width: u16) -> Column {
+    Column { title, width }
+}
+
+const PROGRESS: &[Column] = &[
+    column("Mã cơ quan", 18),
+    column("Cơ quan", 40),
+    column("Kỳ trước chuyển sang", 12),
+    column("Tiếp nhận trong kỳ", 12),
+    column("Trong đó: trực tuyến", 12),
+    column("Trong đó: bưu chính", 12),
+    column("Nhận từ cơ quan được kế thừa", 14),
+    column("Chuyển cho cơ quan kế thừa", 14),
+    column("Phải giải quyết", 12),
+    column("Đã giải quyết", 12),
+    column("Trước hạn", 10),
+    column("Đúng hạn", 10),
+    column("Quá hạn", 10),
+    column("Đang giải quyết", 12),
+    column("Chưa đến hạn", 10),
+    column("Đang giải quyết quá hạn", 12),
+    column("Tạm dừng", 10),
+    column("Công dân rút", 10),
+    column("Dừng giải quyết", 10),
+    column("Từ chối tiếp nhận", 10),
+    column("Tỷ lệ trước và đúng hạn (%)", 12),
+];
+
+const DOSSIERS: &[Column] = &[
+    column("Mã hồ sơ", 28),
+    column("Thủ tục hành chính", 48),
+    column("Cơ quan có thẩm quyền", 32),
+    column("Cơ quan đang giữ", 32),
+    column("Ngày tiếp nhận", 17),
+    column("Hạn trả kết quả", 17),
+    column("Trạng thái", 24),
+    column("Nghĩa vụ tài chính", 16),
+    column("Số ngày làm việc quá hạn", 12),
+];
+
+impl Service {
+    /// Tình hình giải quyết hồ sơ: the figures of [`Service::agency_progress`], a line for each agency and the sum.
+    pub async fn progress_table(
+        &self,
+        caller: &Caller,
+        months: (i64, i64),
+        agency: Option<&str>,
+    ) -> Result<Table, ServiceError> {
+        let (rows, end) = self.agency_progress(caller, months, agency).await?;
+        let names = self.names().await?;
+        let mut named: Vec<(String, String, AgencyProgress)> = rows
+            .into_iter()
+            .map(|row| {
+                let (code, name) = agency_of(&names, row.agency_id);
+                (code, name, row)
+            })
+            .collect();
+        named.sort_by(|one, other| one.0.cmp(&other.0));
+        let sum = named.iter().fold(AgencyProgress::default(), |sum, (_, _, row)| sum.plus(row));
+        let mut rows: Vec<Vec<Cell>> =
+            named.iter().map(|(code, name, row)| figures(code.as_str().into(), name.as_str(), row)).collect();
+        rows.push(figures(Cell::Empty, "Tổng số", &sum));
+        Ok(Table {
+            title: "Tình hình giải quyết hồ sơ thủ tục hành chính".to_owned(),
+            notes: vec![
+                format!("Tính đến {}", moment(end)),
+                "Phải giải quyết = kỳ trước chuyển sang + tiếp nhận trong kỳ + nhận kế thừa − chuyển kế thừa"
+                    .to_owned(),
+                "Tỷ lệ = (trước hạn + đúng hạn) / đã giải quyết; để trống khi chưa giải quyết hồ sơ nào"
+                    .to_owned(),
+            ],
+            columns: PROGRESS.to_vec(),
+            rows,
+        })
+    }
+
+    /// The dossiers behind a number of the board as of an instant, the earliest due first.
+    pub async fn board_table(
+        &self,
+        caller: &Caller,
+        class: Class,
+        as_of: Option<Instant>,
+        agency: Option<&str>,
+    ) -> Result<Table, ServiceError> {
+        let board = self.deadline_board(caller, as_of, agency).await?;
+        let names = self.names().await?;
+        let mut lateness = Lateness { service: self, at: board.at, calendars: HashMap::new() };
+        let (mut rows, mut after) = (Vec::new(), None);
+        loop {
+            let (items, has_more) = self.board_items(&board, class, after, PAGE).await?;
+            if DOSSIERS_MAX < rows.len() + items.len() {
+                let reason = format!("more than {DOSSIERS_MAX} dossiers: choose an agency");
+                return Err(Problem::Refused { code: "TABLE_TOO_LONG", reason }.into());
+            }
+            after = items.last().map(|item| (item.item.due_at.unwrap_or(i64::MAX), item.item.dossier_id));
+            for item in items {
+                rows.push(dossier(&names, &mut lateness, &item).await?);
+            }
+            if !has_more || after.is_none() {
+                break;
+            }
+        }
+        Ok(Table {
+            title: title(class).to_owned(),
+            notes: vec![format!("Tính đến {}", moment(board.at)), format!("{} hồ sơ", rows.len())],
+            columns: DOSSIERS.to_vec(),
+            rows,
+        })
+    }
+
+    /// Working days that a dossier of the board has been overdue: those after its due day, to the day of the board, by
+    /// the calendar of the receiving agency. `None` where it is not overdue, or no calendar says.
+    pub async fn working_days_late(
+        &self,
+        board: &Board,
+        items: &[BoardItem],
+    ) -> Result<Vec<Option<i64>>, ServiceError> {
+        let mut lateness = Lateness { service: self, at: board.at, calendars: HashMap::new() };
+        let mut days = Vec::with_capacity(items.len());
+        for item in items {
+            days.push(lateness.of(item).await?);
+        }
+        Ok(days)
+    }
+}
+
+fn title(class: Class) -> &'static str {
+    match class {
+        Class::Overdue => "Hồ sơ quá hạn",
+        Class::DueToday => "Hồ sơ đến hạn hôm nay",
+        Class::DueSoon => "Hồ sơ sắp đến hạn",
+        Class::OnTime => "Hồ sơ chưa đến hạn",
+        Class::Paused => "Hồ sơ tạm dừng",
+        Class::IntakeWaiting => "Hồ sơ trực tuyến chờ trả lời",
+        Class::IntakeOverdue => "Hồ sơ trực tuyến quá hạn trả lời",
+        Class::Unanswered => "Hồ sơ quá hạn bổ sung",
+    }
+}
+
+fn moment(at: Instant) -> String {
+    local(at).format("%H:%M ngày %d/%m/%Y").to_string()
+}
+
+fn agency_of(names: &Names, id: Uuid) -> (String, String) {
+    match names.agencies.get(&id) {
+        Some(row) => (row.code.clone(), row.name.clone()),
+        None => (id.to_string(), String::new()),
+    }
+}
+
+fn figures(code: Cell, name: &str, row: &AgencyProgress) -> Vec<Cell> {
+    let mut cells = vec![code, name.into()];
+    let counts = [
+        row.carried_over,
+        row.received,
+        row.received_online,
+        row.received_post,
+        row.taken_over,
+        row.passed_on,
+        row.to_process(),
+        row.resolved(),
+        row.early,
+        row.on_time,
+        row.late,
+        row.pending(),
+        row.not_due,
+        row.overdue,
+        row.paused,
+        row.withdrawn,
+        row.stopped,
+        row.refused,
+    ];
+    cells.extend(counts.map(Cell::Count));
+    cells.push(row.on_time_share().map(Share::percent).map_or(Cell::Empty, Cell::Percent));
+    cells
+}
+
+async fn dossier(
+    names: &Names,
+    lateness: &mut Lateness<'_>,
+    item: &BoardItem,
+) -> Result<Vec<Cell>, ServiceError> {
+    let row = &item.summary;
+    let procedure = names.procedures.get(&row.procedure_id).map(|row| row.name.as_str());
+    Ok(vec![
+        row.code.as_str().into(),
+        procedure.into(),
+        agency_of(names, row.competent_agency).1.as_str().into(),
+        row.holder_agency.map(|id| agency_of(names, id).1).as_deref().into(),
+        row.received_at.map(instant).into(),
+        item.item.due_at.map(instant).into(),
+        vietnamese(row.stage).into(),
+        financial(row.finance.0.state()).into(),
+        lateness.of(item).await?.into(),
+    ])
+}
+
+fn financial(state: FinancialState) -> Option<&'static str> {
+    match state {
+        FinancialState::None => None,
+        FinancialState::Due => Some("Chưa nộp"),
+        FinancialState::Settled => Some("Đã nộp"),
+        FinancialState::Refunded => Some("Đã hoàn trả"),
+    }
+}
+
+/// How late, by the calendars of the receiving agencies.
+struct Lateness<'a> {
+    service: &'a Service,
+    at: Instant,
+    calendars: HashMap<Uuid, Arc<Calendar>>,
+}
+
+impl Lateness<'_> {
+    async fn of(&mut self, item: &BoardItem) -> Result<Option<i64>, ServiceError> {
+        let Some(due_at) = item.item.due_at.map(instant).filter(|due_at| *due_at < self.at) else {
+            return Ok(None);
+        };
+        let calendar = self.calendar(item.summary.receiving_agency).await?;
+        let (after_due, after_today) = (local_date(due_at).succ_opt(), local_date(self.at).succ_opt());
+        let (Some(from), Some(to)) = (after_due, after_today) else { return Ok(None) };
+        Ok(calendar.working_days_between(from, to).ok())
+    }
+
+    async fn calendar(&mut self, agency: Uuid) -> Result<Arc<Calendar>, ServiceError> {
+        if let Some(known) = self.calendars.get(&agency) {
+            return Ok(Arc::clone(known));
+        }
+        let known = self.service.known(AgencyId(agency), "receivingAgency").await?;
+        let calendar = self.service.calendar(known.on(local_date(self.at)).calendar).await?;
+        self.calendars.insert(agency, Arc::clone(&calendar));
+        Ok(calendar)
+    }
+}
