@@ -8,6 +8,7 @@ mod export;
 mod files;
 mod import;
 mod output;
+mod projections;
 mod rebuild;
 mod replay;
 mod serve;
@@ -60,8 +61,10 @@ enum Command {
     Export(export::Export),
     /// Print the history of a dossier with the state after each event
     Replay(replay::Replay),
-    /// Empty read models and build them again from the log
+    /// Build read models again from the log, beside those that answer, and put them in their place
     Rebuild(rebuild::Rebuild),
+    /// Show how far each read model is, who feeds it and what it goes on without
+    Projections(projections::Projections),
     /// Look after the files of dossiers
     #[command(subcommand)]
     Files(files::Files),
@@ -183,7 +186,7 @@ failures!(
     infrastructure::content_store::ContentError,
     infrastructure::event_store::StoreError,
     infrastructure::db::DbError,
-    projections::runner::RunError,
+    ::projections::runner::RunError,
     sqlx::Error,
     serde_json::Error,
 );
@@ -223,6 +226,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Export(export) => export.run().await,
         Command::Replay(replay) => replay.run().await,
         Command::Rebuild(rebuild) => rebuild.run().await,
+        Command::Projections(projections) => projections.run().await,
         Command::Files(files) => files.run().await,
         Command::Schema => output::text(&crate::graphql::sdl()),
         Command::Due(due) => due.run(),

@@ -5,6 +5,7 @@ pub mod files;
 pub mod mutation;
 pub mod objects;
 pub mod payload;
+pub mod projections;
 pub mod query;
 pub mod scalars;
 pub mod synchronisation;
@@ -17,6 +18,7 @@ use tokio::sync::OnceCell;
 
 use administration::{AdministrationMutation, AdministrationQuery};
 use mutation::DossierMutation;
+use projections::{ProjectionMutation, ProjectionQuery};
 use query::{DossierQuery, checked_page};
 pub use scalars::PositionText;
 use synchronisation::SynchronisationMutation;
@@ -29,11 +31,11 @@ pub type Api = Schema<QueryRoot, MutationRoot, EmptySubscription>;
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub struct QueryRoot(DossierQuery, AdministrationQuery);
+pub struct QueryRoot(DossierQuery, AdministrationQuery, ProjectionQuery);
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(DossierMutation, AdministrationMutation, SynchronisationMutation);
+pub struct MutationRoot(DossierMutation, AdministrationMutation, SynchronisationMutation, ProjectionMutation);
 
 /// The introspection of GraphiQL is the deepest: 15, for types within lists within lists.
 const DEPTH_MAX: usize = 16;

@@ -167,13 +167,18 @@ async fn asset(Path(path): Path<String>) -> Response {
 
 /// Ready: log and read models answer, and no newer program has written to the log.
 async fn ready(State(server): State<Server>) -> Response {
-    match server.service.read_side.health().await {
-        Ok(health) => {
+    match server.service.read_side.status(server.service.clock().now()).await {
+        Ok(status) => {
             let newer = server.service.read_side.newer_writer();
-            let models: Vec<_> = health
+            let models: Vec<_> = status
                 .iter()
-                .map(|health| {
-                    json!({"name": health.model.name(), "lag": health.lag, "parked": health.parked.len()})
+                .map(|status| {
+                    json!({
+                        "name": status.model.name(),
+                        "lag": status.lag_events,
+                        "parked": status.parked.len(),
+                        "stopped": status.stopped.is_some(),
+                    })
                 })
                 .collect();
             let status = if newer.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };

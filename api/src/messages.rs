@@ -260,6 +260,16 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "Mã định danh đang được cơ quan khác sử dụng.",
         "The code is that of another agency.",
     ),
+    (
+        "READ_MODEL_REASON_MISSING",
+        "Phải nêu lý do bỏ qua sự kiện.",
+        "An event is not skipped without a reason.",
+    ),
+    (
+        "STREAM_STILL_PARKED",
+        "Luồng sự kiện vẫn không đọc được.",
+        "The stream stays parked: its event can still not be read.",
+    ),
     ("CALENDAR_NOT_OPENED", "Lịch làm việc này chưa được mở.", "This calendar has not been opened."),
     (
         "CALENDAR_ALREADY_OPENED",

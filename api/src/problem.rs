@@ -149,6 +149,12 @@ impl From<domain::synchronisation::Rejection> for Problem {
     }
 }
 
+impl From<domain::read_model::Rejection> for Problem {
+    fn from(rejection: domain::read_model::Rejection) -> Self {
+        Self::refused(&rejection)
+    }
+}
+
 impl Problem {
     fn refused(rejection: &impl Rejection) -> Self {
         Self::Refused { code: rejection.code(), reason: rejection.to_string() }

@@ -8,6 +8,7 @@ mod dossiers;
 mod files;
 mod life_cycle;
 mod papers;
+mod projections;
 mod queries;
 mod synchronisation;
 mod tables;
@@ -19,8 +20,10 @@ pub use dossiers::Accepted;
 pub(crate) use files::FILE_ATTACHED;
 pub use files::{Attached, Download, FILE_BYTES_MAX, FileInput, FilePolicy, FileReceipt, Files, ListedFile};
 pub use papers::{Book, Printed};
+pub use projections::Projection;
 pub use queries::{Board, BoardItem, DossierPage, HistoryEntry, Names, SearchInput, WorkList};
 
+use ::projections::ReadSide;
 use domain::access::Principal;
 use domain::identity::CommandId;
 use domain::recorded::{Position, Version, Via};
@@ -32,7 +35,6 @@ use infrastructure::event_store::EventStore;
 use infrastructure::execute::{Executor, Request};
 use infrastructure::keys::{Keys, MasterKey};
 use infrastructure::location::Location;
-use projections::ReadSide;
 use serde::Serialize;
 
 use crate::problem::{Failure, ServiceError};

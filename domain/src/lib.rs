@@ -5,7 +5,7 @@
 //!
 //! | module | what it owns |
 //! | --- | --- |
-//! | [`dossier`], [`procedure`], [`agency`], [`calendar_book`] | the aggregates: command, event, state, rejection, decide, evolve |
+//! | [`dossier`], [`procedure`], [`agency`], [`calendar_book`], [`read_model`] | the aggregates: command, event, state, rejection, decide, evolve |
 //! | [`synchronisation`] | what the national portal has of a dossier, beside it |
 //! | [`form`] | what an applicant fills in: JSON Schema, validation, what of it is public |
 //! | [`code_book`] | numbers of the day, as a stream per agency and date |
@@ -32,6 +32,7 @@ pub mod form;
 pub mod identity;
 pub mod private;
 pub mod procedure;
+pub mod read_model;
 pub mod recorded;
 pub mod synchronisation;
 #[cfg(any(test, feature = "testing"))]

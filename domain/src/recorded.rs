@@ -6,7 +6,7 @@ use crate::access::ActingAs;
 use crate::decider::{DecodeError, StoredEvent};
 use crate::identity::{CommandId, EventId, PrincipalId};
 use crate::time::Instant;
-use crate::{agency, calendar_book, code_book, dossier, procedure, synchronisation};
+use crate::{agency, calendar_book, code_book, dossier, procedure, read_model, synchronisation};
 
 /// Any event of the system.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,7 @@ pub enum Event {
     Agency(agency::Event),
     Calendar(calendar_book::Event),
     Synchronisation(synchronisation::Event),
+    ReadModel(read_model::Event),
 }
 
 impl Event {
@@ -31,6 +32,7 @@ impl Event {
             Some("synchronisation") => {
                 synchronisation::Event::decode(type_name, data).map(Self::Synchronisation)
             }
+            Some("read_model") => read_model::Event::decode(type_name, data).map(Self::ReadModel),
             _ => Err(DecodeError::UnknownType(type_name.to_owned())),
         }
     }
@@ -44,6 +46,7 @@ impl Event {
             agency::Event::TYPE_NAMES,
             calendar_book::Event::TYPE_NAMES,
             synchronisation::Event::TYPE_NAMES,
+            read_model::Event::TYPE_NAMES,
         ]
         .into_iter()
         .flatten()
@@ -58,6 +61,7 @@ impl Event {
             Self::Agency(event) => event.type_name(),
             Self::Calendar(event) => event.type_name(),
             Self::Synchronisation(event) => event.type_name(),
+            Self::ReadModel(event) => event.type_name(),
         }
     }
 }

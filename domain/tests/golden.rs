@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use domain::decider::DecodeError;
 use domain::recorded::Event;
-use domain::{agency, calendar_book, code_book, decider::StoredEvent, dossier, procedure, synchronisation};
+use domain::{
+    agency, calendar_book, code_book, decider::StoredEvent, dossier, procedure, read_model, synchronisation,
+};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/events")
@@ -36,6 +38,7 @@ fn type_names() -> BTreeSet<String> {
         agency::Event::TYPE_NAMES,
         calendar_book::Event::TYPE_NAMES,
         synchronisation::Event::TYPE_NAMES,
+        read_model::Event::TYPE_NAMES,
     ]
     .concat()
     .into_iter()
@@ -51,6 +54,7 @@ fn encode(event: &Event) -> String {
         Event::Agency(event) => event.encode(),
         Event::Calendar(event) => event.encode(),
         Event::Synchronisation(event) => event.encode(),
+        Event::ReadModel(event) => event.encode(),
     }
     .unwrap()
 }
@@ -180,6 +184,7 @@ fn what_is_optional_may_be_absent() {
         ("agency.succeeded.v1", r#"{"by":[],"from":"2025-07-01","decision":{"reference":"01/QĐ"}}"#),
         ("calendar.adopted.v1", r#"{"label":"vn","first_year":2025,"last_year":2025,"days":[]}"#),
         ("calendar.decided.v1", r#"{"decision":{"reference":"01/QĐ"}}"#),
+        ("read_model.stream_skipped.v1", r#"{"stream":"dossier-x","version":1,"reason":"hỏng"}"#),
     ];
     for (type_name, text) in least {
         Event::decode(type_name, text).unwrap_or_else(|error| panic!("{type_name}: {error:?}"));

@@ -195,9 +195,16 @@ impl Database {
         // A plan is kept from the day when a table was empty, and would then read all of it for every batch. The log
         // and the keys are only ever asked by key; read models get a plan for the size they have. Read models are
         // rebuilt from the log, so they need not wait for the disk.
+        // Whoever stands still in the middle of a page would keep its checkpoints locked: the server lets go of it.
         let settings = match contents {
-            Contents::Log | Contents::Keys => [("synchronous_commit", "on"), ("enable_seqscan", "off")],
-            Contents::Read => [("synchronous_commit", "off"), ("plan_cache_mode", "force_custom_plan")],
+            Contents::Log | Contents::Keys => {
+                vec![("synchronous_commit", "on"), ("enable_seqscan", "off")]
+            }
+            Contents::Read => vec![
+                ("synchronous_commit", "off"),
+                ("plan_cache_mode", "force_custom_plan"),
+                ("idle_in_transaction_session_timeout", "10s"),
+            ],
         };
         let options = options
             .options([("search_path", contents.schema())])

@@ -1,4 +1,4 @@
-//! The only place that reads the environment.
+//! The only place that asks where this program runs: its environment, its machine.
 
 use std::path::PathBuf;
 
@@ -14,4 +14,10 @@ pub fn data_home() -> Option<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".local/share")))
         .map(|base| base.join("motcua"))
+}
+
+/// This process, for people: the machine and its number there.
+pub fn process_name() -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    format!("{} {}", machine.as_deref().unwrap_or("process").trim(), std::process::id())
 }

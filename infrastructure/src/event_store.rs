@@ -100,6 +100,14 @@ pub struct StoredRow {
     pub recorded_at: i64,
 }
 
+/// The most that one page holds. There is always one event in it, however large, if there is one at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageLimit {
+    pub rows: u32,
+    /// Of data and metadata together.
+    pub bytes: i64,
+}
+
 /// Some events in order.
 #[derive(Debug)]
 pub struct Page {
@@ -110,9 +118,18 @@ pub struct Page {
     pub at_end: bool,
 }
 
+// $1 after, $2 rows, $3 bytes. Both databases know the length of a text without reading it.
 const READ_ALL: &str = "
     SELECT position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at
-    FROM event WHERE position > $1 ORDER BY position LIMIT $2";
+    FROM event WHERE position > $1 AND position <= (
+        SELECT MAX(position) FROM (
+            SELECT position,
+                   SUM(bytes) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) - bytes AS bytes_before
+            FROM (SELECT position, octet_length(data) + octet_length(metadata) AS bytes
+                  FROM event WHERE position > $1 ORDER BY position LIMIT $2) AS sizes) AS sums
+        WHERE bytes_before < $3)
+    ORDER BY position";
+const RECORDED_AFTER: &str = "SELECT recorded_at FROM event WHERE position > $1 ORDER BY position LIMIT 1";
 const READ_STREAM: &str = "
     SELECT position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at
     FROM event WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3";
@@ -122,8 +139,10 @@ const KEYS_ID: &str = "SELECT keys_id FROM log_keys WHERE id = 1";
 const SET_KEYS_ID: &str = "INSERT INTO log_keys (id, keys_id) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
 
 /// Every statement here that both dialects share; a test prepares each on both.
-pub const SQL: &[&str] = &[READ_ALL, READ_STREAM, FIND_EVENT, HEAD, KEYS_ID, SET_KEYS_ID];
+pub const SQL: &[&str] = &[READ_ALL, RECORDED_AFTER, READ_STREAM, FIND_EVENT, HEAD, KEYS_ID, SET_KEYS_ID];
 
+/// Bytes of a page: some ten thousand usual events, or some hundred of the largest.
+const PAGE_BYTES: i64 = 32 * 1024 * 1024;
 /// Streams are folded in pages of this many events.
 const STREAM_PAGE: i64 = 1_000;
 
@@ -215,13 +234,23 @@ impl EventStore {
     }
 
     /// Events of all streams after a position, in the one global order.
-    pub async fn read_all(&self, after: Position, limit: u32) -> Result<Page, StoreError> {
+    pub async fn read_all(&self, after: Position, limit: PageLimit) -> Result<Page, StoreError> {
         let rows: Vec<StoredRow> = on_db!(&self.database.readers, pool => {
-            sqlx::query_as(READ_ALL).bind(after.0).bind(i64::from(limit)).fetch_all(pool).await
+            sqlx::query_as(READ_ALL)
+                .bind(after.0).bind(i64::from(limit.rows)).bind(limit.bytes).fetch_all(pool).await
         })?;
         let next = rows.last().map_or(after, |row| Position(row.position));
-        let at_end = rows.len() < limit as usize;
+        let bytes: usize = rows.iter().map(|row| row.data.len() + row.metadata.len()).sum();
+        let at_end = rows.len() < limit.rows as usize && (bytes as i64) < limit.bytes;
         Ok(Page { rows, next, at_end })
+    }
+
+    /// When the first event after a position was recorded, if there is one.
+    pub async fn recorded_after(&self, position: Position) -> Result<Option<Instant>, StoreError> {
+        let at: Option<i64> = on_db!(&self.database.readers, pool => {
+            sqlx::query_scalar(RECORDED_AFTER).bind(position.0).fetch_optional(pool).await
+        })?;
+        Ok(at.map(instant))
     }
 
     /// The end of the log, asked of the database.
@@ -282,6 +311,13 @@ async fn watch_other_processes(database: Database, head: watch::Sender<Position>
             Err(sqlx::Error::PoolClosed) => return,
             Err(error) => tracing::warn!(%error, "the end of the log could not be asked"),
         }
+    }
+}
+
+impl PageLimit {
+    /// What a page holds where nothing else is asked for.
+    pub const fn rows(rows: u32) -> Self {
+        Self { rows, bytes: PAGE_BYTES }
     }
 }
 

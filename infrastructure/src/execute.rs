@@ -15,6 +15,7 @@ use domain::dossier::Dossier;
 use domain::identity::{AppendId, CommandId, DossierId, KeyId};
 use domain::private::KeyOwner;
 use domain::procedure::Procedure;
+use domain::read_model::Skips;
 use domain::recorded::{Metadata, Position, Version, Via};
 use domain::synchronisation::Synchronisation;
 use domain::time::{Instant, local_date};
@@ -170,6 +171,7 @@ pub struct Caches {
     agencies: Cache<String, Arc<Folded<Agency>>>,
     calendars: Cache<String, Arc<Folded<CalendarBook>>>,
     synchronisations: Cache<String, Arc<Folded<Synchronisation>>>,
+    read_models: Cache<String, Arc<Folded<Skips>>>,
 }
 
 impl Cached for Dossier {
@@ -206,6 +208,12 @@ impl Cached for Synchronisation {
     }
 }
 
+impl Cached for Skips {
+    fn cache(caches: &Caches) -> &Cache<String, Arc<Folded<Self>>> {
+        &caches.read_models
+    }
+}
+
 impl Executor {
     pub fn new(store: EventStore, keys: Keys, clock: Clock) -> Self {
         let caches = Arc::new(Caches {
@@ -214,6 +222,7 @@ impl Executor {
             agencies: Cache::new(CACHED_STATES_MAX),
             calendars: Cache::new(CACHED_STATES_MAX),
             synchronisations: Cache::new(CACHED_STATES_MAX),
+            read_models: Cache::new(CACHED_STATES_MAX),
         });
         Self { store, keys, clock, caches }
     }

@@ -128,7 +128,8 @@ impl ReadModel for AgencyDirectory {
             | Event::Code(_)
             | Event::Procedure(_)
             | Event::Calendar(_)
-            | Event::Synchronisation(_) => None,
+            | Event::Synchronisation(_)
+            | Event::ReadModel(_) => None,
         }
     }
 

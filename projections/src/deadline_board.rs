@@ -217,7 +217,8 @@ impl ReadModel for DeadlineBoard {
             | Event::Procedure(_)
             | Event::Agency(_)
             | Event::Calendar(_)
-            | Event::Synchronisation(_) => None,
+            | Event::Synchronisation(_)
+            | Event::ReadModel(_) => None,
         }
     }
 

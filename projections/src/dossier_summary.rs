@@ -453,7 +453,8 @@ impl ReadModel for DossierSummary {
             | Event::Procedure(_)
             | Event::Agency(_)
             | Event::Calendar(_)
-            | Event::Synchronisation(_) => None,
+            | Event::Synchronisation(_)
+            | Event::ReadModel(_) => None,
         }
     }
 

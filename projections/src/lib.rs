@@ -4,8 +4,11 @@
 //! | --- | --- |
 //! | [`read_model`] | the shape of a read model: a table and a pure fold |
 //! | [`table`] | bulk load and bulk upsert of any table, in both dialects |
-//! | [`runner`] | pages of events in, rows and checkpoint out, in one transaction |
-//! | [`read_side`] | opening, waiting for a position, rebuilding |
+//! | `page`, `folder` | events in, decoded; rows of one model out |
+//! | `lease` | who feeds a model, and that nobody else writes |
+//! | [`runner`] | pages to folders, rows and checkpoints in one transaction, each model by itself |
+//! | `shadow` | a model built beside the one that answers, and put in its place |
+//! | [`read_side`], `rebuild` | opening, following, waiting for a position; rebuilding |
 //! | [`dossier_summary`], [`deadline_board`], [`public_status`], [`procedure_catalogue`], [`agency_directory`] | one read model each: row, fold, SQL, queries |
 //! | [`agency_progress`] | figures per agency and month, from the counters and the board |
 //!
@@ -18,15 +21,22 @@ pub mod agency_directory;
 pub mod agency_progress;
 pub mod deadline_board;
 pub mod dossier_summary;
+mod folder;
+mod lease;
+mod page;
 pub mod procedure_catalogue;
 pub mod public_status;
 pub mod read_model;
 pub mod read_side;
+mod rebuild;
 pub mod runner;
+mod shadow;
 pub mod table;
 
+pub use folder::Parked;
 pub use read_model::Model;
 pub use read_side::ReadSide;
+pub use rebuild::Rebuilt;
 
 /// Every statement that both dialects share; a test prepares each on both.
 pub fn shared_sql() -> Vec<&'static str> {
@@ -37,7 +47,9 @@ pub fn shared_sql() -> Vec<&'static str> {
         dossier_summary::SQL,
         procedure_catalogue::SQL,
         public_status::SQL,
-        runner::SQL,
+        folder::SQL,
+        lease::SQL,
+        shadow::SQL,
     ]
     .concat()
 }

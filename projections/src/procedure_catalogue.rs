@@ -63,7 +63,8 @@ impl ReadModel for ProcedureCatalogue {
             | Event::Code(_)
             | Event::Agency(_)
             | Event::Calendar(_)
-            | Event::Synchronisation(_) => None,
+            | Event::Synchronisation(_)
+            | Event::ReadModel(_) => None,
         }
     }
 

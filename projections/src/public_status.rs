@@ -124,7 +124,8 @@ impl ReadModel for PublicStatus {
             | Event::Procedure(_)
             | Event::Agency(_)
             | Event::Calendar(_)
-            | Event::Synchronisation(_) => None,
+            | Event::Synchronisation(_)
+            | Event::ReadModel(_) => None,
         }
     }
 

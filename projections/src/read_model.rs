@@ -78,11 +78,11 @@ macro_rules! models {
         }
 
         /// The folder of some model: a closed set, so an enum.
-        pub(crate) enum AnyFolder { $($model(crate::runner::Folder<$model>),)+ }
+        pub(crate) enum AnyFolder { $($model(crate::folder::Folder<$model>),)+ }
 
         impl AnyFolder {
-            pub(crate) fn new(model: Model) -> Self {
-                match model { $(Model::$model => Self::$model(crate::runner::Folder::new(model)),)+ }
+            pub(crate) fn new(model: Model, slot: crate::shadow::Slot) -> Self {
+                match model { $(Model::$model => Self::$model(crate::folder::Folder::new(model, slot)),)+ }
             }
         }
 

@@ -2,25 +2,36 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use domain::recorded::Position;
+use domain::time::Instant;
+use infrastructure::clock::Clock;
 use infrastructure::db::{Contents, Database, DbError};
-use infrastructure::event_store::EventStore;
+use infrastructure::environment;
+use infrastructure::event_store::{EventStore, PageLimit, micros};
 use infrastructure::location::DbUrl;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use crate::read_model::Model;
-use crate::runner::{self, Parked, RunError, Runner, Step};
+use crate::folder::{self, Parked};
+use crate::lease::{self, RENEW_EVERY};
+use crate::read_model::{AnyFolder, Model, on_folder};
+use crate::runner::{RunError, Runner, Step};
+use crate::shadow::{self, Slot};
 
-/// Events of one page while the models follow the log.
-const PAGE_LIVE: u32 = 2_000;
-/// Events of one page while they are built.
-const PAGE_REBUILD: u32 = 10_000;
+/// Tells the runners of this process apart.
+static RUNNERS: AtomicU32 = AtomicU32::new(1);
+/// A page while the models follow the log.
+const PAGE_LIVE: PageLimit = PageLimit::rows(2_000);
+/// How long those who need a model at the log's end wait for another process that feeds it and does not get on.
+const CATCH_UP_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a query may wait for the position it asked for.
 pub const WAIT_MAX: Duration = Duration::from_secs(2);
 /// How often another process's runner is looked at while waiting.
-const WAIT_POLL: Duration = Duration::from_millis(20);
+pub(crate) const WAIT_POLL: Duration = Duration::from_millis(20);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// The read models. Clones share the runner's progress.
@@ -28,6 +39,7 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 pub struct ReadSide {
     database: Database,
     store: EventStore,
+    clock: Clock,
     progress: Arc<watch::Sender<Progress>>,
 }
 
@@ -57,87 +69,245 @@ pub enum WaitError {
 
 /// How a read model is doing.
 #[derive(Clone, Debug)]
-pub struct Health {
+pub struct Status {
     pub model: Model,
+    /// Of its table.
+    pub version: i64,
     pub at: Position,
-    /// Events of the log that it has not seen.
-    pub lag: i64,
+    /// Events of the log that it has not seen, and how long ago the first of them was recorded.
+    pub lag_events: i64,
+    pub lag_seconds: i64,
+    /// Events per second, as long as there were any to feed.
+    pub per_second: i64,
+    /// Who feeds it.
+    pub holder: Option<String>,
+    /// Why it stands still, while it does.
+    pub stopped: Option<String>,
     pub parked: Vec<Parked>,
+    /// The one that is built beside it.
+    pub rebuild: Option<Rebuild>,
+}
+
+/// How a rebuild is doing, or where it was left.
+#[derive(Clone, Debug)]
+pub struct Rebuild {
+    pub at: Position,
+    pub per_second: i64,
+    /// Who is at it; nobody if it was interrupted.
+    pub holder: Option<String>,
+}
+
+/// Feeds the models until it is stopped, or dropped. Dropped, it leaves its leases to end by themselves.
+pub struct Follower {
+    task: tokio::task::JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Follower {
+    /// Ends after the page under way and gives the leases back, so that another process can go on at once.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl ReadSide {
     pub async fn open(url: &DbUrl, store: EventStore) -> Result<Self, DbError> {
         let database = Database::open(url, Contents::Read).await?;
-        Ok(Self { database, store, progress: Arc::new(watch::channel(Progress::default()).0) })
+        Ok(Self {
+            database,
+            store,
+            clock: Clock::System,
+            progress: Arc::new(watch::channel(Progress::default()).0),
+        })
+    }
+
+    /// With another clock for the leases. It is not the clock of the commands, which a demo sets to the past.
+    #[must_use]
+    pub fn leasing_by(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     pub fn database(&self) -> &Database {
         &self.database
     }
 
-    /// Follows the log until the returned task is aborted.
-    pub fn follow(&self) -> tokio::task::JoinHandle<()> {
+    /// Follows the log, as far as no other process does.
+    pub fn follow(&self) -> Follower {
         let read_side = self.clone();
-        tokio::spawn(async move {
-            loop {
+        let (stop, mut stopped) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            while !*stopped.borrow() {
+                let mut runner = read_side.runner(Slot::Live, Model::ALL, PAGE_LIVE);
                 // A failure costs a pause, never an event: the next runner starts at the checkpoints.
-                if let Err(error) = read_side.follow_until_failure().await {
+                if let Err(error) = read_side.feed(&mut runner, &mut stopped).await {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
                         "the read models stopped; starting again"
                     );
+                    tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
                 }
-                tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+                if let Err(error) = runner.release().await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "leases were not given back");
+                }
             }
-        })
+        });
+        Follower { task, stop }
     }
 
-    async fn follow_until_failure(&self) -> Result<(), RunError> {
+    pub(crate) fn store(&self) -> &EventStore {
+        &self.store
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn runner(&self, slot: Slot, models: &[Model], limit: PageLimit) -> Runner {
+        let (database, store, clock) = (self.database.clone(), self.store.clone(), self.clock.clone());
+        let nth = RUNNERS.fetch_add(1, Ordering::Relaxed);
+        let holder = format!("{}/{nth}", environment::process_name());
+        Runner::new(database, store, clock, holder, slot, models, limit)
+    }
+
+    async fn feed(&self, runner: &mut Runner, stop: &mut watch::Receiver<bool>) -> Result<(), RunError> {
         let mut head = self.store.watch_head();
-        let mut runner = Runner::new(self.database.clone(), self.store.clone(), Model::ALL).await?;
-        loop {
+        // Ends with this task.
+        let mut upgrade = JoinSet::new();
+        while !*stop.borrow_and_update() {
             head.mark_unchanged();
-            let step = runner.step(PAGE_LIVE).await?;
-            self.note(Model::ALL, &step);
+            runner.hold_leases().await?;
+            let older = runner.older_models();
+            let _ = upgrade.try_join_next();
+            if upgrade.is_empty() && !older.is_empty() {
+                upgrade.spawn(self.clone().upgrade(older));
+            }
+            let step = runner.step().await?;
+            self.note(&step);
             if let Some((position, type_name)) = &step.newer {
                 tracing::error!(%position, type_name, "a newer program has written to the log; update this one");
-                tokio::time::sleep(Duration::from_secs(5)).await;
-            } else if step.at_end && head.changed().await.is_err() {
-                return Ok(());
+            } else if !step.at_end {
+                continue;
+            }
+            // Leases are renewed, and those of others looked at, also when nothing happens.
+            let woken = async {
+                match step.newer {
+                    Some(_) => std::future::pending().await,
+                    None => head.changed().await,
+                }
+            };
+            tokio::select! {
+                _ = tokio::time::timeout(RENEW_EVERY, woken) => {}
+                _ = stop.changed() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds what an older program has left, while that answers.
+    async fn upgrade(self, models: Vec<Model>) {
+        let names: Vec<_> = models.iter().map(|model| model.name()).collect();
+        tracing::info!(models = ?names, "an older program has built these read models: they are built again beside");
+        if let Err(error) = self.rebuild(&models, |_| true).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "read models were not built again");
+            tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+        }
+    }
+
+    /// Brings all models to the log's end as of now: those that others feed are waited for.
+    pub async fn catch_up(&self) -> Result<Position, RunError> {
+        let mut runner = self.runner(Slot::Live, Model::ALL, PAGE_LIVE);
+        let caught_up = self.feed_to_end(&mut runner).await;
+        let failure = runner.take_failure();
+        runner.release().await?;
+        match failure {
+            Some(failure) => caught_up.and(Err(failure)),
+            None => caught_up,
+        }
+    }
+
+    async fn feed_to_end(&self, runner: &mut Runner) -> Result<Position, RunError> {
+        let head = self.store.head().await?;
+        let mut moved = (Position::default(), tokio::time::Instant::now());
+        loop {
+            runner.hold_leases().await?;
+            if let Some(model) = runner.newer_model() {
+                return Err(RunError::NewerModel { model: model.name() });
+            }
+            let older = runner.older_models();
+            if !older.is_empty() {
+                self.rebuild(&older, |_| true).await?;
+                continue;
+            }
+            let step = runner.step().await?;
+            self.note(&step);
+            let end = step.newer.as_ref().map_or(head, |(position, _)| Position(position.0 - 1).min(head));
+            let now = micros(self.clock.now());
+            let checkpoints = lease::checkpoints(&self.database).await?;
+            let mut least = end;
+            let mut waits_for = None;
+            for model in Model::ALL.iter().filter(|model| !runner.is_stopped(**model)) {
+                let Some(checkpoint) = checkpoints.get(model.name()) else { continue };
+                let at = Position(checkpoint.position);
+                least = least.min(at);
+                if at < end && !runner.holds(*model) {
+                    if let Some(reason) = &checkpoint.stopped {
+                        return Err(RunError::Stopped { model: model.name(), reason: reason.clone() });
+                    }
+                    waits_for = Some((model.name(), checkpoint.holder(now).unwrap_or("nobody").to_owned()));
+                }
+            }
+            if end <= least {
+                return Ok(least);
+            }
+            if moved.0 < least {
+                moved = (least, tokio::time::Instant::now());
+            }
+            if let Some((model, holder)) = waits_for {
+                if CATCH_UP_PATIENCE < moved.1.elapsed() {
+                    return Err(RunError::HeldUp { model, holder });
+                }
+                tokio::time::sleep(WAIT_POLL).await;
             }
         }
     }
 
-    /// Brings all models to the log's end as of now.
-    pub async fn catch_up(&self) -> Result<Position, RunError> {
-        self.run(Model::ALL, |_| true).await
+    /// Folds a parked stream again from where it was parked, for a program that can do what an earlier one could not.
+    /// Whoever feeds the model loses its lease: it has rows in memory that are not the same any more.
+    pub async fn retry(&self, model: Model, stream: &str) -> Result<(), RunError> {
+        let name = model.name();
+        let mut tx = self.database.begin_write().await?;
+        lease::create(&mut tx, name, model.version()).await?;
+        let (at, version) = shadow::seize(&mut tx, model).await?;
+        if version != model.version() {
+            return Err(RunError::NewerModel { model: name });
+        }
+        // Nobody else parks anything here while the checkpoint is locked.
+        let parked = folder::parked(&self.database).await?;
+        if !parked.iter().any(|parked| parked.name == name && parked.stream == stream) {
+            return Err(RunError::NotParked { model: name, stream: stream.to_owned() });
+        }
+        let mut folder = AnyFolder::new(model, Slot::Live);
+        let goes_on = on_folder!(&mut folder, folder => {
+            folder.adopt(at, &parked);
+            folder.retry(&mut tx, &self.store, stream).await
+        })?;
+        if !goes_on {
+            tx.rollback().await?;
+            return Err(RunError::StillParked { model: name, stream: stream.to_owned() });
+        }
+        Ok(tx.commit().await?)
     }
 
-    /// Empties models and builds them again from the log. `report` gets the position after each page; when it answers
-    /// no, the build stops there and goes on from there the next time the models are fed.
-    pub async fn rebuild(
-        &self,
-        models: &[Model],
-        report: impl FnMut(Position) -> bool,
-    ) -> Result<Position, RunError> {
-        runner::reset(&self.database, models).await?;
-        self.run(models, report).await
-    }
-
-    async fn run(
-        &self,
-        models: &[Model],
-        report: impl FnMut(Position) -> bool,
-    ) -> Result<Position, RunError> {
-        let mut runner = Runner::new(self.database.clone(), self.store.clone(), models).await?;
-        let step = runner.run_to_end(PAGE_REBUILD, report).await?;
-        self.note(models, &step);
-        Ok(step.at)
-    }
-
-    fn note(&self, models: &[Model], step: &Step) {
+    fn note(&self, step: &Step) {
         self.progress.send_modify(|progress| {
-            progress.at.extend(models.iter().map(|model| (*model, step.at)));
+            progress.at.extend(step.at.iter().copied());
             progress.newer.clone_from(&step.newer);
         });
     }
@@ -158,8 +328,11 @@ impl ReadSide {
                 return Ok(());
             }
             // The runner may be another process's.
-            let there = runner::checkpoints(&self.database).await?;
-            let Some(behind) = behind(&there, models, position) else { return Ok(()) };
+            let there = lease::checkpoints(&self.database).await?;
+            let there = models.iter().filter_map(|model| {
+                there.get(model.name()).map(|checkpoint| (*model, Position(checkpoint.position)))
+            });
+            let Some(behind) = behind(&there.collect(), models, position) else { return Ok(()) };
             if deadline <= tokio::time::Instant::now() {
                 return Err(behind.into());
             }
@@ -167,19 +340,38 @@ impl ReadSide {
         }
     }
 
-    /// All models with how far they are and what they go on without.
-    pub async fn health(&self) -> Result<Vec<Health>, RunError> {
+    /// All models with how far they are, who feeds them, and what they go on without.
+    pub async fn status(&self, now: Instant) -> Result<Vec<Status>, RunError> {
         let head = self.store.head().await?;
-        let checkpoints = runner::checkpoints(&self.database).await?;
-        let parked = runner::parked(&self.database).await?;
-        Ok(Model::ALL
-            .iter()
-            .map(|&model| {
-                let at = checkpoints.get(&model).copied().unwrap_or_default();
-                let parked = parked.iter().filter(|parked| parked.name == model.name()).cloned().collect();
-                Health { model, at, lag: (head.0 - at.0).max(0), parked }
-            })
-            .collect())
+        let mut checkpoints = lease::checkpoints(&self.database).await?;
+        let parked = folder::parked(&self.database).await?;
+        let mut status = Vec::new();
+        for &model in Model::ALL {
+            let checkpoint = checkpoints.remove(model.name());
+            let at = Position(checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.position));
+            let unseen_since = self.store.recorded_after(at).await?;
+            let lag = unseen_since.map_or(TimeDelta::zero(), |since| now - since);
+            let leased_at = micros(self.clock.now());
+            let holder = checkpoint.as_ref().and_then(|checkpoint| checkpoint.holder(leased_at));
+            let rebuild = checkpoints.remove(&Slot::Shadow.name(model.name())).map(|shadow| Rebuild {
+                at: Position(shadow.position),
+                per_second: shadow.per_second,
+                holder: shadow.holder(leased_at).map(str::to_owned),
+            });
+            status.push(Status {
+                rebuild,
+                model,
+                version: checkpoint.as_ref().map_or(model.version(), |checkpoint| checkpoint.version),
+                at,
+                lag_events: (head.0 - at.0).max(0),
+                lag_seconds: lag.num_seconds().max(0),
+                per_second: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.per_second),
+                holder: holder.map(str::to_owned),
+                stopped: checkpoint.and_then(|checkpoint| checkpoint.stopped),
+                parked: parked.iter().filter(|parked| parked.name == model.name()).cloned().collect(),
+            });
+        }
+        Ok(status)
     }
 
     /// The event type of a newer program that the models stand before, if any.

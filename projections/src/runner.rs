@@ -1,35 +1,32 @@
 //! Feeds read models: a page of events is folded in memory, then rows, counters and checkpoints are written in one
-//! transaction. Whoever writes locks the checkpoints first, so two processes never apply a page twice; the second finds
-//! the checkpoint moved and goes on from there.
+//! transaction, under leases ([`crate::lease`]).
+//!
+//! Models that stand at the same place are fed together, so that a query over two of them sees one moment. Each has a
+//! checkpoint of its own all the same: one that fails stands still, with its reason, and is tried again; one that is
+//! behind catches up page by page beside the others, and joins them when it is there.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use domain::decider::DecodeError;
-use domain::recorded::{Position, Recorded};
-use infrastructure::db::{Database, Tx};
-use infrastructure::event_store::{EventStore, Page, StoreError, StoredRow};
-use infrastructure::{on_db, on_tx};
-use sqlx::AssertSqlSafe;
-use uuid::Uuid;
+use domain::recorded::Position;
+use infrastructure::clock::Clock;
+use infrastructure::db::{Database, Trouble, Tx, trouble};
+use infrastructure::event_store::{EventStore, PageLimit, StoreError, micros};
+use tokio::time::Instant;
 
-use crate::read_model::{AnyFolder, Model, ReadModel, on_folder};
-use crate::table::{Cell, Cells, OnConflict, Statements, WrongCell};
+use crate::folder::{clear, parked};
+use crate::lease::{Lease, RENEW_EVERY, Taken, checkpoints};
+use crate::page::{Decoded, Pages};
+use crate::read_model::{AnyFolder, Model, on_folder};
+use crate::shadow::{self, Slot};
+use crate::table::WrongCell;
 
-/// Partitions whose rows a folder keeps in memory between pages.
-const CACHED_PARTITIONS_MAX: usize = 50_000;
-
-// Locks the checkpoint by writing it; the same text in both dialects.
-const LOCK: &str = "UPDATE checkpoint SET position = position WHERE name = $1 RETURNING position, version";
-const CREATE: &str =
-    "INSERT INTO checkpoint (name, version, position) VALUES ($1, $2, 0) ON CONFLICT (name) DO NOTHING";
-const MOVE: &str = "UPDATE checkpoint SET position = $2, version = $3 WHERE name = $1";
-const CHECKPOINTS: &str = "SELECT name, position FROM checkpoint";
-const PARK: &str = "INSERT INTO parked (name, stream, position, reason) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (name, stream) DO NOTHING";
-const PARKED: &str = "SELECT name, stream, position, reason FROM parked ORDER BY name, stream";
-const UNPARK: &str = "DELETE FROM parked WHERE name = $1";
-
-pub(crate) const SQL: &[&str] = &[LOCK, CREATE, MOVE, CHECKPOINTS, PARK, PARKED, UNPARK];
+/// The most events that are left for the transaction of a flip, which readers and the live model wait for.
+const FLIP_EVENTS_MAX: i64 = 1_000;
+/// How long a model that failed is left alone: the first time, and at most.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Why a page could not be applied.
 #[derive(Debug, thiserror::Error)]
@@ -47,405 +44,468 @@ pub enum RunError {
         #[source]
         source: WrongCell,
     },
+    #[error("the read model {model} stands still in another process: {reason}")]
+    Stopped { model: &'static str, reason: String },
+    #[error("the read model {model} is fed by {holder}, which does not get on")]
+    HeldUp { model: &'static str, holder: String },
+    #[error("the read model {model} is being rebuilt by {holder}")]
+    RebuildUnderWay { model: &'static str, holder: String },
+    #[error("the stream {stream} is not parked in the read model {model}")]
+    NotParked { model: &'static str, stream: String },
+    #[error("the stream {stream} is parked in the read model {model} for the same reason as before")]
+    StillParked { model: &'static str, stream: String },
+    #[error("the rebuilt read model {model} could not take its place: its readers kept it busy")]
+    ReadersBusy { model: &'static str },
 }
 
-/// A stream that a read model goes on without.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Parked {
-    pub name: String,
-    pub stream: String,
-    pub position: i64,
-    pub reason: String,
-}
-
-/// An event as the runner sees it.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are readable; a box would be one more allocation each"
-)]
-pub(crate) enum Seen {
-    Readable(Recorded),
-    /// Does not decode: its stream is parked.
-    Poison {
-        stream: String,
-        position: Position,
-        reason: String,
-    },
-}
-
-/// A decoded page. It ends before the first event that a newer program wrote.
-pub(crate) struct Decoded {
-    pub(crate) events: Vec<Seen>,
-    pub(crate) next: Position,
-    pub(crate) at_end: bool,
-    /// The type that this program does not know.
-    pub(crate) newer: Option<(Position, String)>,
-}
-
-pub(crate) fn decode(page: Page) -> Decoded {
-    let mut decoded = Decoded {
-        events: Vec::with_capacity(page.rows.len()),
-        next: page.next,
-        at_end: page.at_end,
-        newer: None,
-    };
-    for row in page.rows {
-        let StoredRow { position, ref stream, .. } = row;
-        let (position, stream) = (Position(position), stream.clone());
-        match row.decode() {
-            Ok(recorded) => decoded.events.push(Seen::Readable(recorded)),
-            Err(StoreError::Undecodable { type_name, source, .. })
-                if matches!(*source, DecodeError::UnknownType(_)) =>
-            {
-                decoded.next = Position(position.0 - 1);
-                decoded.newer = Some((position, type_name));
-                break;
+impl RunError {
+    /// Whether it lies in the table of one model: then the others can go on.
+    fn is_of_one_model(&self) -> bool {
+        match self {
+            Self::Row { .. } => true,
+            Self::Unavailable(error) => {
+                matches!(error, sqlx::Error::Database(_)) && trouble(error) == Trouble::Lasting
             }
-            Err(error) => decoded.events.push(Seen::Poison { stream, position, reason: error.to_string() }),
+            Self::Store(_)
+            | Self::NewerModel { .. }
+            | Self::Stopped { .. }
+            | Self::HeldUp { .. }
+            | Self::RebuildUnderWay { .. }
+            | Self::NotParked { .. }
+            | Self::StillParked { .. }
+            | Self::ReadersBusy { .. } => false,
         }
     }
-    decoded
+
+    /// With everything behind it: what an operator reads.
+    fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(inner) = cause {
+            text.push_str(&format!(": {inner}"));
+            cause = inner.source();
+        }
+        text
+    }
 }
 
-/// The rows of one read model that are in hand, and how far they go.
-pub(crate) struct Folder<R: ReadModel> {
+/// One model in the hands of a runner.
+struct Seat {
     model: Model,
-    statements: Statements,
-    tally: Option<Statements>,
-    /// Rows by partition, as they are in the table at `at`.
-    rows: HashMap<Uuid, Vec<R>>,
-    pub(crate) at: Position,
-    parked: HashSet<String>,
+    folder: AnyFolder,
+    lease: Option<Lease>,
+    /// Since it failed.
+    failure: Option<Failure>,
+    fits: Fits,
 }
 
-impl<R: ReadModel> Folder<R> {
-    pub(crate) fn new(model: Model) -> Self {
-        Self {
-            model,
-            statements: Statements::new(R::TABLE, OnConflict::Replace),
-            tally: R::TALLY.map(|tally| Statements::new(tally, OnConflict::Add)),
-            rows: HashMap::new(),
-            at: Position::default(),
-            parked: HashSet::new(),
-        }
-    }
+/// Whether a table is of this program's version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fits {
+    Yes,
+    /// It answers as it is until a rebuild takes its place.
+    IsOlder,
+    /// It is left to the newer program.
+    IsNewer,
+}
 
-    /// Forgets what is in memory and goes on from what the database says.
-    pub(crate) fn adopt(&mut self, at: Position, parked: &[Parked]) {
-        self.rows.clear();
-        self.at = at;
-        self.parked = parked
-            .iter()
-            .filter(|parked| parked.name == self.model.name())
-            .map(|parked| parked.stream.clone())
-            .collect();
-    }
+struct Failure {
+    error: RunError,
+    pause: Duration,
+    again_at: Instant,
+}
 
-    /// Folds the events after `at` and writes what changed. The caller commits, or drops this folder's memory.
-    pub(crate) async fn apply(&mut self, tx: &mut Tx, decoded: &Decoded) -> Result<(), RunError> {
-        self.load(tx, decoded).await?;
-        let mut before: HashMap<Uuid, Vec<R>> = HashMap::new();
-        let mut newly_parked = Vec::new();
-        for seen in &decoded.events {
-            match seen {
-                Seen::Readable(recorded) => {
-                    if recorded.position <= self.at || self.parked.contains(&recorded.stream) {
-                        continue;
-                    }
-                    let Some(partition) = R::partition(recorded) else { continue };
-                    let rows = self.rows.entry(partition).or_default();
-                    before.entry(partition).or_insert_with(|| rows.clone());
-                    if let Err(error) = R::fold(rows, recorded) {
-                        newly_parked.push((recorded.stream.clone(), recorded.position, error.to_string()));
-                        self.parked.insert(recorded.stream.clone());
-                    }
-                }
-                Seen::Poison { stream, position, reason } => {
-                    if self.at < *position && self.parked.insert(stream.clone()) {
-                        newly_parked.push((stream.clone(), *position, reason.clone()));
-                    }
-                }
-            }
+impl Fits {
+    fn of(table: i64, program: i64) -> Self {
+        match table.cmp(&program) {
+            Ordering::Less => Self::IsOlder,
+            Ordering::Equal => Self::Yes,
+            Ordering::Greater => Self::IsNewer,
         }
-        self.save(tx, before).await?;
-        for (stream, position, reason) in newly_parked {
-            tracing::error!(model = self.model.name(), %stream, %position, reason, "a stream is parked");
-            on_tx!(&mut *tx, connection => sqlx::query(PARK)
-                .bind(self.model.name()).bind(stream).bind(position.0).bind(reason)
-                .execute(connection).await.map(|_| ()))?;
-        }
-        // Pages are read from the model that is furthest behind: one that is ahead stays where it is.
-        let next = decoded.next.max(self.at);
-        on_tx!(&mut *tx, connection => sqlx::query(MOVE)
-            .bind(self.model.name()).bind(next.0).bind(R::VERSION)
-            .execute(connection).await.map(|_| ()))?;
-        self.at = next;
-        Ok(())
-    }
-
-    /// Brings the rows that the page touches into memory.
-    async fn load(&mut self, tx: &mut Tx, decoded: &Decoded) -> Result<(), RunError> {
-        if CACHED_PARTITIONS_MAX < self.rows.len() {
-            self.rows.clear();
-        }
-        let missing: HashSet<Uuid> = decoded
-            .events
-            .iter()
-            .filter_map(|seen| match seen {
-                Seen::Readable(recorded) if self.at < recorded.position => R::partition(recorded),
-                Seen::Readable(_) | Seen::Poison { .. } => None,
-            })
-            .filter(|partition| !self.rows.contains_key(partition))
-            .collect();
-        let missing: Vec<Uuid> = missing.into_iter().collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        for cells in self.statements.load(tx, &missing).await? {
-            let partition = match cells.first() {
-                Some(Cell::Uuid(partition)) => *partition,
-                Some(Cell::Null | Cell::Int(_) | Cell::Text(_)) | None => return Err(self.wrong(WrongCell)),
-            };
-            let row = R::from_cells(&mut Cells::new(cells)).map_err(|source| self.wrong(source))?;
-            self.rows.entry(partition).or_default().push(row);
-        }
-        for partition in missing {
-            self.rows.entry(partition).or_default();
-        }
-        Ok(())
-    }
-
-    fn wrong(&self, source: WrongCell) -> RunError {
-        RunError::Row { table: R::TABLE.name, source }
-    }
-
-    async fn save(&self, tx: &mut Tx, before: HashMap<Uuid, Vec<R>>) -> Result<(), RunError> {
-        let mut changed = Vec::new();
-        let mut counters: BTreeMap<Vec<Cell>, Vec<i64>> = BTreeMap::new();
-        for (partition, old) in &before {
-            let new = self.rows.get(partition).map_or(&[][..], Vec::as_slice);
-            changed.extend(new.iter().filter(|row| !old.contains(row)).map(R::to_cells));
-            if self.tally.is_some() {
-                new.iter().for_each(|row| row.tally(&mut |key, values| add(&mut counters, key, values, 1)));
-                old.iter().for_each(|row| row.tally(&mut |key, values| add(&mut counters, key, values, -1)));
-            }
-        }
-        self.statements.upsert(tx, &changed).await?;
-        if let Some(tally) = &self.tally {
-            let rows: Vec<Vec<Cell>> = counters
-                .into_iter()
-                .filter(|(_, values)| values.iter().any(|value| *value != 0))
-                .map(|(key, values)| key.into_iter().chain(values.into_iter().map(Cell::Int)).collect())
-                .collect();
-            tally.upsert(tx, &rows).await?;
-        }
-        Ok(())
     }
 }
 
-fn add(counters: &mut BTreeMap<Vec<Cell>, Vec<i64>>, key: Vec<Cell>, values: &[i64], sign: i64) {
-    let sums = counters.entry(key).or_insert_with(|| vec![0; values.len()]);
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += sign * value;
+impl Seat {
+    fn at(&self) -> Position {
+        on_folder!(&self.folder, folder => folder.at)
+    }
+
+    /// Whether pages go to it now.
+    fn is_fed(&self) -> bool {
+        self.lease.is_some() && self.failure.as_ref().is_none_or(|failure| failure.again_at <= Instant::now())
     }
 }
 
-/// Feeds some read models together.
+/// Why a page was not written.
+enum Unwritten {
+    Lost { seat: usize },
+    Failed { seat: usize, error: RunError },
+    Together(RunError),
+}
+
+/// How an attempt to put a shadow in the place of its live model ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flip {
+    Done,
+    /// The live model has got far ahead meanwhile: more pages are to be fed first.
+    Behind,
+    /// The live model is fed and not as far yet: it would seem to jump before the others.
+    Ahead,
+    /// Readers held on to the table for too long.
+    Busy,
+}
+
+/// Feeds some read models, as far as it gets their leases.
 pub(crate) struct Runner {
     database: Database,
     store: EventStore,
-    folders: Vec<(Model, AnyFolder)>,
+    clock: Clock,
+    /// Who it is, for people.
+    holder: String,
+    slot: Slot,
+    seats: Vec<Seat>,
+    pages: Pages,
+    renewed_at: Instant,
 }
 
 /// How far a step came.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Step {
-    pub(crate) at: Position,
-    pub(crate) events: usize,
+    pub(crate) at: Vec<(Model, Position)>,
+    /// Nothing was left to read when it was read.
     pub(crate) at_end: bool,
     pub(crate) newer: Option<(Position, String)>,
 }
 
 impl Runner {
-    pub(crate) async fn new(
+    pub(crate) fn new(
         database: Database,
         store: EventStore,
+        clock: Clock,
+        holder: String,
+        slot: Slot,
         models: &[Model],
-    ) -> Result<Self, RunError> {
-        let mut models = models.to_vec();
-        models.sort();
-        let folders = models.into_iter().map(|model| (model, AnyFolder::new(model))).collect();
-        let mut runner = Self { database, store, folders };
-        runner.prepare().await?;
-        Ok(runner)
-    }
-
-    /// Creates checkpoints that are missing, and starts again where a table is of an older version or ahead of the log:
-    /// a restored backup. A table of a newer version is left to the newer program.
-    async fn prepare(&mut self) -> Result<(), RunError> {
-        for (model, _) in &self.folders {
-            let mut tx = self.database.begin_write().await?;
-            create(&mut tx, *model).await?;
-            let (position, version) = lock(&mut tx, *model).await?;
-            // Asked under the lock: whoever feeds the model now cannot have moved it beyond.
-            let head = self.store.head().await?;
-            if model.version() < version {
-                return Err(RunError::NewerModel { model: model.name() });
-            }
-            if version != model.version() || head < position {
-                tracing::warn!(model = model.name(), %position, %head, "the read model is built anew");
-                clear(&mut tx, *model).await?;
-            }
-            tx.commit().await?;
+        limit: PageLimit,
+    ) -> Self {
+        let models: BTreeSet<Model> = models.iter().copied().collect();
+        let seat = |model| Seat {
+            model,
+            folder: AnyFolder::new(model, slot),
+            lease: None,
+            failure: None,
+            fits: Fits::Yes,
+        };
+        Self {
+            pages: Pages::new(store.clone(), limit),
+            database,
+            store,
+            clock,
+            holder,
+            slot,
+            seats: models.into_iter().map(seat).collect(),
+            renewed_at: Instant::now(),
         }
-        self.adopt().await
     }
 
-    /// Forgets what is in memory: after a failure, or when another process was faster.
-    async fn adopt(&mut self) -> Result<(), RunError> {
+    /// Takes the leases that are free, and renews the others when it is time. A model whose table is ahead of the log,
+    /// as after restoring a backup, starts again. One of another version is not fed.
+    pub(crate) async fn hold_leases(&mut self) -> Result<(), RunError> {
+        if RENEW_EVERY <= self.renewed_at.elapsed() {
+            self.renew().await?;
+        }
+        if self.seats.iter().all(|seat| seat.lease.is_some()) {
+            return Ok(());
+        }
+        let now = micros(self.clock.now());
         let checkpoints = checkpoints(&self.database).await?;
+        let mut free = Vec::new();
+        for (nth, seat) in self.seats.iter_mut().enumerate().filter(|(_, seat)| seat.lease.is_none()) {
+            let checkpoint = checkpoints.get(&self.slot.name(seat.model.name()));
+            seat.fits =
+                checkpoint.map_or(Fits::Yes, |checkpoint| Fits::of(checkpoint.version, seat.model.version()));
+            let holder = checkpoint.and_then(|checkpoint| checkpoint.holder(now));
+            if seat.fits == Fits::Yes && holder.is_none_or(|holder| holder == self.holder) {
+                free.push(nth);
+            }
+        }
+        if free.is_empty() { Ok(()) } else { self.take(&free).await }
+    }
+
+    /// In one transaction, so that of two runners one gets all of them.
+    async fn take(&mut self, free: &[usize]) -> Result<(), RunError> {
+        let mut tx = self.database.begin_write().await?;
+        let now = self.clock.now();
+        let mut all_taken = Vec::new();
+        for &nth in free {
+            let model = self.seats[nth].model;
+            let name = self.slot.name(model.name());
+            let taken = Lease::take(&mut tx, &name, model.version(), &self.holder, now).await?;
+            let Some(Taken { lease, mut position, version }) = taken else { continue };
+            self.seats[nth].fits = Fits::of(version, model.version());
+            if self.seats[nth].fits != Fits::Yes {
+                // Somebody else was here since it was looked at.
+                return Ok(tx.rollback().await?);
+            }
+            // Asked under the lock: whoever fed the model until now cannot have moved it beyond.
+            let head = self.store.head().await?;
+            if head < position {
+                tracing::warn!(model = name, %position, %head, "the read model is ahead of the log: it starts again");
+                clear(&mut tx, model, self.slot).await?;
+                lease.begin_again(&mut tx).await?;
+                position = Position(0);
+            }
+            all_taken.push((nth, lease, position));
+        }
+        tx.commit().await?;
         let parked = parked(&self.database).await?;
-        for (model, folder) in &mut self.folders {
-            let at = checkpoints.get(model).copied().unwrap_or_default();
-            on_folder!(folder, folder => folder.adopt(at, &parked));
+        for (nth, lease, position) in all_taken {
+            let seat = &mut self.seats[nth];
+            on_folder!(&mut seat.folder, folder => folder.adopt(position, &parked));
+            seat.lease = Some(lease);
         }
         Ok(())
     }
 
-    fn at(&self) -> Position {
-        self.folders
-            .iter()
-            .map(|(_, folder)| on_folder!(folder, folder => folder.at))
-            .min()
-            .unwrap_or_default()
-    }
-
-    /// Reads the page after the checkpoints. On its own, so that a rebuild can read ahead.
-    pub(crate) async fn read(store: &EventStore, after: Position, limit: u32) -> Result<Decoded, StoreError> {
-        let page = store.read_all(after, limit).await?;
-        Ok(tokio::task::spawn_blocking(move || decode(page)).await.unwrap_or_else(|panic| {
-            // A panic in a decoder is a bug; the runner must not go on as if the page were empty.
-            std::panic::resume_unwind(panic.into_panic())
-        }))
-    }
-
-    /// Reads and applies one page.
-    pub(crate) async fn step(&mut self, limit: u32) -> Result<Step, RunError> {
-        let decoded = Self::read(&self.store, self.at(), limit).await?;
-        self.apply(decoded).await
-    }
-
-    pub(crate) async fn apply(&mut self, decoded: Decoded) -> Result<Step, RunError> {
-        if !decoded.events.is_empty() {
-            match self.write(&decoded).await {
-                Ok(true) => {}
-                Ok(false) => self.adopt().await?,
-                Err(error) => {
-                    self.adopt().await?;
-                    return Err(error);
-                }
-            }
-        }
-        Ok(Step { at: self.at(), events: decoded.events.len(), at_end: decoded.at_end, newer: decoded.newer })
-    }
-
-    /// False when another process had moved a checkpoint.
-    async fn write(&mut self, decoded: &Decoded) -> Result<bool, RunError> {
+    async fn renew(&mut self) -> Result<(), RunError> {
         let mut tx = self.database.begin_write().await?;
-        for (model, folder) in &mut self.folders {
-            let (position, version) = lock(&mut tx, *model).await?;
-            if version != model.version() {
-                return Err(RunError::NewerModel { model: model.name() });
+        let now = self.clock.now();
+        let mut lost = Vec::new();
+        for (nth, seat) in self.seats.iter().enumerate() {
+            if let Some(lease) = &seat.lease
+                && lease.hold(&mut tx, now).await?.is_none()
+            {
+                lost.push(nth);
             }
-            if position != on_folder!(&*folder, folder => folder.at) {
-                tx.rollback().await?;
-                return Ok(false);
-            }
-            on_folder!(folder, folder => folder.apply(&mut tx, decoded).await)?;
         }
         tx.commit().await?;
+        self.renewed_at = Instant::now();
+        for nth in lost {
+            self.lose(nth).await?;
+        }
+        Ok(())
+    }
+
+    async fn lose(&mut self, nth: usize) -> Result<(), RunError> {
+        let seat = &mut self.seats[nth];
+        tracing::warn!(model = seat.model.name(), "the lease of the read model is lost");
+        match seat.lease.take() {
+            // Where a checkpoint was moved by hand the lease is still ours, and would be in our way.
+            Some(lease) => Ok(lease.release(&self.database).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the leases back.
+    pub(crate) async fn release(self) -> Result<(), RunError> {
+        for lease in self.seats.into_iter().filter_map(|seat| seat.lease) {
+            lease.release(&self.database).await?;
+        }
+        Ok(())
+    }
+
+    /// Feeds one page to each place where models stand, those ahead first: whoever is behind holds up nobody.
+    pub(crate) async fn step(&mut self) -> Result<Step, RunError> {
+        let places: BTreeSet<Position> =
+            self.seats.iter().filter(|seat| seat.is_fed()).map(Seat::at).collect();
+        let mut step = Step { at_end: true, ..Step::default() };
+        let mut ahead = None;
+        for place in places.into_iter().rev() {
+            let started = Instant::now();
+            let decoded = match ahead {
+                // No further than the ones ahead, so that they meet.
+                Some(ahead) => self.pages.between(place, ahead).await?,
+                None => self.pages.after(place).await?,
+            };
+            ahead.get_or_insert(decoded.next);
+            step.at_end &= decoded.at_end;
+            if !decoded.events.is_empty() && !self.apply(place, &decoded, started).await? {
+                step.at_end = false;
+                break;
+            }
+            step.newer = step.newer.or(decoded.newer);
+        }
+        let held = self.seats.iter().filter(|seat| seat.lease.is_some());
+        step.at = held.map(|seat| (seat.model, seat.at())).collect();
+        Ok(step)
+    }
+
+    /// Gives a page to all models that stand before it; without those that turn out to be unable to take it. False when
+    /// a lease was lost: if only because a rebuild has taken the model's place, it is taken back first, and the models
+    /// stay together.
+    async fn apply(
+        &mut self,
+        place: Position,
+        decoded: &Decoded,
+        started: Instant,
+    ) -> Result<bool, RunError> {
+        loop {
+            let seats = &self.seats;
+            let fed: Vec<usize> =
+                (0..seats.len()).filter(|nth| seats[*nth].is_fed() && seats[*nth].at() == place).collect();
+            if fed.is_empty() {
+                return Ok(true);
+            }
+            let Err(unwritten) = self.write(&fed, decoded, started).await else {
+                for nth in fed {
+                    self.seats[nth].failure = None;
+                }
+                return Ok(true);
+            };
+            // What was folded was not written.
+            let parked = parked(&self.database).await?;
+            for nth in fed {
+                on_folder!(&mut self.seats[nth].folder, folder => folder.adopt(place, &parked));
+            }
+            match unwritten {
+                Unwritten::Lost { seat } => {
+                    self.lose(seat).await?;
+                    return Ok(false);
+                }
+                Unwritten::Failed { seat, error } => self.stop(seat, error).await?,
+                Unwritten::Together(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn write(&mut self, fed: &[usize], decoded: &Decoded, started: Instant) -> Result<(), Unwritten> {
+        let together = |error: sqlx::Error| Unwritten::Together(error.into());
+        let mut tx = self.database.begin_write().await.map_err(together)?;
+        let now = self.clock.now();
+        for &seat in fed {
+            let Seat { model, folder, lease, .. } = &mut self.seats[seat];
+            let Some(lease) = lease else { return Err(Unwritten::Lost { seat }) };
+            let at = on_folder!(&*folder, folder => folder.at);
+            // Nobody else changes the checkpoint while the lease is held, unless by hand.
+            if lease.hold(&mut tx, now).await.map_err(together)? != Some((at, model.version())) {
+                return Err(Unwritten::Lost { seat });
+            }
+            if let Err(error) =
+                on_folder!(folder, folder => folder.apply(&mut tx, &self.store, decoded).await)
+            {
+                return Err(if error.is_of_one_model() {
+                    Unwritten::Failed { seat, error }
+                } else {
+                    Unwritten::Together(error)
+                });
+            }
+            let per_second = per_second(decoded.events.len(), started.elapsed());
+            lease.advance(&mut tx, decoded.next, per_second).await.map_err(together)?;
+        }
+        tx.commit().await.map_err(together)
+    }
+
+    /// Puts a shadow in the place of its live model, at the place where that one is, so that no reader sees an older
+    /// answer and no query over two models two moments.
+    ///
+    /// The live model is given a while to come to where its shadow is; then the shadow may be ahead.
+    pub(crate) async fn flip(&mut self, model: Model, may_be_ahead: bool) -> Result<Flip, RunError> {
+        let now = self.clock.now();
+        let checkpoints = checkpoints(&self.database).await?;
+        let is_fed = checkpoints.get(model.name()).is_some_and(|live| live.holder(micros(now)).is_some());
+        let Some(nth) = self.seats.iter().position(|seat| seat.model == model) else { return Ok(Flip::Done) };
+        let mut tx = self.database.begin_write().await?;
+        let (live, _) = shadow::seize(&mut tx, model).await?;
+        let at = self.seats[nth].at();
+        if live < at && is_fed && !may_be_ahead {
+            tx.rollback().await?;
+            return Ok(Flip::Ahead);
+        }
+        if FLIP_EVENTS_MAX < live.0 - at.0 {
+            tx.rollback().await?;
+            return Ok(Flip::Behind);
+        }
+        let flipped = self.flip_at(&mut tx, nth, live).await;
+        if let Ok(true) = flipped {
+            tx.commit().await?;
+            self.seats.remove(nth);
+            return Ok(Flip::Done);
+        }
+        tx.rollback().await?;
+        // What was folded was not written.
+        let parked = parked(&self.database).await?;
+        on_folder!(&mut self.seats[nth].folder, folder => folder.adopt(at, &parked));
+        match flipped {
+            Err(RunError::Unavailable(error)) if is_lock_timeout(&error) => Ok(Flip::Busy),
+            Err(error) => Err(error),
+            Ok(_) => {
+                Err(RunError::RebuildUnderWay { model: model.name(), holder: "another process".to_owned() })
+            }
+        }
+    }
+
+    /// False when the shadow is not ours any more.
+    async fn flip_at(&mut self, tx: &mut Tx, nth: usize, live: Position) -> Result<bool, RunError> {
+        let now = self.clock.now();
+        let seat = &mut self.seats[nth];
+        let Some(lease) = &seat.lease else { return Ok(false) };
+        if lease.hold(tx, now).await?.is_none() {
+            return Ok(false);
+        }
+        while seat.at() < live {
+            let decoded = self.pages.between(seat.at(), live).await?;
+            if decoded.events.is_empty() {
+                return Err(RunError::NewerModel { model: seat.model.name() });
+            }
+            on_folder!(&mut seat.folder, folder => folder.apply(tx, &self.store, &decoded).await)?;
+        }
+        shadow::flip(tx, seat.model, seat.at()).await?;
         Ok(true)
     }
 
-    /// Reads ahead while it writes, until the log's end as of now. `report` gets the position after each page, and
-    /// says whether to go on.
-    pub(crate) async fn run_to_end(
-        &mut self,
-        limit: u32,
-        mut report: impl FnMut(Position) -> bool,
-    ) -> Result<Step, RunError> {
-        let mut decoded = Self::read(&self.store, self.at(), limit).await?;
-        loop {
-            let next = decoded.next;
-            let last = decoded.at_end || decoded.newer.is_some();
-            let store = self.store.clone();
-            let ahead =
-                tokio::spawn(
-                    async move { if last { None } else { Some(Self::read(&store, next, limit).await) } },
-                );
-            let step = self.apply(decoded).await?;
-            let go_on = report(step.at);
-            let ahead = match ahead.await {
-                Ok(ahead) => ahead,
-                // A panic in a reader is a bug; the run must not look complete.
-                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-            };
-            match ahead {
-                _ if !go_on => return Ok(step),
-                Some(ahead) if step.at == next => decoded = ahead?,
-                None if next <= step.at => return Ok(step),
-                // Another process was faster: read from where it left off.
-                Some(_) | None => decoded = Self::read(&self.store, step.at, limit).await?,
-            }
+    /// Leaves a model alone for a while, and says why where everybody can see it.
+    async fn stop(&mut self, nth: usize, error: RunError) -> Result<(), RunError> {
+        let seat = &mut self.seats[nth];
+        let pause = seat.failure.as_ref().map_or(PAUSE_FIRST, |failure| (2 * failure.pause).min(PAUSE_MAX));
+        let reason = error.chain();
+        tracing::error!(model = seat.model.name(), reason, ?pause, "the read model stands still");
+        if let Some(lease) = &seat.lease {
+            lease.stop(&self.database, &reason).await?;
         }
+        seat.failure = Some(Failure { error, pause, again_at: Instant::now() + pause });
+        Ok(())
+    }
+
+    /// Models that a newer program has built.
+    pub(crate) fn newer_model(&self) -> Option<Model> {
+        self.seats.iter().find(|seat| seat.fits == Fits::IsNewer).map(|seat| seat.model)
+    }
+
+    /// Models that an older program has built.
+    pub(crate) fn older_models(&self) -> Vec<Model> {
+        self.seats.iter().filter(|seat| seat.fits == Fits::IsOlder).map(|seat| seat.model).collect()
+    }
+
+    /// A model whose lease this runner has not.
+    pub(crate) fn missing(&self) -> Option<Model> {
+        self.seats.iter().find(|seat| seat.lease.is_none()).map(|seat| seat.model)
+    }
+
+    /// Where the model is that is furthest behind.
+    pub(crate) fn least(&self) -> Position {
+        self.seats.iter().map(Seat::at).min().unwrap_or_default()
+    }
+
+    /// Models that this runner holds and cannot feed.
+    pub(crate) fn is_stopped(&self, model: Model) -> bool {
+        self.seats.iter().any(|seat| seat.model == model && seat.failure.is_some())
+    }
+
+    pub(crate) fn holds(&self, model: Model) -> bool {
+        self.seats.iter().any(|seat| seat.model == model && seat.lease.is_some())
+    }
+
+    /// The first failure of a model, if any.
+    pub(crate) fn take_failure(&mut self) -> Option<RunError> {
+        self.seats.iter_mut().find_map(|seat| seat.failure.take()).map(|failure| failure.error)
     }
 }
 
-async fn create(tx: &mut Tx, model: Model) -> sqlx::Result<()> {
-    on_tx!(tx, connection => sqlx::query(CREATE)
-        .bind(model.name()).bind(model.version()).execute(connection).await.map(|_| ()))
+/// PostgreSQL: somebody else has kept the lock.
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some("55P03"))
 }
 
-async fn lock(tx: &mut Tx, model: Model) -> sqlx::Result<(Position, i64)> {
-    let (position, version): (i64, i64) =
-        on_tx!(tx, connection => sqlx::query_as(LOCK).bind(model.name()).fetch_one(connection).await)?;
-    Ok((Position(position), version))
-}
-
-/// Empties a read model. Its checkpoint must be locked.
-pub(crate) async fn clear(tx: &mut Tx, model: Model) -> sqlx::Result<()> {
-    let (table, tally) = model.tables();
-    for table in [Some(table), tally].into_iter().flatten() {
-        let sql = format!("DELETE FROM {}", table.name);
-        on_tx!(&mut *tx, connection => sqlx::query(AssertSqlSafe(sql)).execute(connection).await.map(|_| ()))?;
-    }
-    on_tx!(&mut *tx, connection => sqlx::query(UNPARK).bind(model.name()).execute(connection).await.map(|_| ()))?;
-    on_tx!(&mut *tx, connection => sqlx::query(MOVE)
-        .bind(model.name()).bind(0_i64).bind(model.version()).execute(connection).await.map(|_| ()))
-}
-
-/// Empties some read models and sets them back to the beginning of the log.
-pub(crate) async fn reset(database: &Database, models: &[Model]) -> sqlx::Result<()> {
-    for model in models {
-        let mut tx = database.begin_write().await?;
-        create(&mut tx, *model).await?;
-        lock(&mut tx, *model).await?;
-        clear(&mut tx, *model).await?;
-        tx.commit().await?;
-    }
-    Ok(())
-}
-
-/// How far each read model is, as the database says.
-pub(crate) async fn checkpoints(database: &Database) -> sqlx::Result<HashMap<Model, Position>> {
-    let rows: Vec<(String, i64)> =
-        on_db!(&database.writer, pool => sqlx::query_as(CHECKPOINTS).fetch_all(pool).await)?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(name, position)| Some((Model::from_name(&name)?, Position(position))))
-        .collect())
-}
-
-pub(crate) async fn parked(database: &Database) -> sqlx::Result<Vec<Parked>> {
-    on_db!(&database.readers, pool => sqlx::query_as(PARKED).fetch_all(pool).await)
+fn per_second(events: usize, elapsed: Duration) -> i64 {
+    let micros = u128::max(elapsed.as_micros(), 1);
+    i64::try_from(events as u128 * 1_000_000 / micros).unwrap_or(i64::MAX)
 }

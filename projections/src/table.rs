@@ -141,6 +141,7 @@ pub(crate) struct Statements {
     /// For so many rows at a time.
     upsert_sqlite: [(usize, String); 3],
     upsert_postgres: String,
+    copy_postgres: String,
 }
 
 /// SQLite takes rows by the chunk: few statements, each prepared once. Measured against one JSON text unpacked by
@@ -167,12 +168,12 @@ impl Table {
 
 /// All rows of a read model or of its tally, in the order of the key: for comparing one with another.
 pub async fn rows(database: &Database, table: Table) -> sqlx::Result<Vec<Vec<Cell>>> {
-    Statements::new(table, OnConflict::Replace).load_all(database).await
+    Statements::new(table, table.name, OnConflict::Replace).load_all(database).await
 }
 
 impl Statements {
-    pub(crate) fn new(table: Table, on_conflict: OnConflict) -> Self {
-        let Table { name, .. } = table;
+    /// For a table of this shape under a name of its own.
+    pub(crate) fn new(table: Table, name: &str, on_conflict: OnConflict) -> Self {
         let columns = table.column_list();
         let partition = table.key[0].name;
         let key = table.key.iter().map(|column| column.name).collect::<Vec<_>>().join(", ");
@@ -205,6 +206,7 @@ impl Statements {
                 "SELECT {columns} FROM {name} WHERE {partition} IN (SELECT unhex(value) FROM json_each($1))"
             ),
             load_postgres: format!("SELECT {columns} FROM {name} WHERE {partition} = ANY($1)"),
+            copy_postgres: format!("COPY {name} ({columns}) FROM STDIN"),
             upsert_sqlite: SQLITE_ROWS.map(|rows| (rows, upsert_sqlite(rows))),
             upsert_postgres: format!(
                 "INSERT INTO {name} ({columns}) SELECT * FROM UNNEST({from_arrays})
@@ -299,6 +301,20 @@ impl Statements {
         Ok(())
     }
 
+    /// Writes rows whose keys are not there yet, many at a time.
+    pub(crate) async fn insert(&self, tx: &mut Tx, rows: &[Vec<Cell>]) -> sqlx::Result<()> {
+        match tx {
+            // Already as few statements as there can be.
+            Tx::Sqlite(_) => self.upsert(tx, rows).await,
+            Tx::Postgres(_) if rows.is_empty() => Ok(()),
+            Tx::Postgres(tx) => {
+                let mut copy = tx.copy_in_raw(&self.copy_postgres).await?;
+                copy.send(copy_text(rows)).await?;
+                copy.finish().await.map(|_| ())
+            }
+        }
+    }
+
     // The two are the same text over two row types, which share no trait that would hold it.
     fn cells_sqlite(&self, row: &SqliteRow) -> sqlx::Result<Vec<Cell>> {
         self.table
@@ -329,6 +345,52 @@ fn array<'a, T>(rows: &'a [Vec<Cell>], n: usize, value: impl Fn(&'a Cell) -> Opt
     rows.iter().map(|row| row.get(n).and_then(&value)).collect()
 }
 
+/// Rows as PostgreSQL's `COPY … FROM STDIN` takes them: tabs between cells, a line per row.
+fn copy_text(rows: &[Vec<Cell>]) -> Vec<u8> {
+    let mut text = String::new();
+    for row in rows {
+        for (n, cell) in row.iter().enumerate() {
+            if 0 < n {
+                text.push('\t');
+            }
+            match cell {
+                Cell::Null => text.push_str("\\N"),
+                Cell::Int(value) => text.push_str(&value.to_string()),
+                Cell::Uuid(value) => text.push_str(&value.to_string()),
+                Cell::Text(value) => value.chars().for_each(|character| match character {
+                    '\\' => text.push_str("\\\\"),
+                    '\t' => text.push_str("\\t"),
+                    '\n' => text.push_str("\\n"),
+                    '\r' => text.push_str("\\r"),
+                    other => text.push(other),
+                }),
+            }
+        }
+        text.push('\n');
+    }
+    text.into_bytes()
+}
+
 fn json(ids: &[String]) -> sqlx::Result<String> {
     serde_json::to_string(ids).map_err(|error| sqlx::Error::Encode(Box::new(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_copied_as_they_are() {
+        let id = Uuid::from_u128(7);
+        let row = vec![
+            Cell::Uuid(id),
+            Cell::Int(-5),
+            Cell::Null,
+            Cell::from(""),
+            Cell::from("\\N"),
+            Cell::from("Sở\tTư\npháp\r\\."),
+        ];
+        let expected = format!("{id}\t-5\t\\N\t\t\\\\N\tSở\\tTư\\npháp\\r\\\\.\n");
+        assert_eq!(String::from_utf8(copy_text(&[row])).unwrap(), expected);
+    }
 }

@@ -102,6 +102,7 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
                 "import",
                 "replay",
                 "rebuild",
+                "projections",
                 "schema",
                 "due",
                 "bench",
@@ -128,6 +129,12 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
         (&["import", "xes"], &["<FILE>", "--agency <CODE>", "--procedure <CODE>", "--store <URL>", "--json"]),
         (&["replay"], &["<CODE>", "--store <URL>", "--json"]),
         (&["rebuild"], &["[NAMES]...", "dossier_summary", "--store <URL>", "--json"]),
+        (&["projections"], &["retry", "skip", "--store <URL>", "--json"]),
+        (&["projections", "retry"], &["<NAME>", "<STREAM>", "--store <URL>"]),
+        (
+            &["projections", "skip"],
+            &["<NAME>", "<STREAM>", "<VERSION>", "--reason <REASON>", "--store <URL>"],
+        ),
         (&["files"], &["collect", "verify"]),
         (
             &["files", "collect"],
@@ -567,7 +574,8 @@ async fn replay_and_rebuild_tell_the_same_story() {
             assert!(report["seconds"].take().is_number());
             assert_eq!(
                 report,
-                json!({"models": models, "position": head.0, "head": head.0, "seconds": null, "interrupted": false})
+                json!({"models": models, "from": 0, "position": head.0, "head": head.0, "seconds": null,
+                    "interrupted": false})
             );
             assert_eq!(codes(&place).await, before);
             assert_eq!(json_of(&motcua(&place.folder, &import).await, 0), counted);

@@ -11,8 +11,8 @@ use domain::recorded::{Position, Version};
 use infrastructure::clock::Clock;
 use infrastructure::db::DbError;
 use infrastructure::event_store::{
-    APPEND_EVENTS_MAX, Append, Appended, EVENT_BYTES_MAX, EventStore, Expected, NewEvent, StoreError,
-    StoredRow,
+    APPEND_EVENTS_MAX, Append, Appended, EVENT_BYTES_MAX, EventStore, Expected, NewEvent, PageLimit,
+    StoreError, StoredRow,
 };
 use infrastructure::location::DbUrl;
 use infrastructure::on_db;
@@ -217,7 +217,7 @@ async fn after_is_exclusive(backend: Backend) {
     store.append(append("first", "a", exactly(0), 2)).await.unwrap();
     store.append(append("second", "b", exactly(0), 1)).await.unwrap();
     for (after, expected) in [(0, vec![1, 2, 3]), (1, vec![2, 3]), (2, vec![3]), (3, vec![]), (9, vec![])] {
-        let page = store.read_all(Position(after), 100).await.unwrap();
+        let page = store.read_all(Position(after), PageLimit::rows(100)).await.unwrap();
         let positions: Vec<_> = page.rows.iter().map(|row| row.position).collect();
         assert_eq!(positions, expected, "all after {after}");
     }
@@ -240,8 +240,27 @@ async fn a_page_says_whether_it_is_the_last(backend: Backend) {
         (0, 5, 5, false),
         (0, 6, 5, true),
     ] {
-        let page = store.read_all(Position(after), limit).await.unwrap();
+        let page = store.read_all(Position(after), PageLimit::rows(limit)).await.unwrap();
         assert_eq!((page.next, page.at_end), (Position(next), at_end), "after {after}, at most {limit}");
+    }
+    // By bytes as well: what is over the limit is left for the next page, but never the first event.
+    let rows = store.read_all(Position(0), PageLimit::rows(6)).await.unwrap().rows;
+    let bytes = |row: &StoredRow| i64::try_from(row.data.len() + row.metadata.len()).unwrap();
+    let two = bytes(&rows[0]) + bytes(&rows[1]);
+    for (after, bytes, next, at_end) in [
+        (0, 1, 1, false),
+        (0, two, 2, false),
+        (0, two + 1, 3, false),
+        (4, 1, 5, false),
+        (5, 1, 5, true),
+        (0, 10 * two, 5, true),
+    ] {
+        let page = store.read_all(Position(after), PageLimit { rows: 6, bytes }).await.unwrap();
+        assert_eq!(
+            (page.next, page.at_end),
+            (Position(next), at_end),
+            "after {after}, at most {bytes} bytes"
+        );
     }
 }
 
@@ -692,7 +711,7 @@ async fn follow(store: EventStore, total: Arc<AtomicI64>) -> Vec<Uuid> {
     while at.0 < total.load(Ordering::SeqCst) {
         let told = *head.wait_for(|head| at < *head).await.unwrap();
         loop {
-            let page = match store.read_all(at, 7).await {
+            let page = match store.read_all(at, PageLimit::rows(7)).await {
                 Ok(page) => page,
                 // Cut off: the next try reads on from where it was.
                 Err(StoreError::Unavailable(_)) => {

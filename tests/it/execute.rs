@@ -22,7 +22,7 @@ use domain::recorded::{Position, Version};
 use domain::time::{Instant, local_date};
 use infrastructure::clock::Clock;
 use infrastructure::db::Db;
-use infrastructure::event_store::{Append, Expected, NewEvent, StoreError, StoredRow};
+use infrastructure::event_store::{Append, Expected, NewEvent, PageLimit, StoreError, StoredRow};
 use infrastructure::execute::{ExecuteError, Refusal, Request};
 use infrastructure::location::DbUrl;
 use serde_json::{Value, json};
@@ -539,7 +539,7 @@ async fn a_command_gives_up_when_others_are_always_faster(backend: Backend) {
             })
             .await;
         assert_eq!(decided.load(Ordering::SeqCst), 5, "tries are bounded");
-        let rows = here.store().read_all(before, 100).await.unwrap().rows;
+        let rows = here.store().read_all(before, PageLimit::rows(100)).await.unwrap().rows;
         let ours = rows.iter().filter(|row| row.data.contains("Của mình")).count();
         match outcome {
             Ok(done) if succeeds => assert_eq!((rows.len(), ours, done.position.0), (5, 1, before.0 + 5)),

@@ -18,6 +18,7 @@ use domain::recorded::{Position, Via};
 use domain::working_time::Term;
 use infrastructure::clock::Clock;
 use infrastructure::entropy::Entropy;
+use projections::read_side::Follower;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -62,7 +63,7 @@ struct System {
     service: Service,
     router: Router,
     clock: Clock,
-    follower: tokio::task::JoinHandle<()>,
+    follower: Follower,
     _place: Place,
 }
 
@@ -296,7 +297,7 @@ impl System {
     }
 
     async fn stop(self) {
-        self.follower.abort();
+        self.follower.stop().await;
     }
 }
 
@@ -2018,7 +2019,7 @@ async fn health_and_graphiql_are_served_without_another_host() {
         assert_eq!(ready.status, StatusCode::OK);
         let models: Vec<_> = projections::Model::ALL
             .iter()
-            .map(|model| json!({"name": model.name(), "lag": 0, "parked": 0}))
+            .map(|model| json!({"name": model.name(), "lag": 0, "parked": 0, "stopped": false}))
             .collect();
         assert_eq!(ready.json(), json!({"ready": true, "models": models, "newerWriter": null}));
 
@@ -2076,7 +2077,7 @@ async fn health_and_graphiql_are_served_without_another_host() {
 fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     use domain::access::{Denial, Function};
     use domain::decider::Rejection as _;
-    use domain::{agency, calendar_book, dossier, procedure, synchronisation};
+    use domain::{agency, calendar_book, dossier, procedure, read_model, synchronisation};
     let unknown = domain::working_time::DueError::GivenBeforeReceipt {
         given: instant("2024-01-01T00:00:00Z"),
         received: instant("2024-01-02T00:00:00Z"),
@@ -2249,6 +2250,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     let codes = codes.chain(agencies.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(calendars.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(synchronisations.iter().map(|rejection| rejection.code()));
+    let codes = codes.chain([read_model::Rejection::ReasonMissing.code()]);
     let codes = codes.chain(denials.iter().map(Denial::code));
     // What is not a rule of the domain: see `Problem::code`.
     let codes = codes.chain([

@@ -27,25 +27,25 @@ use uuid::Uuid;
 
 use crate::support::{Place, backends, is_long};
 
-type Log = Vec<(DossierId, Instant, DossierEvent)>;
+pub(crate) type Log = Vec<(DossierId, Instant, DossierEvent)>;
 
 /// A log and its read models, fed by hand.
-struct Fixture {
-    place: Place,
-    store: EventStore,
-    read_side: ReadSide,
+pub(crate) struct Fixture {
+    pub(crate) place: Place,
+    pub(crate) store: EventStore,
+    pub(crate) read_side: ReadSide,
     versions: HashMap<DossierId, i64>,
 }
 
 impl Fixture {
-    async fn new(place: Place) -> Self {
+    pub(crate) async fn new(place: Place) -> Self {
         let location = place.location();
         let store = EventStore::open(&location.log, Clock::System).await.unwrap();
         let read_side = ReadSide::open(&location.read, store.clone()).await.unwrap();
         Self { place, store, read_side, versions: HashMap::new() }
     }
 
-    async fn append(&mut self, log: &[(DossierId, Instant, DossierEvent)]) {
+    pub(crate) async fn append(&mut self, log: &[(DossierId, Instant, DossierEvent)]) {
         for (id, at, event) in log {
             let version = self.versions.entry(*id).or_default();
             let mut event = event.clone();
@@ -63,12 +63,27 @@ impl Fixture {
         }
     }
 
-    async fn table(&self, table: Table) -> Vec<Vec<Cell>> {
+    /// Appends what no program can read.
+    pub(crate) async fn poison(&mut self, id: DossierId, at: Instant) {
+        let version = self.versions.entry(id).or_default();
+        let append = Append {
+            id: CommandId(Uuid::new_v5(&id.0, &version.to_be_bytes())).append(),
+            stream: dossier::stream(id),
+            expected: Expected::Exactly(Version(*version)),
+            events: vec![NewEvent { type_name: "dossier.withdrawn.v1", data: "not json".to_owned() }],
+            metadata: METADATA.to_owned(),
+            occurred_at: at,
+        };
+        self.store.append(append).await.unwrap();
+        *version += 1;
+    }
+
+    pub(crate) async fn table(&self, table: Table) -> Vec<Vec<Cell>> {
         rows(self.read_side.database(), table).await.unwrap()
     }
 
     /// Everything the read models hold.
-    async fn dump(&self) -> Vec<(&'static str, Vec<Vec<Cell>>)> {
+    pub(crate) async fn dump(&self) -> Vec<(&'static str, Vec<Vec<Cell>>)> {
         let mut dump = Vec::new();
         for model in Model::ALL {
             let (table, tally) = model.tables();
@@ -79,7 +94,12 @@ impl Fixture {
         dump
     }
 
-    async fn sql(&self, sql: &str, log: bool) {
+    async fn parked(&self) -> Vec<projections::Parked> {
+        let status = self.read_side.status(Instant::UNIX_EPOCH).await.unwrap();
+        status.into_iter().flat_map(|status| status.parked).collect()
+    }
+
+    pub(crate) async fn sql(&self, sql: &str, log: bool) {
         let database = if log { self.store.database() } else { self.read_side.database() };
         on_db!(&database.writer, pool => {
             sqlx::query(AssertSqlSafe(sql.to_owned())).execute(pool).await.map(|_| ())
@@ -88,10 +108,10 @@ impl Fixture {
     }
 }
 
-const METADATA: &str = r#"{"command":"00000000-0000-0000-0000-000000000001","mac":"m","actor":"00000000-0000-0000-0000-000000000002","acting_as":{"agency":"00000000-0000-0000-0000-000000000003"},"channel":"demo"}"#;
+pub(crate) const METADATA: &str = r#"{"command":"00000000-0000-0000-0000-000000000001","mac":"m","actor":"00000000-0000-0000-0000-000000000002","acting_as":{"agency":"00000000-0000-0000-0000-000000000003"},"channel":"demo"}"#;
 
 /// The rows that a log folds to, in memory, in the order of the key.
-fn folded<R: ReadModel>(events: &[Recorded]) -> (Vec<R>, Vec<Vec<Cell>>) {
+pub(crate) fn folded<R: ReadModel>(events: &[Recorded]) -> (Vec<R>, Vec<Vec<Cell>>) {
     let mut partitions: BTreeMap<Uuid, Vec<R>> = BTreeMap::new();
     for recorded in events {
         if let Some(partition) = R::partition(recorded) {
@@ -119,12 +139,12 @@ fn tallied(rows: &[DossierSummary]) -> Vec<Vec<Cell>> {
 }
 
 /// Counters that fell back to zero stay in the table as rows of zeros.
-fn without_zeros(rows: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
+pub(crate) fn without_zeros(rows: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
     rows.into_iter().filter(|row| row[2..].iter().any(|cell| *cell != Cell::Int(0))).collect()
 }
 
 /// Histories grown by deciding random commands.
-fn logs(count: u32, dossiers_max: usize) -> Vec<Log> {
+pub(crate) fn logs(count: u32, dossiers_max: usize) -> Vec<Log> {
     let mut runner = TestRunner::new(Config { cases: count, ..Config::default() });
     let strategy = interleaved_histories(dossiers_max);
     (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
@@ -171,21 +191,6 @@ async fn every_table_is_the_fold_of_the_log_and_a_rebuild_changes_nothing() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_rebuild_goes_on_where_it_stopped() {
-    for backend in backends() {
-        let mut fixture = Fixture::new(Place::new(backend).await).await;
-        for log in logs(1, 30) {
-            fixture.append(&log).await;
-        }
-        fixture.read_side.catch_up().await.unwrap();
-        let live = fixture.dump().await;
-        fixture.read_side.rebuild(&[Model::DossierSummary], |_| false).await.unwrap();
-        fixture.read_side.catch_up().await.unwrap();
-        assert_eq!(fixture.dump().await, live, "{backend:?}");
-    }
-}
-
 /// Two runners on one database while it is written to: every event is applied once.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_runners_apply_nothing_twice() {
@@ -201,7 +206,7 @@ async fn two_runners_apply_nothing_twice() {
         }
         let head = fixture.store.head().await.unwrap();
         fixture.read_side.wait_for(Model::ALL, Some(head), Duration::from_secs(20)).await.unwrap();
-        followers.iter().for_each(tokio::task::JoinHandle::abort);
+        drop(followers);
         let (summaries, rows) = folded::<DossierSummary>(&recorded(log));
         assert_eq!(fixture.table(DossierSummary::TABLE).await, rows, "{backend:?}");
         let tally = fixture.table(DossierSummary::TALLY.unwrap()).await;
@@ -227,7 +232,7 @@ async fn a_model_that_starts_again_sets_no_other_back() {
         let other = ReadSide::open(&fixture.place.location().read, fixture.store.clone()).await.unwrap();
         let follower = other.follow();
         other.wait_for(Model::ALL, Some(head), Duration::from_secs(20)).await.unwrap();
-        follower.abort();
+        follower.stop().await;
         assert_eq!(fixture.dump().await, live, "{backend:?}");
     }
 }
@@ -265,7 +270,7 @@ async fn a_process_that_starts_sets_no_model_back() {
             fixture.append(&logs.next().expect("enough to write")).await;
         }
         starting.await.unwrap();
-        follower.abort();
+        follower.stop().await;
     }
 }
 
@@ -298,46 +303,9 @@ async fn an_older_program_leaves_the_table_of_a_newer_one_alone() {
         // Asked for.
         fixture.read_side.rebuild(&[Model::PublicStatus], |_| true).await.unwrap();
         fixture.read_side.wait_for(Model::ALL, Some(head), Duration::from_secs(20)).await.unwrap();
-        follower.abort();
+        follower.stop().await;
         let rows = folded::<PublicStatus>(&recorded(log)).1;
         assert_eq!(fixture.table(PublicStatus::TABLE).await, rows, "{backend:?}");
-    }
-}
-
-/// A rebuild that finds the checkpoint moved by another process goes on from there, to the end of the log.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_overtaken_on_its_last_page_still_comes_to_the_end() {
-    for backend in backends() {
-        let mut fixture = Fixture::new(Place::new(backend).await).await;
-        let log = logs(1, 1).remove(0);
-        fixture.append(&log[..1]).await;
-        let id = log[0].0;
-        let (at, step) = (log[0].1, r#"{"step":"THU_LY"}"#);
-        // A page of a rebuild holds 10,000 events.
-        for n in 0..60_u32 {
-            let append = Append {
-                id: CommandId(Uuid::from_u128(u128::from(n))).append(),
-                stream: dossier::stream(id),
-                expected: Expected::Any,
-                events: vec![NewEvent { type_name: "dossier.step_completed.v1", data: step.to_owned() }; 256],
-                metadata: METADATA.to_owned(),
-                occurred_at: at,
-            };
-            fixture.store.append(append).await.unwrap();
-        }
-        let head = fixture.store.head().await.unwrap();
-        let mut pages = 0;
-        let built = fixture.read_side.rebuild(Model::ALL, |position| {
-            pages += 1;
-            if pages == 1 {
-                assert_eq!(position, Position(10_000));
-                let handle = tokio::runtime::Handle::current();
-                let overtake = fixture.sql("UPDATE checkpoint SET position = 12000", false);
-                tokio::task::block_in_place(|| handle.block_on(overtake));
-            }
-            true
-        });
-        assert_eq!((built.await.unwrap(), pages), (head, 3), "{backend:?}");
     }
 }
 
@@ -419,9 +387,8 @@ async fn poison_parks_a_stream_and_a_newer_writer_stops_the_models() {
         fixture.sql(&insert(head + 1, &poisoned, version + 1, 1, "dossier.withdrawn.v1"), true).await;
         fixture.sql(&format!("UPDATE log_head SET position = {}", head + 1), true).await;
         fixture.read_side.catch_up().await.unwrap();
-        let health = fixture.read_side.health().await.unwrap();
-        for model in health {
-            assert_eq!((model.at, model.lag), (Position(head + 1), 0), "{backend:?}");
+        for model in fixture.read_side.status(Instant::UNIX_EPOCH).await.unwrap() {
+            assert_eq!((model.at, model.lag_events), (Position(head + 1), 0), "{backend:?}");
             assert_eq!(model.parked.len(), 1, "{backend:?} {:?}", model.model);
             assert_eq!(
                 (model.parked[0].stream.as_str(), model.parked[0].position),
@@ -434,6 +401,12 @@ async fn poison_parks_a_stream_and_a_newer_writer_stops_the_models() {
             rows,
             "{backend:?}: the parked row stays as it was"
         );
+
+        // The list is part of what is rebuilt.
+        let parked = fixture.parked().await;
+        fixture.read_side.rebuild(Model::ALL, |_| true).await.unwrap();
+        assert_eq!(fixture.parked().await, parked, "{backend:?}");
+        assert_eq!(fixture.table(DossierSummary::TABLE).await, rows, "{backend:?}");
 
         fixture.sql(&insert(head + 2, "dossier-x", 1, 2, "dossier.from_tomorrow.v9"), true).await;
         fixture.sql(&format!("UPDATE log_head SET position = {}", head + 2), true).await;
@@ -479,7 +452,7 @@ async fn waiting_for_a_position_is_bounded() {
         let waiting = tokio::spawn(wait(head, Duration::from_secs(20)));
         let follower = fixture.read_side.follow();
         waiting.await.unwrap().unwrap();
-        follower.abort();
+        follower.stop().await;
         // Another process sees it in the database.
         let location = fixture.place.location();
         let other = ReadSide::open(&location.read, fixture.store.clone()).await.unwrap();

@@ -23,7 +23,7 @@ use infrastructure::clock::Clock;
 use infrastructure::db::Db;
 use infrastructure::entropy::Entropy;
 use infrastructure::environment;
-use infrastructure::event_store::{EventStore, StoredRow};
+use infrastructure::event_store::{EventStore, PageLimit, StoredRow};
 use infrastructure::location::{DbUrl, Location};
 use infrastructure::on_db;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -376,7 +376,7 @@ pub(crate) async fn whole_log(store: &EventStore) -> Vec<StoredRow> {
     let mut rows = Vec::new();
     let mut after = Position(0);
     loop {
-        let page = store.read_all(after, 1_000).await.unwrap();
+        let page = store.read_all(after, PageLimit::rows(1_000)).await.unwrap();
         rows.extend(page.rows);
         after = page.next;
         if page.at_end {

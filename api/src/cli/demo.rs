@@ -7,7 +7,7 @@ use clap::Args;
 use domain::calendar::Calendar;
 use domain::recorded::{Position, Via};
 use domain::time::{Instant, VIETNAM, truncate};
-use infrastructure::event_store::instant;
+use infrastructure::event_store::{PageLimit, instant};
 use serde_json::json;
 use std::net::SocketAddr;
 
@@ -75,7 +75,7 @@ impl Demo {
 
     /// The start instant: of the province that is there already, else as given, else now.
     async fn end(&self, service: &Service) -> Result<Instant, CliError> {
-        let page = service.store().read_all(Position(0), 1).await?;
+        let page = service.store().read_all(Position(0), PageLimit::rows(1)).await?;
         let Some(first) = page.rows.first() else {
             let now = self.at.map_or_else(|| service.clock().now(), |at| truncate(at.to_utc()));
             return Ok(now);

@@ -9,13 +9,14 @@ use clap::{Args, Subcommand};
 use domain::dossier::{Event, FileAttached};
 use domain::recorded::Position;
 use infrastructure::content_store::{ContentError, Leftovers, ObjectName};
+use infrastructure::event_store::PageLimit;
 use serde_json::json;
 
 use super::{CliError, StoreArgs, output, stop_requested};
 use crate::service::{FILE_ATTACHED, Service};
 
 /// Events read at once.
-const PAGE: u32 = 1_000;
+const PAGE: PageLimit = PageLimit::rows(1_000);
 /// An upload that is under way has no event yet: what is younger may be its object.
 const OLDER_THAN_MIN: Duration = Duration::from_secs(60 * 60);
 

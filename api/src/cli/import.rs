@@ -85,7 +85,7 @@ impl Procedures {
             }
         })?;
         let service = self.store.open().await?;
-        let caller = default_operator()?;
+        let caller = default_operator(Via::Import)?;
         let mut progress = output::Progress::new("importing procedures", parsed.len() as u64);
         let (mut published, mut drafts) = (0, 0);
         for (n, procedure) in (1..).zip(&parsed) {
@@ -155,9 +155,10 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-fn default_operator() -> Result<Caller, CliError> {
+/// The machine's administrator, of the province itself.
+pub(super) fn default_operator(via: Via) -> Result<Caller, CliError> {
     let agency = AgencyCode::parse(DEFAULT_AGENCY).map_err(|error| CliError::Usage(error.to_string()))?;
-    Ok(operator(&agency, Via::Import))
+    Ok(operator(&agency, via))
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -71,12 +71,19 @@ impl Progress {
         Self { bar, what, logged: std::time::Instant::now() }
     }
 
+    /// What was done before this began counts for no rate.
+    pub(super) fn begin_at(&mut self, done: u64) {
+        self.bar.set_position(done);
+        self.bar.reset_eta();
+    }
+
     pub(super) fn set(&mut self, done: u64) {
         self.bar.set_position(done);
         if self.bar.is_hidden() && LOG_EVERY <= self.logged.elapsed() {
             self.logged = std::time::Instant::now();
             let left = self.bar.eta().as_secs();
-            tracing::info!(done, total = self.bar.length(), left_s = left, "{}", self.what);
+            let per_second = self.bar.per_sec().round();
+            tracing::info!(done, total = self.bar.length(), per_second, left_s = left, "{}", self.what);
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use projections::Model;
+use projections::{Model, Rebuilt};
 use serde_json::json;
 
 use super::{CliError, StoreArgs, output, stop_requested};
@@ -33,28 +33,34 @@ impl Rebuild {
             asked.store(true, Ordering::Relaxed);
         });
         let mut progress = output::Progress::new("rebuilding", head.0.unsigned_abs());
+        let mut is_beginning = true;
         let started = std::time::Instant::now();
-        let at = service
+        let rebuilt = service
             .read_side
             .rebuild(&models, |position| {
-                progress.set(position.0.unsigned_abs());
+                let position = position.0.unsigned_abs();
+                if is_beginning {
+                    progress.begin_at(position);
+                    is_beginning = false;
+                }
+                progress.set(position);
                 !stop.load(Ordering::Relaxed)
             })
             .await?;
         progress.finish();
         let seconds = started.elapsed().as_secs_f64();
-        let interrupted = at < head;
+        let Rebuilt { from, at, is_complete } = rebuilt;
         if self.json {
             let names: Vec<_> = models.iter().map(|model| model.name()).collect();
             output::json(&json!({
-                "models": names, "position": at.0, "head": head.0, "seconds": seconds, "interrupted": interrupted,
+                "models": names, "from": from.0, "position": at.0, "head": head.0, "seconds": seconds,
+                "interrupted": !is_complete,
             }))?;
-        } else if interrupted {
-            output::note(&format!(
-                "stopped at {at} of {head}; what is missing is fed when the server runs next"
-            ));
+        } else if is_complete {
+            let events = at.0 - from.0;
+            output::note(&format!("{} models built from {events} events in {seconds:.1} s", models.len()));
         } else {
-            output::note(&format!("{} models built from {at} events in {seconds:.1} s", models.len()));
+            output::note(&format!("stopped at {at} of {head}; the same command goes on from there"));
         }
         Ok(())
     }

@@ -82,6 +82,6 @@ pub(super) async fn serve(
     ready(address);
     let served =
         axum::serve(listener, router(service, settings)).with_graceful_shutdown(stop_requested()).await;
-    follower.abort();
+    follower.stop().await;
     served.map_err(CliError::io("the server stopped"))
 }

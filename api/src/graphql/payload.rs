@@ -68,6 +68,13 @@ pub struct SynchronisationPayload {
     pub problems: Vec<Problem>,
 }
 
+/// The answer to a command on a read model.
+#[derive(SimpleObject)]
+pub struct ProjectionPayload {
+    pub position: Option<PositionText>,
+    pub problems: Vec<Problem>,
+}
+
 /// What became of the open dossiers of an agency that is there no more.
 #[derive(SimpleObject)]
 pub struct CarryOverPayload {
@@ -250,6 +257,21 @@ pub(super) async fn of_synchronisation(
         }
         Err(ServiceError::Problem(found)) => {
             Ok(SynchronisationPayload { position: None, problems: problems(ctx, found).await? })
+        }
+        Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
+    }
+}
+
+pub(super) async fn of_projection(
+    ctx: &Context<'_>,
+    outcome: Result<crate::service::Done, ServiceError>,
+) -> Result<ProjectionPayload> {
+    match outcome {
+        Ok(done) => {
+            Ok(ProjectionPayload { position: Some(PositionText(done.position)), problems: Vec::new() })
+        }
+        Err(ServiceError::Problem(found)) => {
+            Ok(ProjectionPayload { position: None, problems: problems(ctx, found).await? })
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }

@@ -224,3 +224,16 @@ pub struct DecideCalendarInput {
     /// Years whose days off were expected, and are decided now.
     pub settled: Option<Vec<i32>>,
 }
+
+/// Bỏ qua sự kiện không đọc được: what `projections { parked }` shows.
+#[derive(Clone, Debug, Serialize, InputObject)]
+pub struct SkipParkedStreamInput {
+    pub idempotency_key: Uuid,
+    /// Name of the read model.
+    pub model: String,
+    pub stream: String,
+    /// Of the event in its stream.
+    pub version: i64,
+    /// For auditors. It names nobody: it is not sealed.
+    pub reason: String,
+}

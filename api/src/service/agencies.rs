@@ -16,6 +16,7 @@ use domain::identity::{AgencyId, CalendarId, DossierId, NAMESPACE};
 use domain::time::{Instant, local_date};
 use domain::working_time::OfficeHours;
 use infrastructure::execute::{ExecuteError, Refusal, Request};
+use projections::Model;
 use projections::agency_directory::{self, AgencyDirectory};
 use projections::dossier_summary;
 use projections::read_side::WAIT_MAX;
@@ -231,7 +232,7 @@ impl Service {
         }
         // What is not in the tables yet would be left behind.
         let head = self.store().head().await?;
-        self.read_side.wait_for(&[projections::Model::DossierSummary], Some(head), WAIT_MAX).await?;
+        self.read_side.wait_for(&[Model::DossierSummary], Some(head), WAIT_MAX).await?;
         let mut outcome = CarriedOver::default();
         // Of what the table goes on without, the events say whose it is.
         let parked = self.parked_dossiers().await?;
@@ -295,9 +296,9 @@ impl Service {
     }
 
     async fn parked_dossiers(&self) -> Result<Vec<Uuid>, ServiceError> {
-        let health = self.read_side.health().await?;
-        let summary = health.into_iter().filter(|health| health.model == projections::Model::DossierSummary);
-        let parked = summary.flat_map(|health| health.parked);
+        let all = self.read_side.status(self.clock().now()).await?;
+        let parked = all.into_iter().filter(|status| status.model == Model::DossierSummary);
+        let parked = parked.flat_map(|status| status.parked);
         Ok(parked.filter_map(|parked| parked.stream.strip_prefix("dossier-")?.parse().ok()).collect())
     }
 

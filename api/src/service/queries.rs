@@ -350,7 +350,8 @@ fn events_of(entries: &[HistoryEntry]) -> impl Iterator<Item = (Instant, &dossie
         | domain::recorded::Event::Procedure(_)
         | domain::recorded::Event::Agency(_)
         | domain::recorded::Event::Calendar(_)
-        | domain::recorded::Event::Synchronisation(_) => None,
+        | domain::recorded::Event::Synchronisation(_)
+        | domain::recorded::Event::ReadModel(_) => None,
     })
 }
 

@@ -123,6 +123,16 @@ impl Server {
         Self { child, address, started_in }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("the server runs")
+    }
+
+    /// Stops it where it stands, or lets it go on.
+    pub(crate) async fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args(["-s", signal, &self.pid().to_string()]).status().await;
+        assert!(sent.unwrap().success(), "{signal}");
+    }
+
     /// Ends it as a power cut would, and waits until it is gone.
     pub(crate) async fn kill(mut self) {
         self.child.start_kill().unwrap();

@@ -1,0 +1,179 @@
+//! A read model that is built beside the one that answers, and takes its place in one transaction. docs/adr/0015
+//!
+//! A shadow is a table of the same shape under another name, with a checkpoint, a lease and parked streams of its own:
+//! what was built survives a crash, and the same rebuild goes on from there.
+
+use domain::recorded::Position;
+use infrastructure::db::{Database, Tx};
+use infrastructure::on_tx;
+use sqlx::AssertSqlSafe;
+
+use crate::lease;
+use crate::read_model::Model;
+
+/// The table that answers, or the one that is built beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    Live,
+    Shadow,
+}
+
+impl Slot {
+    /// What a table or a checkpoint is called in this slot.
+    pub(crate) fn name(self, name: &str) -> String {
+        match self {
+            Self::Live => name.to_owned(),
+            Self::Shadow => format!("{name}_shadow"),
+        }
+    }
+}
+
+// Two rebuilds that begin at once wait for each other here.
+const LOCK: &str = "UPDATE checkpoint SET fence = fence WHERE name = $1";
+const FIND: &str = "SELECT version, position FROM checkpoint WHERE name = $1";
+const FORGET: &str = "DELETE FROM checkpoint WHERE name = $1";
+const UNPARK: &str = "DELETE FROM parked WHERE name = $1";
+// Whoever feeds the live model must take it again: the rows that it has in memory are not those of the new table. It
+// stays the holder, so that the models that are fed together are not torn apart.
+const SEIZE: &str = "UPDATE checkpoint SET fence = fence + 1 WHERE name = $1 RETURNING position, version";
+const BECOME: &str = "UPDATE checkpoint SET version = $2, position = $3, stopped = NULL WHERE name = $1";
+const PARKED_BECOME: &str = "UPDATE parked SET name = $1 WHERE name = $2";
+/// How long readers are kept waiting for a flip that has to wait for other readers.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '500ms'";
+// The table first, then its indexes.
+const MADE_SQLITE: &str = "SELECT type, name, sql FROM sqlite_master
+    WHERE tbl_name = $1 AND type IN ('table', 'index') AND sql IS NOT NULL ORDER BY type DESC, name";
+
+pub(crate) const SQL: &[&str] = &[LOCK, FIND, FORGET, UNPARK, SEIZE, BECOME, PARKED_BECOME];
+
+/// Makes room for a rebuild, or finds what an earlier one has left; says where it goes on.
+pub(crate) async fn prepare(database: &Database, model: Model, head: Position) -> sqlx::Result<Position> {
+    let shadow = Slot::Shadow.name(model.name());
+    let mut tx = database.begin_write().await?;
+    lease::create(&mut tx, model.name(), model.version()).await?;
+    execute(&mut tx, LOCK, &[model.name()]).await?;
+    let found: Option<(i64, i64)> = on_tx!(&mut tx, connection => {
+        sqlx::query_as(FIND).bind(&shadow).fetch_optional(connection).await
+    })?;
+    if let Some((version, position)) = found
+        && version == model.version()
+        && position <= head.0
+    {
+        tx.commit().await?;
+        return Ok(Position(position));
+    }
+    execute(&mut tx, FORGET, &[&shadow]).await?;
+    execute(&mut tx, UNPARK, &[&shadow]).await?;
+    for table in tables(model) {
+        drop_table(&mut tx, &Slot::Shadow.name(table)).await?;
+        clone_table(&mut tx, table, &Slot::Shadow.name(table)).await?;
+    }
+    lease::create(&mut tx, &shadow, model.version()).await?;
+    tx.commit().await?;
+    Ok(Position(0))
+}
+
+/// Where the live model is, and its version. Its checkpoint is locked until the transaction ends, so it cannot move on.
+pub(crate) async fn seize(tx: &mut Tx, model: Model) -> sqlx::Result<(Position, i64)> {
+    let (position, version): (i64, i64) = on_tx!(tx, connection => {
+        sqlx::query_as(SEIZE).bind(model.name()).fetch_one(connection).await
+    })?;
+    Ok((Position(position), version))
+}
+
+/// Puts the shadow in the place of the live model: tables, counters, parked streams and checkpoint. Both leases must be
+/// held in this transaction.
+pub(crate) async fn flip(tx: &mut Tx, model: Model, at: Position) -> sqlx::Result<()> {
+    let (live, shadow) = (model.name(), Slot::Shadow.name(model.name()));
+    if let Tx::Postgres(tx) = tx {
+        sqlx::query(LOCK_TIMEOUT).execute(&mut **tx).await?;
+    }
+    for table in tables(model) {
+        run(tx, format!("ALTER TABLE {table} RENAME TO {}", retired(table))).await?;
+        run(tx, format!("ALTER TABLE {} RENAME TO {table}", Slot::Shadow.name(table))).await?;
+    }
+    execute(tx, UNPARK, &[live]).await?;
+    execute(tx, PARKED_BECOME, &[live, &shadow]).await?;
+    execute(tx, FORGET, &[&shadow]).await?;
+    on_tx!(tx, connection => sqlx::query(BECOME)
+        .bind(live).bind(model.version()).bind(at.0).execute(connection).await.map(|_| ()))
+}
+
+/// Drops what a flip has put aside. Not in the flip itself, which readers wait for; nobody can read it any more: who
+/// began before has its snapshot (SQLite) or was waited for (PostgreSQL).
+pub(crate) async fn drop_retired(database: &Database, model: Model) -> sqlx::Result<()> {
+    let mut tx = database.begin_write().await?;
+    for table in tables(model) {
+        drop_table(&mut tx, &retired(table)).await?;
+    }
+    tx.commit().await
+}
+
+fn tables(model: Model) -> impl Iterator<Item = &'static str> {
+    let (table, tally) = model.tables();
+    [Some(table), tally].into_iter().flatten().map(|table| table.name)
+}
+
+fn retired(table: &str) -> String {
+    format!("{table}_retired")
+}
+
+/// A table of the same shape, indexes included, as the migrations have left it.
+async fn clone_table(tx: &mut Tx, table: &str, shadow: &str) -> sqlx::Result<()> {
+    let made: Vec<(String, String, String)> = match tx {
+        Tx::Sqlite(tx) => sqlx::query_as(MADE_SQLITE).bind(table).fetch_all(&mut **tx).await?,
+        Tx::Postgres(_) => {
+            return run(tx, format!("CREATE TABLE {shadow} (LIKE {table} INCLUDING ALL)")).await;
+        }
+    };
+    for (kind, name, sql) in made {
+        let shape = sql.find('(').map_or("", |at| &sql[at..]);
+        let text = if kind == "table" {
+            format!("CREATE TABLE {shadow} {shape}")
+        } else {
+            let unique = if sql.starts_with("CREATE UNIQUE") { "UNIQUE " } else { "" };
+            format!("CREATE {unique}INDEX {} ON {shadow} {shape}", other_index_name(&name))
+        };
+        run(tx, text).await?;
+    }
+    Ok(())
+}
+
+/// SQLite renames no index, and two cannot have one name: they alternate between two names, neither of which is a
+/// migration's.
+fn other_index_name(name: &str) -> String {
+    match (name.strip_suffix("__a"), name.strip_suffix("__b")) {
+        (Some(base), _) => format!("{base}__b"),
+        (None, Some(base)) => format!("{base}__a"),
+        (None, None) => format!("{name}__a"),
+    }
+}
+
+async fn drop_table(tx: &mut Tx, table: &str) -> sqlx::Result<()> {
+    run(tx, format!("DROP TABLE IF EXISTS {table}")).await
+}
+
+/// A statement over names that are ours.
+async fn run(tx: &mut Tx, sql: String) -> sqlx::Result<()> {
+    on_tx!(tx, connection => sqlx::query(AssertSqlSafe(sql)).execute(connection).await.map(|_| ()))
+}
+
+async fn execute(tx: &mut Tx, sql: &'static str, names: &[&str]) -> sqlx::Result<()> {
+    on_tx!(tx, connection => {
+        let query = names.iter().fold(sqlx::query(sql), |query, name| query.bind((*name).to_owned()));
+        query.execute(connection).await.map(|_| ())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_never_gets_the_name_that_it_has() {
+        let first = other_index_name("dossier_summary_code");
+        let second = other_index_name(&first);
+        assert_eq!([first.as_str(), second.as_str()], ["dossier_summary_code__a", "dossier_summary_code__b"]);
+        assert_eq!(other_index_name(&second), first);
+    }
+}
