@@ -1,7 +1,7 @@
 //! Read models against the log they are folded from: table == fold, rebuild == live, and nothing lost or doubled when
 //! things go wrong.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use domain::decider::StoredEvent;
@@ -147,7 +147,20 @@ pub(crate) fn without_zeros(rows: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
 pub(crate) fn logs(count: u32, dossiers_max: usize) -> Vec<Log> {
     let mut runner = TestRunner::new(Config { cases: count, ..Config::default() });
     let strategy = interleaved_histories(dossiers_max);
-    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+    let mut logs = Vec::new();
+    while logs.len() < count as usize {
+        let log = strategy.new_tree(&mut runner).unwrap().current();
+        // The numbers of a day begin again after 9,999: among many dossiers two may draw the same code.
+        let mut codes = HashSet::new();
+        let mut submitted = log.iter().filter_map(|(_, _, event)| match event {
+            DossierEvent::Submitted(submitted) => Some(&submitted.code),
+            _ => None,
+        });
+        if submitted.all(|code| codes.insert(code)) {
+            logs.push(log);
+        }
+    }
+    logs
 }
 
 #[tokio::test(flavor = "multi_thread")]
