@@ -6,8 +6,9 @@ mod tables;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
 use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -114,6 +115,19 @@ fn caller(headers: &HeaderMap, settings: Settings) -> Result<Option<Caller>, &'s
     let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
     let traceparent = traceparent.filter(|value| is_traceparent(value)).map(str::to_owned);
     Ok(Some(Caller { principal, via: Via::Graphql, traceparent, at: None }))
+}
+
+/// Whoever asks, where nobody may ask without a token.
+struct SignedIn(Caller);
+
+impl FromRequestParts<Server> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Response> {
+        let refused = |reason| refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason);
+        let caller = caller(&parts.headers, server.settings).map_err(refused)?;
+        caller.map(Self).ok_or_else(|| refused("a bearer token is needed"))
+    }
 }
 
 /// `00-<trace id>-<span id>-<flags>` and nothing else: it is written for ever.

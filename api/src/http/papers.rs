@@ -4,14 +4,13 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use domain::identity::DossierId;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Server, caller, failed, problem, refuse};
+use super::{Server, SignedIn, failed, problem};
 use crate::papers::{Kind, Paper, PaperError, content_security_policy};
 use crate::problem::{Problem, ServiceError};
 use crate::service::{Book, Printed};
@@ -36,13 +35,8 @@ fn parse(file: &str) -> Option<(Kind, Format)> {
 pub(super) async fn paper(
     State(server): State<Server>,
     Path((dossier, file)): Path<(String, String)>,
-    headers: HeaderMap,
+    SignedIn(caller): SignedIn,
 ) -> Response {
-    let caller = match caller(&headers, server.settings) {
-        Ok(Some(caller)) => caller,
-        Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "a bearer token is needed"),
-        Err(reason) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason),
-    };
     let (Some((kind, format)), Ok(id)) = (parse(&file), Uuid::parse_str(&dossier)) else {
         return problem(&Problem::NotFound { what: "paper" });
     };
@@ -69,14 +63,9 @@ fn first_volume() -> u32 {
 pub(super) async fn register(
     State(server): State<Server>,
     Path((agency, file)): Path<(String, String)>,
+    SignedIn(caller): SignedIn,
     stretch: Result<Query<Stretch>, QueryRejection>,
-    headers: HeaderMap,
 ) -> Response {
-    let caller = match caller(&headers, server.settings) {
-        Ok(Some(caller)) => caller,
-        Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "a bearer token is needed"),
-        Err(reason) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason),
-    };
     let Some((Kind::Register, format)) = parse(&file) else {
         return problem(&Problem::NotFound { what: "paper" });
     };

@@ -5,14 +5,13 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, FixedOffset};
 use domain::time::local_date;
 use projections::deadline_board::Class;
 use serde::Deserialize;
 
-use super::{Server, caller, failed, problem, refuse};
+use super::{Server, SignedIn, failed, problem};
 use crate::graphql::query::month;
 use crate::problem::{Problem, ServiceError};
 use crate::service::{Caller, Service};
@@ -66,14 +65,9 @@ fn parse(file: &str) -> Option<(What, Format)> {
 pub(super) async fn table(
     State(server): State<Server>,
     Path(file): Path<String>,
+    SignedIn(caller): SignedIn,
     part: Result<Query<Part>, QueryRejection>,
-    headers: HeaderMap,
 ) -> Response {
-    let caller = match caller(&headers, server.settings) {
-        Ok(Some(caller)) => caller,
-        Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "a bearer token is needed"),
-        Err(reason) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason),
-    };
     let Some((what, format)) = parse(&file) else { return problem(&Problem::NotFound { what: "table" }) };
     let part = match part {
         Ok(Query(part)) => part,
