@@ -1,6 +1,7 @@
 //! The schema. Resolvers translate and delegate: what may be done is decided in `service`.
 
 pub mod administration;
+pub mod boards;
 pub mod files;
 pub mod mutation;
 pub mod objects;
@@ -17,6 +18,7 @@ use infrastructure::entropy::Entropy;
 use tokio::sync::OnceCell;
 
 use administration::{AdministrationMutation, AdministrationQuery};
+use boards::BoardQuery;
 use mutation::DossierMutation;
 use projections::{ProjectionMutation, ProjectionQuery};
 use query::{DossierQuery, checked_page};
@@ -31,7 +33,7 @@ pub type Api = Schema<QueryRoot, MutationRoot, EmptySubscription>;
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub struct QueryRoot(DossierQuery, AdministrationQuery, ProjectionQuery);
+pub struct QueryRoot(DossierQuery, BoardQuery, AdministrationQuery, ProjectionQuery);
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]

@@ -2,6 +2,7 @@
 //! key is taken over it.
 
 mod administration;
+pub(crate) mod period;
 mod synchronisation;
 
 pub use administration::*;

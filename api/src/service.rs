@@ -2,6 +2,7 @@
 //! here, so all are held to the same rules.
 
 mod agencies;
+mod boards;
 mod calendars;
 mod catalogue;
 mod dossiers;
@@ -14,6 +15,10 @@ mod synchronisation;
 mod tables;
 
 pub use agencies::CarriedOver;
+pub use boards::{
+    Board, BoardGroupBy, BoardItem, BoardQuestion, Figure, FigureItem, Figures, GroupKey, Part, ProgressBy,
+    ProgressQuestion,
+};
 pub use calendars::{Days, Impact, ImpactQuestion, Touched};
 pub use catalogue::Published;
 pub use dossiers::Accepted;
@@ -21,7 +26,7 @@ pub(crate) use files::FILE_ATTACHED;
 pub use files::{Attached, Download, FILE_BYTES_MAX, FileInput, FilePolicy, FileReceipt, Files, ListedFile};
 pub use papers::{Book, Printed};
 pub use projections::Projection;
-pub use queries::{Board, BoardItem, DossierPage, HistoryEntry, Names, SearchInput, WorkList};
+pub use queries::{DossierPage, HistoryEntry, Names, SearchInput, WorkList};
 
 use ::projections::ReadSide;
 use domain::access::Principal;

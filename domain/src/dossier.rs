@@ -11,6 +11,7 @@
 //! | `explanation.rs` | why it is due when it is, in words |
 //! | `recount.rs` | when it would be due under another calendar |
 //! | `schedule.rs` | when each task is due |
+//! | `standing.rs` | the dossier as of an instant |
 //! | `finance.rs` | what is to be paid and was paid |
 //! | `rules.rs` | the law, one function per rule |
 //! | `rejection.rs` | why something is refused |
@@ -26,6 +27,7 @@ mod rejection;
 mod rules;
 mod schedule;
 mod stage;
+mod standing;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,7 @@ pub use recount::{due_under, version_of};
 pub use rejection::Rejection;
 pub use schedule::{Planned, schedule};
 pub use stage::{InvalidStage, Stage};
+pub use standing::{as_of, standing};
 pub use state::*;
 
 use crate::decider::Decider;

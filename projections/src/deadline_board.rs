@@ -1,18 +1,33 @@
-//! Deadline board: what the clock of each dossier was like, from when until when. One row per dossier is valid at any
-//! instant, so the board as of any instant is one query. Overdue is never stored: it is asked. A correction empties the
-//! interval of the mistake and opens the one before it again: as of then, it never was.
+//! Deadline board: what the clock of each dossier was like, from when until when, and since when that is known. One row
+//! per dossier is valid at any instant, so the board as of any instant is one query. Overdue is never stored: it is asked.
+//!
+//! Two axes (docs/adr/0008). Business time: `from_at` until `until_at`. Recorded time: a row is known from `known_from`;
+//! that it has an end, from `until_known`; and when a correction takes it back, it is no longer so from `gone_known`. What
+//! was known at an instant is therefore still there, and no row is ever removed.
+//!
+//! The same rows say what happened (`fact`): received, resolved, withdrawn. The counters per agency, procedure and day or
+//! month are their sum, so that figures and board are of one moment and a number has its list.
 
-use domain::dossier::{Correctable, Event as Dossier, Resumption};
+mod query;
+mod steps;
+
+use domain::dossier::{Channel, Correctable, Event as Dossier, Resumption, Timeliness};
 use domain::recorded::{Event, Recorded};
-use infrastructure::db::Database;
-use infrastructure::event_store::micros;
-use infrastructure::on_db;
+use domain::time::local_date;
+use infrastructure::event_store::{instant, micros};
 use uuid::Uuid;
 
+use crate::agency_directory::day_number;
+use crate::dossier_summary::{channel_from_name, channel_name};
+use crate::interval;
+use crate::progress::{Grain, month_number};
 use crate::read_model::{FoldError, ReadModel, stream_id};
 use crate::table::{Cell, Cells, Table, WrongCell, int, text, uuid};
 
-/// The end of the time that has none yet.
+pub use query::*;
+pub use steps::*;
+
+/// The end of the time that has none yet, and the due instant of what is given no appointment.
 pub const FOR_EVER: i64 = i64::MAX;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -22,61 +37,149 @@ pub struct DeadlineBoard {
     pub from_version: i64,
     pub from_at: i64,
     pub until_at: i64,
+    pub known_from: i64,
+    /// Since when it is known that it ends.
+    pub until_known: i64,
+    /// Since when it is known that it never was.
+    pub gone_known: i64,
     pub state: State,
+    /// What happened when it began, if it counts.
+    pub fact: Option<Fact>,
     /// What is promised.
-    pub due_at: Option<i64>,
+    pub due_at: i64,
     /// What the law measures by.
-    pub legal_due_at: Option<i64>,
+    pub legal_due_at: i64,
     /// Until when somebody is waited for: the office with an answer to a submission, else the applicant.
-    pub wait_until: Option<i64>,
+    pub wait_until: i64,
+    pub procedure_id: Uuid,
+    pub channel: Channel,
+    /// The task that was done last.
+    pub step: Option<String>,
     pub competent_agency: Uuid,
     pub holder_agency: Uuid,
     pub receiving_agency: Uuid,
+    /// Whose place the competent agency took, where that is what happened.
+    pub carried_from: Option<Uuid>,
 }
 
-/// What the clock does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// The office has to say whether it takes it.
-    Submitted,
-    /// The applicant is waited for before receipt.
-    Awaiting,
-    Refused,
-    Running,
-    Paused,
-    Ended,
-    Stopped,
-    Withdrawn,
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            fn from_name(name: &str) -> Option<Self> {
+                [$(Self::$variant),+].into_iter().find(|value| value.name() == name)
+            }
+        }
+    };
+}
+
+named! {
+    /// What the clock does.
+    State {
+        /// The office has to say whether it takes it.
+        Submitted => "SUBMITTED",
+        /// The applicant is waited for before receipt.
+        Awaiting => "AWAITING",
+        Refused => "REFUSED",
+        Running => "RUNNING",
+        Paused => "PAUSED",
+        Ended => "ENDED",
+        Stopped => "STOPPED",
+        Withdrawn => "WITHDRAWN",
+    }
+}
+
+named! {
+    /// What is counted. An end is measured by the law's due instant, not by that of an extension.
+    Fact {
+        Received => "RECEIVED",
+        /// Never received, so in none of the other figures.
+        Refused => "REFUSED",
+        EndedEarly => "ENDED_EARLY",
+        EndedOnTime => "ENDED_ON_TIME",
+        EndedLate => "ENDED_LATE",
+        Stopped => "STOPPED",
+        /// After receipt.
+        Withdrawn => "WITHDRAWN",
+        /// From the competent agency to its successor, in the middle of things.
+        CarriedOver => "CARRIED_OVER",
+        /// A task was done.
+        Step => "STEP",
+    }
 }
 
 impl State {
-    const ALL: [Self; 8] = [
-        Self::Submitted,
-        Self::Awaiting,
-        Self::Refused,
-        Self::Running,
-        Self::Paused,
-        Self::Ended,
-        Self::Stopped,
-        Self::Withdrawn,
-    ];
-
-    fn name(self) -> &'static str {
+    /// Somebody still has something to do about its clock.
+    fn is_live(self) -> bool {
         match self {
-            Self::Submitted => "SUBMITTED",
-            Self::Awaiting => "AWAITING",
-            Self::Refused => "REFUSED",
-            Self::Running => "RUNNING",
-            Self::Paused => "PAUSED",
-            Self::Ended => "ENDED",
-            Self::Stopped => "STOPPED",
-            Self::Withdrawn => "WITHDRAWN",
+            Self::Submitted | Self::Awaiting | Self::Running | Self::Paused => true,
+            Self::Refused | Self::Ended | Self::Stopped | Self::Withdrawn => false,
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
+    /// Received, and not resolved.
+    fn is_pending(self) -> bool {
+        match self {
+            Self::Running | Self::Paused => true,
+            Self::Submitted
+            | Self::Awaiting
+            | Self::Refused
+            | Self::Ended
+            | Self::Stopped
+            | Self::Withdrawn => false,
+        }
     }
+}
+
+/// What is added to the counters, in the order of their columns.
+pub(crate) const FIGURES: [&str; 11] = [
+    "received",
+    "received_online",
+    "received_post",
+    "refused",
+    "withdrawn",
+    "stopped",
+    "taken_over",
+    "passed_on",
+    "ended_early",
+    "ended_on_time",
+    "ended_late",
+];
+
+/// Places in [`FIGURES`].
+const TAKEN_OVER: usize = 6;
+const PASSED_ON: usize = 7;
+
+impl Fact {
+    /// Where it counts for the agency that is competent from then on.
+    fn figures(self, channel: Channel) -> &'static [usize] {
+        match self {
+            Self::Received => match channel {
+                Channel::Online => &[0, 1],
+                Channel::Post => &[0, 2],
+                Channel::Counter | Channel::Email | Channel::Internal => &[0],
+            },
+            Self::Refused => &[3],
+            Self::Withdrawn => &[4],
+            Self::Stopped => &[5],
+            Self::CarriedOver => &[TAKEN_OVER],
+            Self::EndedEarly => &[8],
+            Self::EndedOnTime => &[9],
+            Self::EndedLate => &[10],
+            Self::Step => &[],
+        }
+    }
+}
+
+fn or_for_ever(at: Option<domain::time::Instant>) -> i64 {
+    at.map_or(FOR_EVER, micros)
 }
 
 impl DeadlineBoard {
@@ -85,31 +188,50 @@ impl DeadlineBoard {
         let Event::Dossier(event) = &recorded.event else { return None };
         let state = |state, wait_until: Option<domain::time::Instant>| Self {
             state,
-            wait_until: wait_until.map(micros),
+            fact: None,
+            carried_from: None,
+            wait_until: or_for_ever(wait_until),
             ..self.clone()
         };
+        let same = || Self { fact: None, carried_from: None, ..self.clone() };
         let next = match event {
             Dossier::IntakeSupplementRequested(requested) => {
                 state(State::Awaiting, requested.request.answer_by)
             }
             Dossier::IntakeSupplementReceived(received) => state(State::Submitted, received.answer_by),
-            Dossier::Refused(_) => state(State::Refused, None),
+            Dossier::Refused(_) => Self { fact: Some(Fact::Refused), ..state(State::Refused, None) },
             Dossier::Received(received) => Self {
-                due_at: received.due_at.map(micros),
-                legal_due_at: received.due_at.map(micros),
+                fact: Some(Fact::Received),
+                due_at: or_for_ever(received.due_at),
+                legal_due_at: or_for_ever(received.due_at),
                 holder_agency: received.holder.agency.0,
                 ..state(State::Running, None)
             },
             Dossier::Forwarded(forwarded) => self.held_by(forwarded.to.agency.0)?,
             Dossier::Accepted(accepted) => self.held_by(accepted.holder.agency.0)?,
+            // After the end only an import knows of tasks.
+            Dossier::StepCompleted(completed) if self.state.is_pending() => {
+                Self { fact: Some(Fact::Step), step: Some(completed.step.to_string()), ..same() }
+            }
             Dossier::SupplementRequested(requested) => state(State::Paused, requested.request.answer_by),
             Dossier::Paused(paused) => state(State::Paused, paused.until),
             Dossier::SupplementReceived(received) => state(State::Running, None).running(&received.clock),
             Dossier::Resumed(resumed) => state(State::Running, None).running(&resumed.clock),
-            Dossier::Extended(extended) => Self { due_at: Some(micros(extended.due_at)), ..self.clone() },
-            Dossier::ProcessingFinished(_) => state(State::Ended, None),
-            Dossier::Stopped(_) => state(State::Stopped, None),
-            Dossier::Withdrawn(_) => state(State::Withdrawn, None),
+            Dossier::Extended(extended) => Self { due_at: micros(extended.due_at), ..same() },
+            Dossier::ProcessingFinished(_) => {
+                let due_at = (self.legal_due_at != FOR_EVER).then(|| instant(self.legal_due_at));
+                let fact = match Timeliness::of(recorded.occurred_at, due_at) {
+                    Timeliness::Early => Fact::EndedEarly,
+                    Timeliness::OnTime => Fact::EndedOnTime,
+                    Timeliness::Late => Fact::EndedLate,
+                };
+                Self { fact: Some(fact), ..state(State::Ended, None) }
+            }
+            Dossier::Stopped(_) => Self { fact: Some(Fact::Stopped), ..state(State::Stopped, None) },
+            Dossier::Withdrawn(_) => Self {
+                fact: self.state.is_pending().then_some(Fact::Withdrawn),
+                ..state(State::Withdrawn, None)
+            },
             Dossier::CarriedOver(carried) => self.carried_over(carried.from.0, carried.to.0)?,
             Dossier::Submitted(_)
             | Dossier::StepCompleted(_)
@@ -136,6 +258,8 @@ impl DeadlineBoard {
             from_version: recorded.version.0,
             from_at: micros(recorded.occurred_at),
             until_at: FOR_EVER,
+            known_from: micros(recorded.recorded_at),
+            until_known: FOR_EVER,
             ..next
         })
     }
@@ -144,71 +268,123 @@ impl DeadlineBoard {
     /// ended it: there the clock says no more.
     fn carried_over(&self, from: Uuid, to: Uuid) -> Option<Self> {
         let there = |agency| if agency == from { to } else { agency };
+        let competent_agency = there(self.competent_agency);
+        let moves = competent_agency != self.competent_agency && self.state.is_pending();
         let carried = Self {
-            competent_agency: there(self.competent_agency),
+            competent_agency,
             holder_agency: there(self.holder_agency),
             receiving_agency: there(self.receiving_agency),
+            fact: moves.then_some(Fact::CarriedOver),
+            carried_from: moves.then_some(from),
             ..self.clone()
         };
-        (self.state != State::Ended && carried != *self).then_some(carried)
+        let agencies = |row: &Self| (row.competent_agency, row.holder_agency, row.receiving_agency);
+        (self.state != State::Ended && agencies(&carried) != agencies(self)).then_some(carried)
     }
 
     fn held_by(&self, agency: Uuid) -> Option<Self> {
-        (agency != self.holder_agency).then(|| Self { holder_agency: agency, ..self.clone() })
+        (agency != self.holder_agency).then(|| Self {
+            holder_agency: agency,
+            fact: None,
+            carried_from: None,
+            ..self.clone()
+        })
     }
 
     fn running(self, clock: &Resumption) -> Self {
         Self {
-            due_at: clock.due_at.map(micros),
-            legal_due_at: clock.legal_due_at.or(clock.due_at).map(micros),
+            due_at: or_for_ever(clock.due_at),
+            legal_due_at: or_for_ever(clock.legal_due_at.or(clock.due_at)),
             ..self
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone_known != FOR_EVER
+    }
+
+    /// Where it is found by time; nowhere once it is closed for good.
+    fn node(&self) -> Option<i64> {
+        match (self.state.is_live() && !self.is_gone(), self.until_at) {
+            (false, _) => None,
+            (true, FOR_EVER) => Some(interval::OPEN),
+            (true, until_at) => interval::node(self.from_at, until_at),
         }
     }
 }
 
-/// Whether taking this back changes what the clock did.
-fn moved_the_clock(what: Correctable) -> bool {
+/// Whether an event that is taken back had opened this row, the current one.
+fn is_taken_back(row: &DeadlineBoard, what: Correctable) -> bool {
     match what {
         Correctable::Refused
         | Correctable::ProcessingFinished
         | Correctable::Stopped
         | Correctable::Withdrawn => true,
-        Correctable::StepCompleted | Correctable::ResultReturned => false,
+        Correctable::StepCompleted => row.fact == Some(Fact::Step),
+        Correctable::ResultReturned => false,
     }
 }
 
-/// The rows as if the current one had never begun.
-fn take_back(rows: &mut [DeadlineBoard]) {
+/// The row before the current one goes on, as if that had never begun.
+fn take_back(rows: &mut Vec<DeadlineBoard>, recorded: &Recorded) {
     rows.sort_by_key(|row| row.from_version);
-    let Some(current) = rows.iter().position(|row| row.until_at == FOR_EVER) else { return };
-    let from_at = rows[current].from_at;
-    // Rows that were taken back before are empty already.
-    let before =
-        rows[..current].iter().rposition(|row| row.until_at == from_at && row.from_at != row.until_at);
-    let before = before.or_else(|| rows[..current].iter().rposition(|row| row.until_at == from_at));
-    if let Some(before) = before {
-        rows[current].until_at = from_at;
-        rows[before].until_at = FOR_EVER;
-    }
+    let mut standing = rows.iter_mut().filter(|row| !row.is_gone()).rev();
+    let (Some(current), Some(before)) = (standing.next(), standing.next()) else { return };
+    let at = micros(recorded.recorded_at);
+    let again = DeadlineBoard {
+        from_version: recorded.version.0,
+        until_at: FOR_EVER,
+        known_from: at,
+        until_known: FOR_EVER,
+        ..before.clone()
+    };
+    (current.gone_known, before.gone_known) = (at, at);
+    rows.push(again);
 }
 
 impl ReadModel for DeadlineBoard {
-    const VERSION: i64 = 2;
+    const VERSION: i64 = 3;
     const TABLE: Table = Table {
         name: "deadline_board",
         key: &[uuid("dossier_id"), int("from_version")],
         values: &[
             int("from_at"),
             int("until_at"),
+            int("known_from"),
+            int("until_known"),
+            int("gone_known"),
+            int("node"),
             text("state"),
+            text("fact"),
             int("due_at"),
             int("legal_due_at"),
             int("wait_until"),
+            uuid("procedure_id"),
+            text("channel"),
+            text("step"),
             uuid("competent_agency"),
             uuid("holder_agency"),
             uuid("receiving_agency"),
+            uuid("carried_from"),
         ],
     };
+    const TALLY: Option<Table> = Some(Table {
+        name: "progress_counter",
+        key: &[uuid("agency_id"), uuid("procedure_id"), text("grain"), int("period")],
+        values: &[
+            int(FIGURES[0]),
+            int(FIGURES[1]),
+            int(FIGURES[2]),
+            int(FIGURES[3]),
+            int(FIGURES[4]),
+            int(FIGURES[5]),
+            int(FIGURES[6]),
+            int(FIGURES[7]),
+            int(FIGURES[8]),
+            int(FIGURES[9]),
+            int(FIGURES[10]),
+        ],
+    });
 
     fn partition(recorded: &Recorded) -> Option<Uuid> {
         match &recorded.event {
@@ -224,14 +400,16 @@ impl ReadModel for DeadlineBoard {
 
     fn fold(rows: &mut Vec<Self>, recorded: &Recorded) -> Result<(), FoldError> {
         let Event::Dossier(event) = &recorded.event else { return Ok(()) };
-        if let Some(current) = rows.iter_mut().find(|row| row.until_at == FOR_EVER) {
+        let current = rows.iter_mut().find(|row| row.until_at == FOR_EVER && !row.is_gone());
+        if let Some(current) = current {
             if let Some(next) = current.next(recorded) {
                 current.until_at = next.from_at;
+                current.until_known = next.known_from;
                 rows.push(next);
             } else if let Dossier::Corrected(corrected) = event
-                && moved_the_clock(corrected.what)
+                && is_taken_back(current, corrected.what)
             {
-                take_back(rows);
+                take_back(rows, recorded);
             }
             return Ok(());
         }
@@ -243,13 +421,21 @@ impl ReadModel for DeadlineBoard {
             from_version: recorded.version.0,
             from_at: micros(recorded.occurred_at),
             until_at: FOR_EVER,
+            known_from: micros(recorded.recorded_at),
+            until_known: FOR_EVER,
+            gone_known: FOR_EVER,
             state: State::Submitted,
-            due_at: None,
-            legal_due_at: None,
-            wait_until: submitted.answer_by.map(micros),
+            fact: None,
+            due_at: FOR_EVER,
+            legal_due_at: FOR_EVER,
+            wait_until: or_for_ever(submitted.answer_by),
+            procedure_id: submitted.procedure.id.0,
+            channel: submitted.channel,
+            step: None,
             competent_agency: submitted.agencies.competent.0,
             holder_agency: submitted.agencies.receiving.0,
             receiving_agency: submitted.agencies.receiving.0,
+            carried_from: None,
         });
         Ok(())
     }
@@ -260,173 +446,75 @@ impl ReadModel for DeadlineBoard {
             self.from_version.into(),
             self.from_at.into(),
             self.until_at.into(),
+            self.known_from.into(),
+            self.until_known.into(),
+            self.gone_known.into(),
+            self.node().into(),
             self.state.name().into(),
+            self.fact.map(Fact::name).into(),
             self.due_at.into(),
             self.legal_due_at.into(),
             self.wait_until.into(),
+            self.procedure_id.into(),
+            channel_name(self.channel).into(),
+            self.step.clone().into(),
             self.competent_agency.into(),
             self.holder_agency.into(),
             self.receiving_agency.into(),
+            self.carried_from.into(),
         ]
     }
 
     fn from_cells(cells: &mut Cells) -> Result<Self, WrongCell> {
+        let (dossier_id, from_version) = (cells.uuid()?, cells.int()?);
+        let (from_at, until_at) = (cells.int()?, cells.int()?);
+        let (known_from, until_known, gone_known) = (cells.int()?, cells.int()?, cells.int()?);
+        // It follows from the others.
+        let _node = cells.int_or_null()?;
         Ok(Self {
-            dossier_id: cells.uuid()?,
-            from_version: cells.int()?,
-            from_at: cells.int()?,
-            until_at: cells.int()?,
+            dossier_id,
+            from_version,
+            from_at,
+            until_at,
+            known_from,
+            until_known,
+            gone_known,
             state: State::from_name(&cells.text()?).ok_or(WrongCell)?,
-            due_at: cells.int_or_null()?,
-            legal_due_at: cells.int_or_null()?,
-            wait_until: cells.int_or_null()?,
+            fact: match cells.text_or_null()? {
+                Some(name) => Some(Fact::from_name(&name).ok_or(WrongCell)?),
+                None => None,
+            },
+            due_at: cells.int()?,
+            legal_due_at: cells.int()?,
+            wait_until: cells.int()?,
+            procedure_id: cells.uuid()?,
+            channel: channel_from_name(&cells.text()?).ok_or(WrongCell)?,
+            step: cells.text_or_null()?,
             competent_agency: cells.uuid()?,
             holder_agency: cells.uuid()?,
             receiving_agency: cells.uuid()?,
+            carried_from: cells.uuid_or_null()?,
         })
     }
-}
 
-// Scope: who takes in or decides a dossier sees it, then and now; who merely held it for a while sees it on the board of
-// that time only while it holds it still. An imported dossier that ended before it started has an empty running row and
-// so is never open.
-//
-// $1 as of; $2 end of that local day; $3 end of "soon"; $4 scope; $5 agency.
-const COUNTS: &str = "
-    SELECT COUNT(CASE WHEN state = 'RUNNING' AND due_at < $1 THEN 1 END) AS overdue,
-           COUNT(CASE WHEN state = 'RUNNING' AND due_at >= $1 AND due_at < $2 THEN 1 END) AS due_today,
-           COUNT(CASE WHEN state = 'RUNNING' AND due_at >= $1 AND due_at >= $2 AND due_at < $3 THEN 1 END) AS due_soon,
-           COUNT(CASE WHEN state = 'RUNNING' AND (due_at IS NULL OR (due_at >= $2 AND due_at >= $3)) THEN 1 END)
-               AS on_time,
-           COUNT(CASE WHEN state = 'PAUSED' THEN 1 END) AS paused,
-           COUNT(CASE WHEN state = 'ENDED' AND (legal_due_at IS NULL OR from_at <= legal_due_at) THEN 1 END)
-               AS ended_on_time,
-           COUNT(CASE WHEN state = 'ENDED' AND legal_due_at < from_at THEN 1 END) AS ended_late,
-           COUNT(CASE WHEN state = 'SUBMITTED' THEN 1 END) AS intake_waiting,
-           COUNT(CASE WHEN state = 'SUBMITTED' AND wait_until < $1 THEN 1 END) AS intake_overdue,
-           COUNT(CASE WHEN state IN ('AWAITING', 'PAUSED') AND wait_until < $1 THEN 1 END) AS unanswered
-    FROM deadline_board AS board
-    WHERE state IN ('SUBMITTED', 'AWAITING', 'RUNNING', 'PAUSED', 'ENDED') AND from_at <= $1 AND $1 < until_at
-      AND (CAST($4 AS UUID) IS NULL OR $4 IN (competent_agency, receiving_agency) OR ($4 = holder_agency AND EXISTS (
-          SELECT 1 FROM deadline_board AS latest WHERE latest.dossier_id = board.dossier_id
-             AND latest.until_at = 9223372036854775807 AND latest.holder_agency = $4)))
-      AND (CAST($5 AS UUID) IS NULL OR $5 IN (competent_agency, holder_agency))";
-
-// $1 as of; $2, $3 due from (inclusive) and before; $4, $10 states; $5 scope; $6 agency; $7, $8 after (due, id); $9 limit.
-// Without an appointment the due instant is the end of time.
-macro_rules! items {
-    ($due:literal) => {
-        concat!(
-            "SELECT dossier_id, ",
-            $due,
-            " AS due_at, from_at FROM deadline_board AS board
-             WHERE state IN ($4, $10) AND from_at <= $1 AND $1 < until_at
-               AND COALESCE(",
-            $due,
-            ", 9223372036854775807) >= $2 AND COALESCE(",
-            $due,
-            ", 9223372036854775806) < $3
-               AND (CAST($5 AS UUID) IS NULL OR $5 IN (competent_agency, receiving_agency)
-                    OR ($5 = holder_agency AND EXISTS (
-                        SELECT 1 FROM deadline_board AS latest WHERE latest.dossier_id = board.dossier_id
-                           AND latest.until_at = 9223372036854775807 AND latest.holder_agency = $5)))
-               AND (CAST($6 AS UUID) IS NULL OR $6 IN (competent_agency, holder_agency))
-               AND (COALESCE(",
-            $due,
-            ", 9223372036854775807), dossier_id) > ($7, $8)
-             ORDER BY COALESCE(",
-            $due,
-            ", 9223372036854775807), dossier_id LIMIT $9"
-        )
-    };
-}
-const ITEMS: &str = items!("due_at");
-const WAITING_ITEMS: &str = items!("wait_until");
-
-pub(crate) const SQL: &[&str] = &[COUNTS, ITEMS, WAITING_ITEMS];
-
-/// The instants a board is asked with, as microseconds.
-#[derive(Clone, Copy, Debug)]
-pub struct AsOf {
-    pub at: i64,
-    pub day_end: i64,
-    /// The end of "soon"; that of the day where nothing is soon.
-    pub soon_end: i64,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
-pub struct Counts {
-    pub overdue: i64,
-    pub due_today: i64,
-    pub due_soon: i64,
-    pub on_time: i64,
-    pub paused: i64,
-    pub ended_on_time: i64,
-    pub ended_late: i64,
-    /// Online submissions that the office has not answered yet.
-    pub intake_waiting: i64,
-    /// Of these, beyond the working hours it has for it.
-    pub intake_overdue: i64,
-    /// The applicant has not brought in time what is waited for: to be reminded, and then for an officer to decide.
-    pub unanswered: i64,
-}
-
-/// What can be listed of a board.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    Overdue,
-    DueToday,
-    DueSoon,
-    OnTime,
-    Paused,
-    IntakeWaiting,
-    IntakeOverdue,
-    Unanswered,
-}
-
-/// A dossier on the board.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Item {
-    pub dossier_id: Uuid,
-    pub due_at: Option<i64>,
-    /// Since when it has been in this state.
-    pub from_at: i64,
-}
-
-pub async fn counts(
-    database: &Database,
-    as_of: AsOf,
-    scope: Option<Uuid>,
-    agency: Option<Uuid>,
-) -> sqlx::Result<Counts> {
-    on_db!(&database.readers, pool => sqlx::query_as(COUNTS)
-        .bind(as_of.at).bind(as_of.day_end).bind(as_of.soon_end).bind(scope).bind(agency)
-        .fetch_one(pool).await)
-}
-
-/// Dossiers of one class, the earliest due first.
-pub async fn items(
-    database: &Database,
-    as_of: AsOf,
-    class: Class,
-    (scope, agency): (Option<Uuid>, Option<Uuid>),
-    after: (i64, Uuid),
-    limit: i64,
-) -> sqlx::Result<Vec<Item>> {
-    let today = as_of.day_end.max(as_of.at);
-    let soon = as_of.soon_end.max(today);
-    let (sql, states, from, before) = match class {
-        Class::Overdue => (ITEMS, [State::Running; 2], i64::MIN, as_of.at),
-        Class::DueToday => (ITEMS, [State::Running; 2], as_of.at, today),
-        Class::DueSoon => (ITEMS, [State::Running; 2], today, soon),
-        Class::OnTime => (ITEMS, [State::Running; 2], soon, FOR_EVER),
-        Class::Paused => (ITEMS, [State::Paused; 2], i64::MIN, FOR_EVER),
-        Class::IntakeWaiting => (WAITING_ITEMS, [State::Submitted; 2], i64::MIN, FOR_EVER),
-        Class::IntakeOverdue => (WAITING_ITEMS, [State::Submitted; 2], i64::MIN, as_of.at),
-        Class::Unanswered => (WAITING_ITEMS, [State::Awaiting, State::Paused], i64::MIN, as_of.at),
-    };
-    on_db!(&database.readers, pool => sqlx::query_as(sql)
-        .bind(as_of.at).bind(from).bind(before).bind(states[0].name()).bind(scope).bind(agency)
-        .bind(after.0).bind(after.1).bind(limit).bind(states[1].name())
-        .fetch_all(pool).await)
+    /// Each fact counts for who was competent then, on its local day and in its month.
+    fn tally(&self, add: &mut dyn FnMut(Vec<Cell>, &[i64])) {
+        let Some(fact) = self.fact.filter(|_| !self.is_gone()) else { return };
+        let mut count = |agency: Uuid, figures: &[usize]| {
+            let mut values = [0; FIGURES.len()];
+            figures.iter().for_each(|figure| values[*figure] = 1);
+            let day = local_date(instant(self.from_at));
+            for (grain, period) in [(Grain::Day, day_number(day)), (Grain::Month, month_number(day))] {
+                let procedure = self.procedure_id.into();
+                add(vec![agency.into(), procedure, grain.name().into(), period.into()], &values);
+            }
+        };
+        let figures = fact.figures(self.channel);
+        if !figures.is_empty() {
+            count(self.competent_agency, figures);
+        }
+        if let Some(from) = self.carried_from {
+            count(from, &[PASSED_ON]);
+        }
+    }
 }

@@ -1,14 +1,12 @@
-//! Dossier summary: one row per dossier, for lists and the head of the detail page; and the counters per agency and
-//! month that its rows feed. Private values stay sealed here.
+//! Dossier summary: one row per dossier, for lists, worklists and the head of the detail page. Private values stay sealed
+//! here.
 
 mod query;
 
 use domain::dossier::{
     self, Channel, Correctable, Event as Dossier, Finance, FinancialState, Measure, Notice, Outcome, Stage,
-    Timeliness,
 };
 use domain::recorded::{Event, Recorded};
-use domain::time::{Instant, local_date};
 use infrastructure::event_store::{instant, micros};
 use uuid::Uuid;
 
@@ -72,8 +70,6 @@ pub struct DossierSummary {
     pub financial_state: String,
     #[sqlx(try_from = "String")]
     pub finance: FinanceText,
-    /// What was carried over to a successor of the competent agency: `microseconds:from:to`, with a blank between.
-    pub carried: Option<String>,
     pub import_source: Option<String>,
     /// Completed steps.
     pub activities: i64,
@@ -92,6 +88,12 @@ pub fn channel_name(channel: Channel) -> &'static str {
         Channel::Email => "EMAIL",
         Channel::Internal => "INTERNAL",
     }
+}
+
+/// The channel of such a name.
+pub(crate) fn channel_from_name(name: &str) -> Option<Channel> {
+    let channels = [Channel::Online, Channel::Counter, Channel::Post, Channel::Email, Channel::Internal];
+    channels.into_iter().find(|channel| channel_name(*channel) == name)
 }
 
 fn applicant_kind_name(kind: dossier::ApplicantKind) -> &'static str {
@@ -129,13 +131,6 @@ impl FinanceText {
         }
         serde_json::to_string(&self.0).unwrap_or_default() // numbers, codes and names always serialise
     }
-}
-
-/// `year * 12 + month - 1` of the local date.
-pub fn month_of(at: Instant) -> i64 {
-    use chrono::Datelike;
-    let date = local_date(at);
-    i64::from(date.year()) * 12 + i64::from(date.month0())
 }
 
 impl DossierSummary {
@@ -182,7 +177,6 @@ impl DossierSummary {
             announced: 0,
             financial_state: FinancialState::None.name().to_owned(),
             finance: FinanceText::default(),
-            carried: None,
             import_source: submitted.imported.as_ref().map(|imported| imported.source.clone()),
             activities: 0,
             anomalies: 0,
@@ -286,11 +280,27 @@ impl DossierSummary {
             }
             Dossier::CarriedOver(carried) => {
                 self.held_before = held_before;
-                self.carry_over(at, carried.from.0, carried.to.0);
+                self.carry_over(carried.from.0, carried.to.0);
             }
             Dossier::Corrected(corrected) => self.correct(corrected.what),
         }
         (self.stage_before, self.stage) = (self.stage, self.stage.after(self.stage_before, event));
+    }
+
+    /// When something is due next: the answer of the office or of the applicant before receipt, else the result; the end
+    /// of time where nobody says when. Nothing once it is closed.
+    fn next_due(&self) -> Option<i64> {
+        match self.stage {
+            Stage::Submitted | Stage::AwaitingIntakeSupplement => Some(self.answer_by.unwrap_or(i64::MAX)),
+            Stage::Received
+            | Stage::InProgress
+            | Stage::AwaitingSupplement
+            | Stage::AwaitingPayment
+            | Stage::OnHold
+            | Stage::Suspended
+            | Stage::Finished => Some(self.due_at.unwrap_or(i64::MAX)),
+            Stage::Refused | Stage::Stopped | Stage::Returned | Stage::Withdrawn => None,
+        }
     }
 
     /// The holder as one text: `agency unit assignee`, a dash for what is not there.
@@ -308,12 +318,8 @@ impl DossierSummary {
         self.assignee = next().and_then(|assignee| assignee.parse().ok());
     }
 
-    fn carry_over(&mut self, at: i64, from: Uuid, to: Uuid) {
+    fn carry_over(&mut self, from: Uuid, to: Uuid) {
         let there = |agency| if agency == from { to } else { agency };
-        if self.competent_agency == from {
-            let carried = self.carried.take().map(|text| text + " ").unwrap_or_default();
-            self.carried = Some(format!("{carried}{at}:{from}:{to}"));
-        }
         self.supporting_agency = self.supporting_agency.map(there);
         self.receiving_agency = there(self.receiving_agency);
         self.competent_agency = there(self.competent_agency);
@@ -324,20 +330,6 @@ impl DossierSummary {
         let renamed = |text: Option<String>| text.map(|text| text.replace(&old, &new));
         self.consulted = renamed(self.consulted.take());
         self.held_before = renamed(self.held_before.take());
-    }
-
-    /// When it was carried over, from which competent agency and to which, oldest first.
-    fn carried(&self) -> impl Iterator<Item = (i64, Uuid, Uuid)> {
-        self.carried.as_deref().unwrap_or_default().split(' ').filter_map(|text| {
-            let mut parts = text.split(':');
-            Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-        })
-    }
-
-    /// The competent agency at an instant: what happened stays in the figures of who was competent then.
-    fn competent_at(&self, at: i64) -> Uuid {
-        let next = self.carried().find(|(carried_at, _, _)| at < *carried_at);
-        next.map_or(self.competent_agency, |(_, from, _)| from)
     }
 
     fn approve(&mut self, approval: dossier::Approval) {
@@ -378,7 +370,7 @@ fn anomaly_count(anomaly: &dossier::Anomaly) -> i64 {
 }
 
 impl ReadModel for DossierSummary {
-    const VERSION: i64 = 3;
+    const VERSION: i64 = 4;
     const TABLE: Table = Table {
         name: "dossier_summary",
         key: &[uuid("dossier_id")],
@@ -420,31 +412,14 @@ impl ReadModel for DossierSummary {
             int("announced"),
             text("financial_state"),
             text("finance"),
-            text("carried"),
             text("import_source"),
             int("activities"),
             int("anomalies"),
             int("stream_version"),
             int("position"),
+            int("next_due"),
         ],
     };
-    const TALLY: Option<Table> = Some(Table {
-        name: "agency_month",
-        key: &[uuid("agency_id"), int("month")],
-        values: &[
-            int("received"),
-            int("received_online"),
-            int("received_post"),
-            int("refused"),
-            int("withdrawn"),
-            int("ended_early"),
-            int("ended_on_time"),
-            int("ended_late"),
-            int("stopped"),
-            int("taken_over"),
-            int("passed_on"),
-        ],
-    });
 
     fn partition(recorded: &Recorded) -> Option<Uuid> {
         match &recorded.event {
@@ -474,6 +449,7 @@ impl ReadModel for DossierSummary {
     }
 
     fn to_cells(&self) -> Vec<Cell> {
+        let next_due = self.next_due();
         let row = self.clone();
         vec![
             row.dossier_id.into(),
@@ -514,12 +490,12 @@ impl ReadModel for DossierSummary {
             row.announced.into(),
             row.financial_state.into(),
             row.finance.text().into(),
-            row.carried.into(),
             row.import_source.into(),
             row.activities.into(),
             row.anomalies.into(),
             row.stream_version.into(),
             row.position.into(),
+            next_due.into(),
         ]
     }
 
@@ -563,92 +539,13 @@ impl ReadModel for DossierSummary {
             announced: cells.int()?,
             financial_state: cells.text()?,
             finance: cells.text()?.try_into().map_err(|_| WrongCell)?,
-            carried: cells.text_or_null()?,
             import_source: cells.text_or_null()?,
             activities: cells.int()?,
             anomalies: cells.int()?,
             stream_version: cells.int()?,
             position: cells.int()?,
         })
-    }
-
-    /// Refused dossiers were never received; withdrawn and stopped ones count if they had been. An end is measured by
-    /// the law's due instant, not by that of an extension. Each counts for who was competent then.
-    fn tally(&self, add: &mut dyn FnMut(Vec<Cell>, &[i64])) {
-        let mut count = |agency: Uuid, at: i64, counts: MonthCounts| {
-            add(vec![agency.into(), month_of(instant(at)).into()], &counts.values());
-        };
-        if let Some(received_at) = self.received_at {
-            let received_online = i64::from(self.channel == "ONLINE");
-            let received_post = i64::from(self.channel == "POST");
-            let counts =
-                MonthCounts { received: 1, received_online, received_post, ..MonthCounts::default() };
-            count(self.competent_at(received_at), received_at, counts);
-        }
-        if let Some(refused_at) = self.refused_at {
-            let counts = MonthCounts { refused: 1, ..MonthCounts::default() };
-            count(self.competent_at(refused_at), refused_at, counts);
-        }
-        if let (Some(withdrawn_at), Some(_)) = (self.withdrawn_at, self.received_at) {
-            let counts = MonthCounts { withdrawn: 1, ..MonthCounts::default() };
-            count(self.competent_at(withdrawn_at), withdrawn_at, counts);
-        }
-        if let Some(ended_at) = self.ended_at {
-            let counts = match Timeliness::of(instant(ended_at), self.legal_due_at.map(instant)) {
-                Timeliness::Early => MonthCounts { ended_early: 1, ..MonthCounts::default() },
-                Timeliness::OnTime => MonthCounts { ended_on_time: 1, ..MonthCounts::default() },
-                Timeliness::Late => MonthCounts { ended_late: 1, ..MonthCounts::default() },
-            };
-            count(self.competent_at(ended_at), ended_at, counts);
-        }
-        if let Some(stopped_at) = self.stopped_at {
-            let counts = MonthCounts { stopped: 1, ..MonthCounts::default() };
-            count(self.competent_at(stopped_at), stopped_at, counts);
-        }
-        // In the same instant as the receipt it was the successor who received it; as the end, who ended it.
-        let counted = |at: i64| {
-            self.received_at.is_some_and(|received_at| received_at < at)
-                && self.ended_at.is_none_or(|ended_at| at <= ended_at)
-        };
-        for (at, from, to) in self.carried().filter(|(at, _, _)| counted(*at)) {
-            count(from, at, MonthCounts { passed_on: 1, ..MonthCounts::default() });
-            count(to, at, MonthCounts { taken_over: 1, ..MonthCounts::default() });
-        }
-    }
-}
-
-/// What a dossier adds to the figures of an agency and month.
-#[derive(Default)]
-struct MonthCounts {
-    received: i64,
-    received_online: i64,
-    received_post: i64,
-    refused: i64,
-    withdrawn: i64,
-    ended_early: i64,
-    ended_on_time: i64,
-    ended_late: i64,
-    stopped: i64,
-    taken_over: i64,
-    passed_on: i64,
-}
-
-impl MonthCounts {
-    /// In the order of the tally's columns.
-    fn values(&self) -> [i64; 11] {
-        [
-            self.received,
-            self.received_online,
-            self.received_post,
-            self.refused,
-            self.withdrawn,
-            self.ended_early,
-            self.ended_on_time,
-            self.ended_late,
-            self.stopped,
-            self.taken_over,
-            self.passed_on,
-        ]
+        // What is due next follows from the others.
     }
 }
 

@@ -10,7 +10,9 @@
 //! | `shadow` | a model built beside the one that answers, and put in its place |
 //! | [`read_side`], `rebuild` | opening, following, waiting for a position; rebuilding |
 //! | [`dossier_summary`], [`deadline_board`], [`public_status`], [`procedure_catalogue`], [`agency_directory`] | one read model each: row, fold, SQL, queries |
-//! | [`agency_progress`] | figures per agency and month, from the counters and the board |
+//! | `interval` | which stretches of time contain an instant, from a B-tree |
+//! | `statement` | a SELECT put together from parts |
+//! | [`progress`] | figures of any days, from the counters and the board |
 //!
 //! It must not know how commands are decided. Every table here may be dropped at any moment and comes back by replay.
 
@@ -18,19 +20,21 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod agency_directory;
-pub mod agency_progress;
 pub mod deadline_board;
 pub mod dossier_summary;
 mod folder;
+mod interval;
 mod lease;
 mod page;
 pub mod procedure_catalogue;
+pub mod progress;
 pub mod public_status;
 pub mod read_model;
 pub mod read_side;
 mod rebuild;
 pub mod runner;
 mod shadow;
+mod statement;
 pub mod table;
 
 pub use folder::Parked;
@@ -42,8 +46,6 @@ pub use rebuild::Rebuilt;
 pub fn shared_sql() -> Vec<&'static str> {
     [
         agency_directory::SQL,
-        agency_progress::SQL,
-        deadline_board::SQL,
         dossier_summary::SQL,
         procedure_catalogue::SQL,
         public_status::SQL,

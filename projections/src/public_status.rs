@@ -97,7 +97,7 @@ impl PublicStatus {
 }
 
 impl ReadModel for PublicStatus {
-    const VERSION: i64 = 2;
+    const VERSION: i64 = 3;
     const TABLE: Table = Table {
         name: "public_status",
         key: &[uuid("dossier_id")],

@@ -6,16 +6,18 @@ use api::input::{
     OfficeHoursInput, OnAgency, Outcome, RecodeAgencyInput, RegisterDossierInput, RenameAgencyInput,
     SetOfficeHoursInput, SubmitDossierInput, SucceedAgencyInput, SuccessorInput,
 };
-use api::service::{CarriedOver, Service};
+use api::service::{BoardQuestion, CarriedOver, Part, ProgressQuestion, Service};
 use chrono::NaiveDate;
 use domain::access::Scope;
 use domain::identity::DossierId;
 use infrastructure::clock::Clock;
 use projections::Model;
 
+use uuid::Uuid;
+
 use crate::support::office::{
     ADMIN, AGENCY, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, complete, established, forward_to,
-    hand_over, key, on, registered, registration, submission,
+    hand_over, key, month_of, on, registered, registration, submission,
 };
 use crate::support::{Backend, Place, instant, on_each_backend, problem};
 
@@ -196,10 +198,11 @@ async fn a_new_agency_may_begin_under_the_code_of_one_that_is_gone(backend: Back
     let outcome = carry_over(&service, AGENCY).await;
     assert_eq!(outcome, CarriedOver { carried: 1, ..CarriedOver::default() });
     // Of June the code means the old one.
-    let june = 2025 * 12 + 5;
-    let (figures, _) = service.agency_progress(&caller(ADMIN), (june, june), Some(AGENCY)).await.unwrap();
-    assert_eq!((figures.len(), figures[0].received), (1, 1));
-    assert_ne!(figures[0].agency_id, new.0);
+    let part = Part { agency: Some(AGENCY.to_owned()), ..Part::default() };
+    let question = ProgressQuestion { part, ..month_of("2025-06") };
+    let figures = service.progress(&caller(ADMIN), &question).await.unwrap().rows;
+    assert_eq!((figures.len(), figures[0].1.received), (1, 1));
+    assert_ne!(figures[0].0.agency, Some(new.0));
     let rename = RenameAgencyInput { on: about("of today", AGENCY), name: "Tên của hôm nay".to_owned() };
     let (renamed, _) = service.rename_agency(&caller(ADMIN), &rename).await.unwrap();
     assert_eq!(renamed, new, "a code names who has it today");
@@ -300,33 +303,27 @@ async fn open_dossiers_go_to_the_successor_and_figures_add_up(backend: Backend) 
     assert_ne!(row.competent_agency, new, "what is closed stays where it was closed");
 
     // June is told as it was, July as it is, and both add up.
-    let figures = async |month: i64| {
-        let (rows, _) = service.agency_progress(&caller(ADMIN), (month, month), None).await.unwrap();
-        rows
-    };
-    let june = 2025 * 12 + 5;
-    for month in [june, june + 1] {
-        for row in figures(month).await {
+    let figures = async |month: &str| service.progress(&caller(ADMIN), &month_of(month)).await.unwrap().rows;
+    for month in ["2025-06", "2025-07"] {
+        for (_, row) in figures(month).await {
             let ended = row.resolved() + row.withdrawn + row.stopped;
             assert_eq!(row.to_process(), ended + row.pending() + row.paused, "{month} {row:?}");
         }
     }
-    let (june, july) = (figures(june).await, figures(june + 1).await);
+    let (june, july) = (figures("2025-06").await, figures("2025-07").await);
     assert_eq!(june.len(), 1);
-    assert_eq!((june[0].received, june[0].early, june[0].withdrawn, june[0].pending()), (4, 1, 1, 2));
-    let old = july.iter().find(|row| row.agency_id == june[0].agency_id).unwrap();
+    let (old, then) = &june[0];
+    assert_eq!((then.received, then.early, then.withdrawn, then.pending()), (4, 1, 1, 2));
+    let of = |agency: Option<Uuid>| &july.iter().find(|(key, _)| key.agency == agency).unwrap().1;
+    let old = of(old.agency);
     assert_eq!((old.carried_over, old.passed_on, old.pending()), (2, 2, 0));
-    let taken = july.iter().find(|row| row.agency_id == new).unwrap();
+    let taken = of(Some(new));
     assert_eq!((taken.carried_over, taken.taken_over, taken.pending()), (0, 2, 2));
-    // On the board as well, what ended on time ended on time.
-    let board = service.deadline_board(&caller(ADMIN), None, None).await.unwrap().counts;
-    assert_eq!((board.ended_on_time, board.ended_late, board.on_time), (1, 0, 2));
+    let board = service.deadline_board(&caller(ADMIN), &BoardQuestion::default()).await.unwrap().counts;
+    assert_eq!(board.on_time, 2);
     // The same figures from an empty table.
-    let before = july;
     service.read_side.rebuild(Model::ALL, |_| true).await.unwrap();
-    let (again, _) =
-        service.agency_progress(&caller(ADMIN), (2025 * 12 + 6, 2025 * 12 + 6), None).await.unwrap();
-    assert_eq!(again, before);
+    assert_eq!(figures("2025-07").await, july);
 
     // The successor's people go on with it; the officer acts for the new agency now.
     let lan = caller("dev:officer:lan@000.00.30.H42");

@@ -287,8 +287,8 @@ impl System {
 
     async fn board(&self, who: &str, at: &str, agency: Option<&str>) -> Value {
         let query = "query Q($asOf: DateTime, $agency: String, $at: Position) {
-            deadlineBoard(asOf: $asOf, agency: $agency, minPosition: $at) {
-                overdue dueToday dueSoon onTime paused endedOnTime endedLate
+            deadlineBoard(asOf: $asOf, part: {agency: $agency}, minPosition: $at) {
+                overdue dueToday dueSoon onTime paused
             }
         }";
         let position = PositionText(self.head().await).encode();
@@ -930,8 +930,7 @@ async fn the_board_of_the_past_shows_what_one_may_see_today() {
         let submit = with(submission("there and back"), "/competentAgency", json!(A));
         let received =
             system.act(INTAKE, "registerDossier", &json!({"submit": submit, "channel": "COUNTER"})).await;
-        let one = json!({"overdue": 0, "dueToday": 0, "dueSoon": 0, "onTime": 1, "paused": 0, "endedOnTime": 0,
-            "endedLate": 0});
+        let one = json!({"overdue": 0, "dueToday": 0, "dueSoon": 0, "onTime": 1, "paused": 0});
         let none = with(one.clone(), "/onTime", json!(0));
         let listed = async |who: &str, at: &str| {
             let query = format!(
@@ -1066,19 +1065,17 @@ async fn who_may_not_know_of_a_dossier_learns_nothing() {
                 assert_eq!(system.listed(who, filter.clone()).await, (seen.clone(), count), "{who} {filter}");
             }
         }
-        let empty = json!({"overdue": 0, "dueToday": 0, "dueSoon": 0, "onTime": 0, "paused": 0, "endedOnTime": 0,
-            "endedLate": 0});
+        let empty = json!({"overdue": 0, "dueToday": 0, "dueSoon": 0, "onTime": 0, "paused": 0});
         let late = "2024-05-10T12:00:00+07:00";
         for agency in [None, Some(A), Some(B), Some(C)] {
             assert_eq!(system.board(STRANGER, late, agency).await, empty, "{agency:?}");
         }
         let one = with(empty.clone(), "/overdue", json!(1));
         assert_eq!(system.board(AUDITOR, late, None).await, one);
-        let progress =
-            "{ agencyProgress(period: {from: \"2024-04\", to: \"2024-04\"}) { agencies { received } } }";
-        assert_eq!(system.ask(STRANGER, progress, json!({})).await["agencyProgress"]["agencies"], json!([]));
+        let progress = "{ progress(period: {from: \"2024-04\", to: \"2024-04\"}) { rows { received } } }";
+        assert_eq!(system.ask(STRANGER, progress, json!({})).await["progress"]["rows"], json!([]));
         assert_eq!(
-            system.ask(OFFICER_B, progress, json!({})).await["agencyProgress"]["agencies"],
+            system.ask(OFFICER_B, progress, json!({})).await["progress"]["rows"],
             json!([{"received": 1}])
         );
         // A clerk takes in for nobody else.
@@ -1316,14 +1313,14 @@ async fn a_query_waits_for_the_position_it_names() {
         let system = System::new(backend, "2024-04-22T09:00:00+07:00").await;
         let stages = "query Q($at: Position) {
             dossiers(minPosition: $at) { totalCount }
-            agencyProgress(period: {from: \"2024-04\", to: \"2024-04\"}, minPosition: $at) { agencies { received } }
+            progress(period: {from: \"2024-04\", to: \"2024-04\"}, minPosition: $at) { rows { received } }
         }";
         for n in 1..=5 {
             let done = system.act(CITIZEN, "submitDossier", &submission(&format!("{n}"))).await;
             let done = system.act(INTAKE, "receiveDossier", &on(&format!("r{n}"), &done)).await;
             let read = system.ask(AUDITOR, stages, json!({"at": done.position})).await;
             assert_eq!(read["dossiers"]["totalCount"], json!(n));
-            assert_eq!(read["agencyProgress"]["agencies"], json!([{"received": n}]));
+            assert_eq!(read["progress"]["rows"], json!([{"received": n}]));
         }
         // Every query says so when it is asked for what has not happened; and it does not wait for ever.
         let head = system.head().await;
@@ -1333,7 +1330,7 @@ async fn a_query_waits_for_the_position_it_names() {
             "query Q($at: Position) { dossiers(minPosition: $at) { totalCount } }",
             "query Q($at: Position) { deadlineBoard(minPosition: $at) { overdue } }",
             "query Q($at: Position) { publicStatus(code: \"000.00.16.H42-240422-0001\", minPosition: $at) { code } }",
-            "query Q($at: Position) { agencyProgress(period: {from: \"2024-04\", to: \"2024-04\"}, minPosition: $at) { asOf } }",
+            "query Q($at: Position) { progress(period: {from: \"2024-04\", to: \"2024-04\"}, minPosition: $at) { asOf } }",
             "query Q($at: Position) { procedures(minPosition: $at) { code } }",
             "query Q($at: Position) { agencies(minPosition: $at) { code } }",
         ] {
@@ -1561,60 +1558,46 @@ async fn the_deadline_board_as_of_any_instant() {
         let [one, two, three, five, open, paused, ended, late] = board(&system).await.map(|done| done.id);
         let none = Vec::new;
         type Lists = [Vec<Uuid>; 5];
-        // Overdue, due today, due soon, on time, paused; ended on time and late.
-        let cases: [(&str, Lists, i64, i64); 8] = [
-            ("2024-05-06T08:59:59.999999+07:00", [none(), none(), none(), none(), none()], 0, 0),
+        // Overdue, due today, due soon, on time, paused.
+        let cases: [(&str, Lists); 8] = [
+            ("2024-05-06T08:59:59.999999+07:00", [none(), none(), none(), none(), none()]),
             (
                 "2024-05-06T09:00:00+07:00",
                 [none(), none(), vec![one, two, ended, late, paused], vec![three, five, open], none()],
-                0,
-                0,
             ),
             (
                 "2024-05-06T12:00:00+07:00",
                 [none(), none(), vec![one, two, ended, late], vec![three, five, open], vec![paused]],
-                0,
-                0,
             ),
             // The due instant itself is in time, and so is an end at it.
             (
                 "2024-05-07T17:00:00+07:00",
                 [none(), vec![one, late], vec![two, three], vec![five, open], vec![paused]],
-                1,
-                0,
             ),
             (
                 "2024-05-07T17:00:00.000001+07:00",
                 [vec![one, late], none(), vec![two, three], vec![five, open], vec![paused]],
-                1,
-                0,
             ),
             (
                 "2024-05-08T12:00:00+07:00",
                 [vec![one], vec![two], vec![three], vec![five, open], vec![paused]],
-                1,
-                1,
             ),
             // Saturday: Monday and Tuesday are the next two working days.
             (
                 "2024-05-11T12:00:00+07:00",
                 [vec![one, two, three], none(), vec![five], vec![open], vec![paused]],
-                1,
-                1,
             ),
             // The last instant of a local day, and another offset than ours.
             (
                 "2024-05-13T09:59:59.999999Z",
                 [vec![one, two, three], vec![five], none(), vec![open], vec![paused]],
-                1,
-                1,
             ),
         ];
         let classes = ["OVERDUE", "DUE_TODAY", "DUE_SOON", "ON_TIME", "PAUSED"];
-        for (at, lists, ended_on_time, ended_late) in cases {
+        for (at, lists) in cases {
             let counts = json!({
                 "overdue": lists[0].len(), "dueToday": lists[1].len(), "dueSoon": lists[2].len(),
-                "onTime": lists[3].len(), "paused": lists[4].len(), "endedOnTime": ended_on_time, "endedLate": ended_late,
+                "onTime": lists[3].len(), "paused": lists[4].len(),
             });
             for (who, agency) in [(OFFICER_A, None), (AUDITOR, None), (AUDITOR, Some(A))] {
                 assert_eq!(system.board(who, at, agency).await, counts, "{at} {who}");
@@ -1658,8 +1641,7 @@ async fn the_deadline_board_as_of_any_instant() {
         let read = system.ask(OFFICER_A, "{ deadlineBoard { asOf overdue } }", json!({})).await;
         assert_eq!(read["deadlineBoard"], json!({"asOf": "2024-05-08T08:00:00+07:00", "overdue": 1}));
         let late = "2031-01-01T07:00:00+07:00";
-        let counts = json!({"overdue": 4, "dueToday": 0, "dueSoon": null, "onTime": 1, "paused": 1,
-            "endedOnTime": 1, "endedLate": 1});
+        let counts = json!({"overdue": 4, "dueToday": 0, "dueSoon": null, "onTime": 1, "paused": 1});
         assert_eq!(system.board(OFFICER_A, late, None).await, counts);
         for (class, outcome) in
             [("DUE_SOON", Err("CALENDAR_UNKNOWN")), ("ON_TIME", Ok(json!([{"dueAt": null}])))]
@@ -1675,7 +1657,7 @@ async fn the_deadline_board_as_of_any_instant() {
                 }
             }
         }
-        let unknown = "{ deadlineBoard(agency: \"H42\") { overdue } }";
+        let unknown = "{ deadlineBoard(part: {agency: \"H42\"}) { overdue } }";
         assert_eq!(system.error(OFFICER_A, unknown, json!({})).await.0, "BAD_USER_INPUT");
         let many = "{ deadlineBoard { dossiers(class: PAUSED, first: 101) { nodes { dueAt } } } }";
         assert_eq!(system.error(OFFICER_A, many, json!({})).await.0, "BAD_USER_INPUT");
@@ -1684,7 +1666,7 @@ async fn the_deadline_board_as_of_any_instant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn agency_progress_adds_up() {
+async fn progress_adds_up() {
     for backend in backends() {
         let system = System::new(backend, "2024-04-22T09:00:00+07:00").await;
         // April: one carried over; one refused; one withdrawn after receipt; one that nobody has received.
@@ -1703,8 +1685,8 @@ async fn agency_progress_adds_up() {
         let [.., last] = board(&system).await;
         system.at("2024-05-09T12:00:00+07:00");
         let query = "query Q($from: String!, $to: String!, $agency: String, $at: Position) {
-            agencyProgress(period: {from: $from, to: $to}, agency: $agency, minPosition: $at) {
-                asOf agencies {
+            progress(period: {from: $from, to: $to}, part: {agency: $agency}, minPosition: $at) {
+                asOf rows {
                     agency { code } carriedOver received receivedOnline receivedPost toProcess refused withdrawn
                     resolved early onTime late pending notDue overdue paused
                 }
@@ -1765,9 +1747,9 @@ async fn agency_progress_adds_up() {
             for (who, agency) in [(OFFICER_A, None), (AUDITOR, None), (AUDITOR, Some(A))] {
                 let read =
                     system.ask(who, query, json!({"from": from, "to": to, "agency": agency, "at": at})).await;
-                let progress = &read["agencyProgress"];
-                assert_eq!(*progress, json!({"asOf": as_of, "agencies": [row(figures)]}), "{from} {to}");
-                let figure = |name: &str| progress["agencies"][0][name].as_i64().unwrap();
+                let progress = &read["progress"];
+                assert_eq!(*progress, json!({"asOf": as_of, "rows": [row(figures)]}), "{from} {to}");
+                let figure = |name: &str| progress["rows"][0][name].as_i64().unwrap();
                 assert_eq!(figure("carriedOver") + figure("received"), figure("toProcess"));
                 assert_eq!(figure("early") + figure("onTime") + figure("late"), figure("resolved"));
                 assert_eq!(figure("notDue") + figure("overdue"), figure("pending"));
@@ -1779,7 +1761,7 @@ async fn agency_progress_adds_up() {
             let read = system
                 .ask(AUDITOR, query, json!({"from": "2024-04", "to": "2024-05", "agency": agency}))
                 .await;
-            assert_eq!(read["agencyProgress"]["agencies"], json!([]));
+            assert_eq!(read["progress"]["rows"], json!([]));
         }
         for (from, to) in [
             ("2024-13", "2024-13"),
@@ -1844,7 +1826,7 @@ async fn anybody_may_ask_for_the_public_status_and_learns_nothing_of_a_person() 
             "{ dossiers { totalCount } }",
             "{ dossier(code: \"000.00.16.H42-240422-0001\") { id } }",
             "{ deadlineBoard { overdue } }",
-            "{ agencyProgress(period: {from: \"2024-04\", to: \"2024-04\"}) { asOf } }",
+            "{ progress(period: {from: \"2024-04\", to: \"2024-04\"}) { asOf } }",
         ] {
             let (code, message) = system.error("", query, json!({})).await;
             assert_eq!(code, "UNAUTHENTICATED", "{query}");

@@ -9,6 +9,7 @@ mod demo;
 mod dialects;
 mod event_store;
 mod execute;
+mod figures;
 mod files;
 mod graphql;
 mod leaf;

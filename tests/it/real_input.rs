@@ -1,7 +1,7 @@
 //! Real input through the real binary: what it counts is what the files hold, and the boards say the same.
 
 use api::development_token;
-use api::service::{Caller, SearchInput, Service};
+use api::service::{BoardQuestion, Caller, ProgressQuestion, SearchInput, Service};
 use chrono::DateTime;
 use domain::recorded::{Position, Via};
 use infrastructure::clock::Clock;
@@ -9,6 +9,7 @@ use infrastructure::entropy::Entropy;
 use serde_json::json;
 
 use crate::cli::{json_of, motcua, stored};
+use crate::support::office::month_of;
 use crate::support::{Place, backends, real_input};
 
 async fn open(place: &Place) -> Service {
@@ -81,16 +82,17 @@ async fn the_dossiers_of_a_real_municipality_count_the_same_everywhere() {
             at: None,
         };
         let late = DateTime::parse_from_rfc3339("2026-11-24T09:00:00+07:00").unwrap().to_utc();
-        let board = service.deadline_board(&caller, Some(late), None).await.unwrap().counts;
-        assert_eq!((board.ended_on_time, board.ended_late), (952, 377));
+        let question = BoardQuestion { as_of: Some(late), ..BoardQuestion::default() };
+        let board = service.deadline_board(&caller, &question).await.unwrap().counts;
         let open = board.overdue + board.due_today + board.due_soon + board.on_time + board.paused;
         assert_eq!(open, 105);
         assert_eq!(service.count_dossiers(&caller, &SearchInput::default()).await.unwrap(), 1434);
 
-        let months = (2000 * 12, 2026 * 12 + 10);
-        let (agencies, _) = service.agency_progress(&caller, months, None).await.unwrap();
-        assert_eq!(agencies.len(), 1);
-        let figures = &agencies[0];
+        let days = ("2000-01-01".parse().unwrap(), "2026-11-30".parse().unwrap());
+        let question = ProgressQuestion { days, ..month_of("2000-01") };
+        let progress = service.progress(&caller, &question).await.unwrap();
+        assert_eq!(progress.rows.len(), 1);
+        let figures = &progress.total;
         assert_eq!((figures.early + figures.on_time, figures.late), (952, 377));
         assert_eq!((figures.carried_over, figures.received), (0, 1434));
         assert_eq!((figures.pending(), figures.paused, figures.withdrawn, figures.refused), (105, 0, 0, 0));

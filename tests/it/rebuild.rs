@@ -12,7 +12,8 @@ use domain::recorded::Position;
 use infrastructure::clock::Clock;
 use infrastructure::db::{Database, Db};
 use infrastructure::event_store::{Append, Expected, NewEvent};
-use projections::agency_progress::{Period, agency_progress};
+use projections::deadline_board::Within;
+use projections::progress::{DayRange, Period, SplitBy, progress};
 use projections::read_side::Status;
 use projections::runner::RunError;
 use projections::table::Cell;
@@ -44,7 +45,7 @@ async fn status(fixture: &Fixture, model: Model) -> Status {
 
 /// Counters that fell back to zero are rows of zeros where they were counted live.
 fn comparable(dump: Vec<(&'static str, Vec<Vec<Cell>>)>) -> Vec<(&'static str, Vec<Vec<Cell>>)> {
-    let plain = |name, rows| if name == "agency_month" { without_zeros(rows) } else { rows };
+    let plain = |name, rows| if name == "progress_counter" { without_zeros(rows) } else { rows };
     dump.into_iter().map(|(name, rows)| (name, plain(name, rows))).collect()
 }
 
@@ -83,8 +84,15 @@ async fn read_all_the_time(
             );
             last[nth] = now;
         }
-        let period = Period { first_month: 0, last_month: i64::MAX, end: i64::MAX / 2 };
-        for row in agency_progress(&database, period, None, None).await.unwrap() {
+        let day = |text: &str| text.parse().unwrap();
+        let period = Period {
+            days: DayRange { from: day("1000-01-01"), to: day("3000-12-31") },
+            start: 0,
+            end: i64::MAX / 2,
+            known: None,
+        };
+        let split = SplitBy { agency: true, procedure: false };
+        for row in progress(&database, period, split, &Within::default()).await.unwrap() {
             let open = row.pending() + row.paused;
             let processed = row.resolved() + row.withdrawn + row.stopped + open;
             assert!(!adds_up || row.to_process() == processed, "counters and board of two moments: {row:?}");

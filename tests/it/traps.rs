@@ -4,9 +4,9 @@ use api::input::{FinishProcessingInput, Outcome, ReturnMethod, ReturnResultInput
 use api::service::Service;
 use domain::identity::DossierId;
 use infrastructure::clock::Clock;
-use projections::agency_progress::AgencyProgress;
+use projections::progress::Progress;
 
-use crate::support::office::{ADMIN, INTAKE, LEADER, caller, established, key, on, registered};
+use crate::support::office::{ADMIN, INTAKE, LEADER, caller, established, key, month_of, on, registered};
 use crate::support::{Backend, Place, instant, on_each_backend};
 
 on_each_backend!(
@@ -15,18 +15,17 @@ on_each_backend!(
     the_report_of_a_past_month_is_what_it_was_at_its_end,
 );
 
-const APRIL: i64 = 2024 * 12 + 3;
-const MAY: i64 = APRIL + 1;
+const APRIL: &str = "2024-04";
+const MAY: &str = "2024-05";
 
 async fn office(place: &Place, at: &str) -> (Service, Clock) {
     let clock = Clock::fixed(instant(at));
     (established(place, clock.clone()).await, clock)
 }
 
-async fn figures(service: &Service, month: i64) -> AgencyProgress {
+async fn figures(service: &Service, month: &str) -> Progress {
     service.read_side.catch_up().await.unwrap();
-    let (mut rows, _) = service.agency_progress(&caller(ADMIN), (month, month), None).await.unwrap();
-    rows.pop().unwrap_or_default()
+    service.progress(&caller(ADMIN), &month_of(month)).await.unwrap().total
 }
 
 async fn finish(service: &Service, dossier: DossierId) {

@@ -11,8 +11,8 @@ use super::{CliError, StoreArgs, output, stop_requested};
 
 #[derive(Debug, Args)]
 pub(super) struct Rebuild {
-    /// Read models to build again [default: all]: agency_directory, procedure_catalogue, dossier_summary (with
-    /// agency_month), deadline_board, public_status
+    /// Read models to build again [default: all]: agency_directory, procedure_catalogue, dossier_summary,
+    /// deadline_board (with progress_counter), public_status
     names: Vec<String>,
     #[command(flatten)]
     store: StoreArgs,

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant as Started;
 
-use chrono::{DateTime, Datelike, FixedOffset};
+use chrono::{DateTime, Datelike, FixedOffset, Months};
 use clap::Args;
 use domain::access::Function;
-use domain::time::{VIETNAM, local_date, truncate};
-use projections::agency_progress::AgencyProgress;
+use domain::time::{local_date, truncate};
+use projections::progress::Progress;
 use serde_json::json;
 
 use super::simulation::{self, Plan};
 use super::{CliError, StoreArgs, output};
 use crate::development_token;
-use crate::service::{Caller, SearchInput, Service};
+use crate::service::{Caller, GroupKey, Part, ProgressBy, ProgressQuestion, SearchInput, Service};
 
 #[derive(Debug, Args)]
 pub(super) struct Simulate {
@@ -100,26 +100,31 @@ async fn stages(service: &Service) -> Result<Vec<(domain::dossier::Stage, i64)>,
 /// that does not is an error.
 async fn identities(service: &Service, end: domain::time::Instant) -> Result<usize, CliError> {
     let caller = auditor(service)?;
-    let date = local_date(end);
-    let last = i64::from(date.year()) * 12 + i64::from(date.month0());
-    let mut carried: BTreeMap<uuid::Uuid, i64> = BTreeMap::new();
+    let this_month = local_date(end).with_day(1);
+    let mut carried: BTreeMap<GroupKey, i64> = BTreeMap::new();
     let mut months = 0;
-    for month in last - 13..last {
-        let (rows, _) = service.agency_progress(&caller, (month, month), None).await?;
-        for row in rows {
+    for back in (1..=13).rev() {
+        let from = this_month.and_then(|first| first.checked_sub_months(Months::new(back)));
+        let to =
+            from.and_then(|first| first.checked_add_months(Months::new(1))).and_then(|next| next.pred_opt());
+        let (Some(from), Some(to)) = (from, to) else { continue };
+        let by = ProgressBy::Agency;
+        let question = ProgressQuestion { days: (from, to), known_at: None, by, part: Part::default() };
+        for (key, row) in service.progress(&caller, &question).await?.rows {
             let open = row.pending() + row.paused;
-            let before = carried.get(&row.agency_id).copied().unwrap_or(0);
+            let before = carried.get(&key).copied().unwrap_or(0);
             if !adds_up(&row) || row.carried_over != before {
-                let month = end.with_timezone(&VIETNAM);
-                return Err(CliError::Refused(format!("the figures do not add up: {row:?} at {month}")));
+                return Err(CliError::Refused(format!(
+                    "the figures do not add up: {key:?} {row:?} from {from} to {to}"
+                )));
             }
-            carried.insert(row.agency_id, open);
+            carried.insert(key, open);
         }
         months += 1;
     }
     Ok(months)
 }
 
-fn adds_up(row: &AgencyProgress) -> bool {
+fn adds_up(row: &Progress) -> bool {
     row.to_process() == row.resolved() + row.withdrawn + row.stopped + row.pending() + row.paused
 }

@@ -1,6 +1,6 @@
-//! `GET /tables/progress.{csv|xlsx}?from=2024-01&to=2024-03&agency=…` and `GET
-//! /tables/{overdue|due-today|due-soon|not-due|paused|intake-waiting|intake-overdue|unanswered}.{csv|xlsx}?asOf=…&agency=…`:
-//! what the API answers, as a table to take away.
+//! `GET /tables/progress.{csv|xlsx}?from=2024-01&to=2024-03-15&by={agency|agency-tree|field|procedure}` and `GET
+//! /tables/{overdue|due-today|due-soon|not-due|paused|intake-waiting|intake-overdue|unanswered}.{csv|xlsx}?asOf=…`, both
+//! with `knownAt`, `agency`, `withSubordinates`, `procedure` and `field`: what the API answers, as a table to take away.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -12,9 +12,9 @@ use projections::deadline_board::Class;
 use serde::Deserialize;
 
 use super::{Server, SignedIn, failed, problem};
-use crate::graphql::query::month;
+use crate::input::period;
 use crate::problem::{Problem, ServiceError};
-use crate::service::{Caller, Service};
+use crate::service::{self, BoardQuestion, Caller, ProgressBy, ProgressQuestion, Service};
 use crate::tables::Table;
 
 #[derive(Clone, Copy)]
@@ -35,8 +35,34 @@ enum What {
 pub(super) struct Part {
     from: Option<String>,
     to: Option<String>,
+    by: Option<By>,
     as_of: Option<DateTime<FixedOffset>>,
+    known_at: Option<DateTime<FixedOffset>>,
     agency: Option<String>,
+    #[serde(default)]
+    with_subordinates: bool,
+    procedure: Option<String>,
+    field: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum By {
+    Agency,
+    AgencyTree,
+    Field,
+    Procedure,
+}
+
+impl From<By> for ProgressBy {
+    fn from(by: By) -> Self {
+        match by {
+            By::Agency => Self::Agency,
+            By::AgencyTree => Self::AgencyTree,
+            By::Field => Self::Field,
+            By::Procedure => Self::Procedure,
+        }
+    }
 }
 
 /// `overdue.xlsx`
@@ -89,20 +115,25 @@ async fn table_of(
     what: What,
     part: &Part,
 ) -> Result<Table, ServiceError> {
-    let agency = part.agency.as_deref();
+    let known_at = part.known_at.map(|at| at.to_utc());
+    let whose = service::Part {
+        agency: part.agency.clone(),
+        with_subordinates: part.with_subordinates,
+        procedure: part.procedure.clone(),
+        field: part.field.clone(),
+    };
     match (what, part) {
-        (What::Progress, Part { from: Some(from), to: Some(to), as_of: None, .. }) => {
-            let months = (month("from", from)?, month("to", to)?);
-            if months.1 < months.0 {
-                return Err(Problem::invalid("to", "before the first month").into());
-            }
-            service.progress_table(caller, months, agency).await
+        (What::Progress, Part { from: Some(from), to: Some(to), as_of: None, by, .. }) => {
+            let by = by.map_or(ProgressBy::Agency, Into::into);
+            let days = period::days(from, to)?;
+            service.progress_table(caller, &ProgressQuestion { days, known_at, by, part: whose }).await
         }
         (What::Progress, _) => {
-            Err(Problem::invalid("from, to", "the first month and the last, as in 2024-01").into())
+            Err(Problem::invalid("from, to", "the first day or month and the last, as in 2024-01").into())
         }
-        (What::Board(class), Part { from: None, to: None, as_of, .. }) => {
-            service.board_table(caller, class, as_of.map(Into::into), agency).await
+        (What::Board(class), Part { from: None, to: None, by: None, as_of, .. }) => {
+            let as_of = as_of.map(|at| at.to_utc());
+            service.board_table(caller, class, &BoardQuestion { as_of, known_at, part: whose }).await
         }
         (What::Board(_), _) => Err(Problem::invalid("from, to", "a board is as of an instant: asOf").into()),
     }

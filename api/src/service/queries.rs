@@ -9,11 +9,8 @@ use domain::identity::{AgencyId, DossierId, ProcedureId};
 use domain::private::SealedToken;
 use domain::recorded::{Position, Recorded, Version};
 use domain::time::{Instant, VIETNAM, local_date};
-use infrastructure::event_store::micros;
 use projections::Model;
 use projections::agency_directory::{self, AgencyDirectory};
-use projections::agency_progress::{self, AgencyProgress, Period};
-use projections::deadline_board::{self, AsOf, Class, Counts, Item};
 use projections::dossier_summary::{self, Cursor, DossierSummary, Filter};
 use projections::procedure_catalogue::{self, ProcedureCatalogue};
 use projections::public_status::{self, PublicStatus};
@@ -24,8 +21,6 @@ use super::dossiers::plain;
 use super::{Caller, Service};
 use crate::problem::{Problem, ServiceError};
 
-/// Due within this many working days after today is "due soon" (sắp đến hạn). A policy; no law names a number.
-const DUE_SOON_WORKING_DAYS: u32 = 2;
 const SEARCH_CHARS_MAX: usize = 300;
 
 /// What to list, as clients say it.
@@ -55,25 +50,6 @@ pub struct DossierPage {
     pub has_more: bool,
 }
 
-/// The deadline board as of an instant.
-#[derive(Clone, Debug)]
-pub struct Board {
-    pub at: Instant,
-    pub counts: Counts,
-    pub as_of: AsOf,
-    /// The calendar reaches as far as "soon" does.
-    pub knows_soon: bool,
-    pub scope: Option<Uuid>,
-    pub agency: Option<Uuid>,
-}
-
-/// A dossier on the board, with its summary.
-#[derive(Clone, Debug)]
-pub struct BoardItem {
-    pub item: Item,
-    pub summary: DossierSummary,
-}
-
 /// One event of a dossier, with the state after it.
 #[derive(Clone, Debug)]
 pub struct HistoryEntry {
@@ -90,7 +66,7 @@ pub struct Names {
 }
 
 impl Service {
-    fn database(&self) -> &infrastructure::db::Database {
+    pub(super) fn database(&self) -> &infrastructure::db::Database {
         self.read_side.database()
     }
 
@@ -99,13 +75,17 @@ impl Service {
         Ok(self.read_side.wait_for(models, position, WAIT_MAX).await?)
     }
 
-    fn scope(caller: &Caller) -> Result<Option<Uuid>, Problem> {
+    pub(super) fn scope(caller: &Caller) -> Result<Option<Uuid>, Problem> {
         caller.principal.require(Function::ReadDossiers)?;
         Ok(scope_of(caller))
     }
 
     /// The agency that a code meant on a day.
-    async fn agency_filter(&self, code: Option<&str>, on: Instant) -> Result<Option<Uuid>, ServiceError> {
+    pub(super) async fn agency_filter(
+        &self,
+        code: Option<&str>,
+        on: Instant,
+    ) -> Result<Option<Uuid>, ServiceError> {
         match code {
             // Nothing is found under a code that nobody ever had.
             Some(code) => match self.agency_ever("agency", code, local_date(on)).await {
@@ -183,77 +163,10 @@ impl Service {
         Ok(dossier_summary::count(self.database(), &self.filter(caller, search).await?).await?)
     }
 
-    pub async fn deadline_board(
-        &self,
-        caller: &Caller,
-        as_of: Option<Instant>,
-        agency: Option<&str>,
-    ) -> Result<Board, ServiceError> {
-        let scope = Self::scope(caller)?;
-        let at = as_of.unwrap_or_else(|| self.clock().now());
-        let agency = self.agency_filter(agency, at).await?;
-        let (day_end, soon_end) = (end_of(local_date(at)), self.soon_end(at).await?);
-        let as_of = AsOf { at: micros(at), day_end, soon_end: soon_end.unwrap_or(day_end) };
-        let counts = deadline_board::counts(self.database(), as_of, scope, agency).await?;
-        Ok(Board { at, counts, as_of, knows_soon: soon_end.is_some(), scope, agency })
-    }
-
-    /// The end of "soon": that of the day after so many further working days. `None` beyond the calendar.
-    async fn soon_end(&self, at: Instant) -> Result<Option<i64>, ServiceError> {
-        let calendar = self.calendar(None).await?;
-        Ok(calendar.nth_working_day_after(local_date(at), DUE_SOON_WORKING_DAYS).ok().map(end_of))
-    }
-
-    pub async fn board_items(
-        &self,
-        board: &Board,
-        class: Class,
-        after: Option<(i64, Uuid)>,
-        first: i64,
-    ) -> Result<(Vec<BoardItem>, bool), ServiceError> {
-        if class == Class::DueSoon && !board.knows_soon {
-            let reason = format!("no calendar is loaded for the days after {}", local_date(board.at));
-            return Err(Problem::Refused { code: "CALENDAR_UNKNOWN", reason }.into());
-        }
-        let after = after.unwrap_or((i64::MIN, Uuid::nil()));
-        let range = (board.scope, board.agency);
-        let items =
-            deadline_board::items(self.database(), board.as_of, class, range, after, first + 1).await?;
-        let has_more = first < items.len() as i64;
-        let items: Vec<Item> = items.into_iter().take(usize::try_from(first).unwrap_or(usize::MAX)).collect();
-        let ids: Vec<Uuid> = items.iter().map(|item| item.dossier_id).collect();
-        let mut summaries: HashMap<Uuid, DossierSummary> = dossier_summary::by_ids(self.database(), &ids)
-            .await?
-            .into_iter()
-            .map(|row| (row.dossier_id, row))
-            .collect();
-        let rows = items
-            .into_iter()
-            .filter_map(|item| summaries.remove(&item.dossier_id).map(|summary| BoardItem { item, summary }))
-            .collect();
-        Ok((rows, has_more))
-    }
-
     /// Anybody may ask. A code that is not one is an absent dossier: the answer tells nothing else.
     pub async fn public_status(&self, code: &str) -> Result<Option<PublicStatus>, ServiceError> {
         let Ok(code) = DossierCode::parse(code.trim()) else { return Ok(None) };
         Ok(public_status::by_code(self.database(), code.as_str()).await?)
-    }
-
-    /// Figures per agency from one month to another, as of the end of the last one, or now while it lasts.
-    pub async fn agency_progress(
-        &self,
-        caller: &Caller,
-        (first_month, last_month): (i64, i64),
-        agency: Option<&str>,
-    ) -> Result<(Vec<AgencyProgress>, Instant), ServiceError> {
-        let scope = Self::scope(caller)?;
-        let end = month_end(last_month)
-            .ok_or_else(|| Problem::invalid("period", "outside the calendar"))?
-            .min(self.clock().now());
-        let agency = self.agency_filter(agency, end).await?;
-        let period = Period { first_month, last_month, end: micros(end) };
-        Ok((agency_progress::agency_progress(self.database(), period, scope, agency).await?, end))
     }
 
     pub async fn names(&self) -> Result<Names, ServiceError> {
@@ -388,16 +301,6 @@ pub(super) fn end_of(date: chrono::NaiveDate) -> i64 {
         .map_or(i64::MAX, |midnight| midnight.timestamp_micros())
 }
 
-/// The end of a month given as `year * 12 + month - 1`.
-fn month_end(month: i64) -> Option<Instant> {
-    let next = month.checked_add(1)?;
-    let year = i32::try_from(next.div_euclid(12)).ok()?;
-    let first = chrono::NaiveDate::from_ymd_opt(year, u32::try_from(next.rem_euclid(12)).ok()? + 1, 1)?;
-    let midnight = first.and_hms_opt(0, 0, 0)?.and_local_timezone(VIETNAM).single()?;
-    // Figures as of the end are those of the last microsecond of the month.
-    Some(midnight.to_utc() - chrono::TimeDelta::microseconds(1))
-}
-
 /// The first letter of each word, and how long the words are not: `Nguyễn Văn A` is `N*** V*** A***`.
 pub(crate) fn mask(text: &str) -> String {
     text.split_whitespace()
@@ -415,10 +318,5 @@ mod tests {
     fn a_masked_name_keeps_initials_only() {
         assert_eq!(mask("Nguyễn Văn  Ánh"), "N*** V*** Á***");
         assert_eq!(mask(""), "");
-    }
-
-    #[test]
-    fn a_month_ends_before_the_next_begins() {
-        assert_eq!(month_end(2026 * 12 + 11).unwrap().to_rfc3339(), "2026-12-31T16:59:59.999999+00:00");
     }
 }

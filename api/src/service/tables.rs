@@ -8,11 +8,12 @@ use domain::dossier::{FinancialState, Share};
 use domain::identity::AgencyId;
 use domain::time::{Instant, local, local_date};
 use infrastructure::event_store::instant;
-use projections::agency_progress::AgencyProgress;
 use projections::deadline_board::Class;
+use projections::progress::Progress;
 use uuid::Uuid;
 
-use super::{Board, BoardItem, Caller, Names, Service};
+use super::{Board, BoardItem, BoardQuestion, Caller, GroupKey, Names, ProgressQuestion, Service};
+use crate::graphql::boards::FORMULA;
 use crate::graphql::objects::vietnamese;
 use crate::problem::{Problem, ServiceError};
 use crate::tables::{Cell, Column, Table};
@@ -26,8 +27,8 @@ const fn column(title: &'static str, width: u16) -> Column {
 }
 
 const PROGRESS: &[Column] = &[
-    column("Mã cơ quan", 18),
-    column("Cơ quan", 40),
+    column("Mã", 18),
+    column("Tên", 40),
     column("Kỳ trước chuyển sang", 12),
     column("Tiếp nhận trong kỳ", 12),
     column("Trong đó: trực tuyến", 12),
@@ -62,35 +63,31 @@ const DOSSIERS: &[Column] = &[
 ];
 
 impl Service {
-    /// Tình hình giải quyết hồ sơ: the figures of [`Service::agency_progress`], a line for each agency and the sum.
+    /// Tình hình giải quyết hồ sơ: the figures of [`Service::progress`], a line for each part, and for all of them.
     pub async fn progress_table(
         &self,
         caller: &Caller,
-        months: (i64, i64),
-        agency: Option<&str>,
+        question: &ProgressQuestion,
     ) -> Result<Table, ServiceError> {
-        let (rows, end) = self.agency_progress(caller, months, agency).await?;
+        let figures = self.progress(caller, question).await?;
         let names = self.names().await?;
-        let mut named: Vec<(String, String, AgencyProgress)> = rows
+        let mut named: Vec<((String, String), &Progress)> =
+            figures.rows.iter().map(|(key, row)| (part_of(&names, key), row)).collect();
+        named.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut rows: Vec<Vec<Cell>> = named
             .into_iter()
-            .map(|row| {
-                let (code, name) = agency_of(&names, row.agency_id);
-                (code, name, row)
-            })
+            .map(|((code, name), row)| figures_of(code.as_str().into(), &name, row))
             .collect();
-        named.sort_by(|one, other| one.0.cmp(&other.0));
-        let sum = named.iter().fold(AgencyProgress::default(), |sum, (_, _, row)| sum.plus(row));
-        let mut rows: Vec<Vec<Cell>> =
-            named.iter().map(|(code, name, row)| figures(code.as_str().into(), name.as_str(), row)).collect();
-        rows.push(figures(Cell::Empty, "Tổng số", &sum));
+        rows.push(figures_of(Cell::Empty, "Tổng số", &figures.total));
+        let (from, to) = (figures.period.days.from, figures.period.days.to);
         Ok(Table {
             title: "Tình hình giải quyết hồ sơ thủ tục hành chính".to_owned(),
             notes: vec![
-                format!("Tính đến {}", moment(end)),
+                format!("Từ ngày {} đến ngày {}", from.format("%d/%m/%Y"), to.format("%d/%m/%Y")),
+                format!("Tính đến {}; theo dữ liệu đến {}", moment(figures.as_of), moment(figures.known_at)),
                 "Phải giải quyết = kỳ trước chuyển sang + tiếp nhận trong kỳ + nhận kế thừa − chuyển kế thừa"
                     .to_owned(),
-                "Tỷ lệ = (trước hạn + đúng hạn) / đã giải quyết; để trống khi chưa giải quyết hồ sơ nào"
-                    .to_owned(),
+                format!("Tỷ lệ = {FORMULA}; để trống khi chưa giải quyết hồ sơ nào"),
             ],
             columns: PROGRESS.to_vec(),
             rows,
@@ -102,10 +99,9 @@ impl Service {
         &self,
         caller: &Caller,
         class: Class,
-        as_of: Option<Instant>,
-        agency: Option<&str>,
+        question: &BoardQuestion,
     ) -> Result<Table, ServiceError> {
-        let board = self.deadline_board(caller, as_of, agency).await?;
+        let board = self.deadline_board(caller, question).await?;
         let names = self.names().await?;
         let mut lateness = Lateness { service: self, at: board.at, calendars: HashMap::new() };
         let (mut rows, mut after) = (Vec::new(), None);
@@ -115,7 +111,7 @@ impl Service {
                 let reason = format!("more than {DOSSIERS_MAX} dossiers: choose an agency");
                 return Err(Problem::Refused { code: "TABLE_TOO_LONG", reason }.into());
             }
-            after = items.last().map(|item| (item.item.due_at.unwrap_or(i64::MAX), item.item.dossier_id));
+            after = items.last().map(|item| (item.item.due_at, item.item.dossier_id));
             for item in items {
                 rows.push(dossier(&names, &mut lateness, &item).await?);
             }
@@ -171,7 +167,19 @@ fn agency_of(names: &Names, id: Uuid) -> (String, String) {
     }
 }
 
-fn figures(code: Cell, name: &str, row: &AgencyProgress) -> Vec<Cell> {
+/// Code and name of what figures are about.
+fn part_of(names: &Names, key: &GroupKey) -> (String, String) {
+    match (key.agency, key.procedure) {
+        (Some(agency), _) => agency_of(names, agency),
+        (None, Some(procedure)) => match names.procedures.get(&procedure) {
+            Some(row) => (row.code.clone(), row.name.clone()),
+            None => (procedure.to_string(), String::new()),
+        },
+        (None, None) => (String::new(), key.field.clone().unwrap_or_else(|| "Chưa rõ lĩnh vực".to_owned())),
+    }
+}
+
+fn figures_of(code: Cell, name: &str, row: &Progress) -> Vec<Cell> {
     let mut cells = vec![code, name.into()];
     let counts = [
         row.carried_over,
@@ -211,7 +219,7 @@ async fn dossier(
         agency_of(names, row.competent_agency).1.as_str().into(),
         row.holder_agency.map(|id| agency_of(names, id).1).as_deref().into(),
         row.received_at.map(instant).into(),
-        item.item.due_at.map(instant).into(),
+        item.item.due().map(instant).into(),
         vietnamese(row.stage).into(),
         financial(row.finance.0.state()).into(),
         lateness.of(item).await?.into(),
@@ -236,7 +244,7 @@ struct Lateness<'a> {
 
 impl Lateness<'_> {
     async fn of(&mut self, item: &BoardItem) -> Result<Option<i64>, ServiceError> {
-        let Some(due_at) = item.item.due_at.map(instant).filter(|due_at| *due_at < self.at) else {
+        let Some(due_at) = item.item.due().map(instant).filter(|due_at| *due_at < self.at) else {
             return Ok(None);
         };
         let calendar = self.calendar(item.summary.receiving_agency).await?;

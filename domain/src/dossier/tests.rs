@@ -18,6 +18,7 @@ mod edges;
 mod files;
 mod life_cycle;
 mod recount;
+mod standing;
 mod succession;
 
 /// A Monday; the appointment after ten working days is Monday 20/5 at 17:00 (DOMAIN §5.4).

@@ -8,7 +8,7 @@ use api::input::{
     AcceptDossierInput, ApplicantInput, ApplicantKind, Channel, CompleteStepInput, EstablishAgencyInput,
     ForwardDossierInput, OnDossier, RegisterDossierInput, SendDossierInput, SubmitDossierInput,
 };
-use api::service::{Accepted, Caller, Published, Service};
+use api::service::{Accepted, Caller, Part, ProgressBy, ProgressQuestion, Published, Service};
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use domain::code_book;
@@ -215,4 +215,16 @@ pub(crate) fn codes(rows: &[StoredRow]) -> Codes {
     let distinct: HashSet<&String> = codes.used.values().collect();
     assert_eq!(distinct.len(), codes.used.len(), "one code for two dossiers");
     codes
+}
+
+/// Figures of a month, such as `2024-05`, agency by agency.
+pub(crate) fn month_of(month: &str) -> ProgressQuestion {
+    let first: chrono::NaiveDate = format!("{month}-01").parse().unwrap();
+    let next = first.checked_add_months(chrono::Months::new(1)).unwrap();
+    ProgressQuestion {
+        days: (first, next.pred_opt().unwrap()),
+        known_at: None,
+        by: ProgressBy::Agency,
+        part: Part::default(),
+    }
 }
