@@ -26,7 +26,7 @@ pub(crate) use files::FILE_ATTACHED;
 pub use files::{Attached, Download, FILE_BYTES_MAX, FileInput, FilePolicy, FileReceipt, Files, ListedFile};
 pub use papers::{Book, Printed};
 pub use projections::Projection;
-pub use queries::{DossierPage, HistoryEntry, Names, SearchInput, WorkList};
+pub use queries::{DossierPage, HistoryEntry, Names, SearchInput, WorkListOf};
 
 use ::projections::ReadSide;
 use domain::access::Principal;

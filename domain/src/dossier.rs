@@ -4,6 +4,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `command.rs` | what can be asked |
+//! | `act.rs` | by whom, and when there is a point in asking |
 //! | `event.rs` | what is written, for ever |
 //! | `state.rs` | what is folded from it, and who may act on it |
 //! | `stage.rs` | where it stands, by name |
@@ -17,6 +18,7 @@
 //! | `rejection.rs` | why something is refused |
 //! | this file | `decide` and `evolve` |
 
+mod act;
 mod classification;
 mod command;
 mod event;
@@ -32,6 +34,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use act::Act;
 pub use classification::{Measure, Share, Timeliness};
 pub use command::*;
 pub use event::*;

@@ -121,10 +121,7 @@ async fn figures_are_what_the_interface_answers(backend: Backend) {
         }
         assert_eq!(cell(line, "Tỷ lệ trước và đúng hạn (%)"), "50.00");
     }
-    assert_eq!(
-        (cell(1, "Mã"), cell(2, "Tên")),
-        (AGENCY.to_owned(), "Tổng số".to_owned())
-    );
+    assert_eq!((cell(1, "Mã"), cell(2, "Tên")), (AGENCY.to_owned(), "Tổng số".to_owned()));
 
     // The sheet says the same, as numbers.
     let (above, sheet) = xlsx(&service, "progress.xlsx?from=2024-05&to=2024-05", "Mã").await;

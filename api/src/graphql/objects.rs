@@ -461,6 +461,30 @@ impl Dossier {
         Ok(Synchronisation::new(of, Version(self.row.stream_version)))
     }
 
+    /// What the caller can do with it as it stands, by the rules that decide. What exactly is asked may still be refused.
+    #[graphql(complexity = 10)]
+    async fn allowed_actions(&self, ctx: &Context<'_>) -> Result<Vec<&'static str>> {
+        let (caller, id) = (ctx.caller()?, DossierId(self.row.dossier_id));
+        let acts = ctx.service().allowed_acts(caller, id).await.map_err(|error| ctx.error(error))?;
+        Ok(acts.into_iter().map(dossier::Act::name).collect())
+    }
+
+    /// Hồ sơ tại một thời điểm: as it was then, by what the log knew at another instant. Null before it was filed, or
+    /// known.
+    #[graphql(complexity = 10)]
+    async fn at(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Business time; now if absent.")] as_of: Option<DateTime<FixedOffset>>,
+        #[graphql(desc = "Recorded time; now if absent.")] known_at: Option<DateTime<FixedOffset>>,
+    ) -> Result<Option<DossierState>> {
+        let (caller, id) = (ctx.caller()?, DossierId(self.row.dossier_id));
+        let when = (as_of.map(|at| at.to_utc()), known_at.map(|at| at.to_utc()));
+        let found = ctx.service().dossier_at(caller, id, when).await.map_err(|error| ctx.error(error))?;
+        let names = ctx.names().await?;
+        Ok(found.map(|filed| DossierState::new(&names, &filed)))
+    }
+
     /// Tệp tin đính kèm: digitised papers and results, oldest first. Their content is at
     /// `/dossiers/{dossier id}/files/{file id}`.
     #[graphql(complexity = "1 + 10 * child_complexity")]
@@ -493,6 +517,39 @@ impl Dossier {
     async fn private(&self, ctx: &Context<'_>, token: &str) -> Result<String> {
         let caller = ctx.caller()?;
         ctx.service().private_text(caller, &self.row, token).await.map_err(|error| ctx.error(error))
+    }
+}
+
+/// A dossier as it was at an instant.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct DossierState {
+    pub stage: DossierStage,
+    /// TrangThaiHoSo, 1 to 10.
+    pub national_code: u8,
+    /// NgayHenTra as it was promised.
+    pub due_at: Option<DateTime<FixedOffset>>,
+    /// NgayHenTra as the law measured.
+    pub legal_due_at: Option<DateTime<FixedOffset>>,
+    pub competent_agency: Agency,
+    pub holder: Option<Holder>,
+}
+
+impl DossierState {
+    fn new(names: &Names, filed: &dossier::Filed) -> Self {
+        let (stage, clock) = (filed.stage(), filed.clock());
+        let holder = filed.holder.as_ref().map(|holder| Holder {
+            agency: Agency::named(names, holder.agency.0),
+            unit: holder.unit.as_ref().map(ToString::to_string),
+            assignee: holder.assignee.map(|assignee| assignee.0),
+        });
+        Self {
+            stage: stage.into(),
+            national_code: stage.national_code(),
+            due_at: clock.and_then(|clock| clock.due_at).map(local),
+            legal_due_at: clock.and_then(|clock| clock.legal_due_at).map(local),
+            competent_agency: Agency::named(names, filed.agencies.competent.0),
+            holder,
+        }
     }
 }
 

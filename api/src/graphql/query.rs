@@ -2,13 +2,13 @@
 
 use async_graphql::connection::{Connection, Edge, OpaqueCursor, query};
 use async_graphql::{Context, Enum, InputObject, Object, Result, SimpleObject};
-use chrono::NaiveDate;
+use chrono::{DateTime, FixedOffset, NaiveDate};
 use domain::identity::DossierId;
 use projections::Model;
-use projections::dossier_summary::Cursor;
+use projections::dossier_summary::{Cursor, Waiting};
 use uuid::Uuid;
 
-use super::objects::{Agency, Dossier, DossierStage, Procedure, PublicStatus};
+use super::objects::{Agency, Dossier, DossierStage, Procedure, PublicStatus, local_micros};
 use super::{ContextExt, PAGE_DEFAULT, PAGE_MAX, PositionText};
 use crate::input::Channel;
 use crate::problem::Problem;
@@ -28,17 +28,47 @@ pub struct DossierFilter {
     pub channel: Option<Channel>,
     /// In codes, procedures and agencies, without regard to case and diacritics: `dang` finds `Đặng`.
     pub search: Option<String>,
-    /// What waits for the caller's own agency.
-    pub work_list: Option<WorkList>,
 }
 
-/// What waits for the caller's own agency.
+/// What waits for the caller, the unit or the agency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum WorkList {
+pub enum WorkListOf {
+    /// Việc của tôi.
+    Mine,
+    /// Việc của bộ phận.
+    Unit,
+    /// Việc của cơ quan.
+    Agency,
+    /// Chờ tiếp nhận.
+    Intake,
+    /// Chờ trả kết quả.
+    ToReturn,
     /// Hồ sơ đến: sent to it, and not taken or sent back yet.
     Incoming,
     /// Chờ cho ý kiến.
     Consulted,
+}
+
+impl From<WorkListOf> for service::WorkListOf {
+    fn from(of: WorkListOf) -> Self {
+        match of {
+            WorkListOf::Mine => Self::Mine,
+            WorkListOf::Unit => Self::Unit,
+            WorkListOf::Agency => Self::Agency,
+            WorkListOf::Intake => Self::Intake,
+            WorkListOf::ToReturn => Self::ToReturn,
+            WorkListOf::Incoming => Self::Incoming,
+            WorkListOf::Consulted => Self::Consulted,
+        }
+    }
+}
+
+/// A dossier that waits. What the caller can do with it is in `dossier.allowedActions`.
+#[derive(SimpleObject)]
+pub struct WorkItem {
+    pub dossier: Dossier,
+    /// When something about it is due next; null where nobody says when.
+    pub due_at: Option<DateTime<FixedOffset>>,
 }
 
 impl From<DossierFilter> for SearchInput {
@@ -49,10 +79,6 @@ impl From<DossierFilter> for SearchInput {
             procedure: filter.procedure,
             channel: filter.channel.map(Into::into),
             text: filter.search,
-            work_list: filter.work_list.map(|list| match list {
-                WorkList::Incoming => service::WorkList::Incoming,
-                WorkList::Consulted => service::WorkList::Consulted,
-            }),
         }
     }
 }
@@ -63,6 +89,7 @@ pub struct DossierConnectionFields {
     total_count: i64,
 }
 
+type WorkConnection = Connection<OpaqueCursor<(i64, Uuid)>, WorkItem, DossierConnectionFields>;
 type DossierConnection = Connection<OpaqueCursor<(i64, Uuid)>, Dossier, DossierConnectionFields>;
 
 #[Object]
@@ -120,6 +147,37 @@ impl DossierQuery {
                 Ok(connection)
             };
             load.await.map_err(|error| ctx.error(error))
+        })
+        .await
+    }
+
+    /// Danh sách công việc, đến hạn trước xếp trước.
+    #[graphql(complexity = "1 + page_size(first) * child_complexity")]
+    async fn work_list(
+        &self,
+        ctx: &Context<'_>,
+        of: WorkListOf,
+        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
+        after: Option<String>,
+        min_position: Option<PositionText>,
+    ) -> Result<WorkConnection> {
+        let (caller, service) = (ctx.caller()?, ctx.service());
+        query(after, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
+            let after = after.map(|OpaqueCursor(place)| place);
+            let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
+            let load = async {
+                service.wait_for(&[Model::DossierSummary], min_position.map(|position| position.0)).await?;
+                service.work_list(caller, of.into(), after, first).await
+            };
+            let (rows, has_more, total_count) = load.await.map_err(|error| ctx.error(error))?;
+            let fields = DossierConnectionFields { total_count };
+            let mut connection = Connection::with_additional_fields(after.is_some(), has_more, fields);
+            for Waiting { next_due, summary } in rows {
+                let cursor = OpaqueCursor((next_due, summary.dossier_id));
+                let due_at = (next_due != i64::MAX).then(|| local_micros(next_due));
+                connection.edges.push(Edge::new(cursor, WorkItem { dossier: Dossier::new(summary), due_at }));
+            }
+            Ok::<_, async_graphql::Error>(connection)
         })
         .await
     }

@@ -412,7 +412,7 @@ fn levels(key: GroupKey, by_field: Option<&Names>, above: &HashMap<Uuid, Uuid>) 
 }
 
 /// The rows of a page, and whether there are more.
-fn page<T>(mut rows: Vec<T>, first: i64) -> (Vec<T>, bool) {
+pub(super) fn page<T>(mut rows: Vec<T>, first: i64) -> (Vec<T>, bool) {
     let first = usize::try_from(first).unwrap_or(usize::MAX);
     let has_more = first < rows.len();
     rows.truncate(first);

@@ -6,9 +6,9 @@ use domain::access::{Function, Principal};
 use domain::codes::{AgencyCode, DossierCode, PaperCode, ProcedureCode, StepCode, UnitCode};
 use domain::decider::Decider;
 use domain::dossier::{
-    Agencies, Answer, AnswerWithin, Applicant, Appointment, Channel, CodeRule, Command, CompleteStep,
-    Dossier, Filed, Holder, ImportedFrom, ProcedureRef, Receive, Register, Rejection, Relation, Submit,
-    Submitted, SupplementRequest, WorkingTime, stream,
+    Act, Agencies, Answer, AnswerWithin, Applicant, Appointment, Channel, CodeRule, Command, CompleteStep,
+    Dossier, Filed, Holder, ImportedFrom, ProcedureRef, Receive, Register, Rejection, Submit, Submitted,
+    SupplementRequest, WorkingTime, stream,
 };
 use domain::form::Form;
 use domain::identity::{AgencyId, DossierId, PrincipalId, ProcedureId};
@@ -207,7 +207,7 @@ impl Service {
         input: &SupplementInput,
     ) -> Result<Accepted, ServiceError> {
         let command = Command::RequestIntakeSupplement { request: supplement(input)? };
-        self.act(caller, "requestIntakeSupplement", &input.on, input, Function::Intake, command).await
+        self.act(caller, "requestIntakeSupplement", &input.on, input, command).await
     }
 
     pub async fn supply_intake_supplement(
@@ -216,7 +216,8 @@ impl Service {
         input: &AnswerInput,
     ) -> Result<Accepted, ServiceError> {
         const OPERATION: &str = "supplyIntakeSupplement";
-        let filed = match self.filed(caller, OPERATION, &input.on, input, has(Function::Intake)).await? {
+        let filed = match self.filed(caller, OPERATION, &input.on, input, Act::SupplyIntakeSupplement).await?
+        {
             Ok(filed) => filed,
             Err(before) => return Ok(before),
         };
@@ -224,7 +225,7 @@ impl Service {
         let working_hours = self.definition(&filed).await?.policies.answer_within_working_hours;
         let answer_within = Some(AnswerWithin { working_hours, rules });
         let command = Command::SupplyIntakeSupplement { supply: answer(input)?, answer_within };
-        self.act(caller, OPERATION, &input.on, input, Function::Intake, command).await
+        self.act(caller, OPERATION, &input.on, input, command).await
     }
 
     pub async fn refuse_dossier(
@@ -233,7 +234,7 @@ impl Service {
         input: &RefuseDossierInput,
     ) -> Result<Accepted, ServiceError> {
         let command = Command::Refuse { reason: reason(&input.reason)? };
-        self.act(caller, "refuseDossier", &input.on, input, Function::Intake, command).await
+        self.act(caller, "refuseDossier", &input.on, input, command).await
     }
 
     pub async fn receive_dossier(
@@ -241,11 +242,10 @@ impl Service {
         caller: &Caller,
         input: &ReceiveDossierInput,
     ) -> Result<Accepted, ServiceError> {
-        let filed =
-            match self.filed(caller, "receiveDossier", &input.on, input, has(Function::Intake)).await? {
-                Ok(filed) => filed,
-                Err(before) => return Ok(before),
-            };
+        let filed = match self.filed(caller, "receiveDossier", &input.on, input, Act::Receive).await? {
+            Ok(filed) => filed,
+            Err(before) => return Ok(before),
+        };
         let receiving = filed.agencies.receiving;
         let law = self.working_time(caller, receiving).await?;
         let command = Command::Receive(Receive {
@@ -254,7 +254,7 @@ impl Service {
             rules: law,
             holder: Holder { agency: receiving, unit: None, assignee: None },
         });
-        self.act(caller, "receiveDossier", &input.on, input, Function::Intake, command).await
+        self.act(caller, "receiveDossier", &input.on, input, command).await
     }
 
     pub async fn forward_dossier(
@@ -262,8 +262,7 @@ impl Service {
         caller: &Caller,
         input: &ForwardDossierInput,
     ) -> Result<Accepted, ServiceError> {
-        let relation = has(hands_over(caller));
-        if let Err(before) = self.filed(caller, "forwardDossier", &input.on, input, &relation).await? {
+        if let Err(before) = self.filed(caller, "forwardDossier", &input.on, input, Act::Forward).await? {
             return Ok(before);
         }
         let unit = unit(input.unit.as_deref())?;
@@ -275,7 +274,7 @@ impl Service {
             let to = Holder { agency, unit: unit.clone(), assignee };
             Command::Forward { to, note: note.clone() }
         };
-        self.act_by(caller, "forwardDossier", &input.on, input, relation, command).await
+        self.act_by(caller, "forwardDossier", &input.on, input, Act::Forward, command).await
     }
 
     pub async fn complete_step(
@@ -283,8 +282,7 @@ impl Service {
         caller: &Caller,
         input: &CompleteStepInput,
     ) -> Result<Accepted, ServiceError> {
-        let filed = match self.filed(caller, "completeStep", &input.on, input, has(Function::Process)).await?
-        {
+        let filed = match self.filed(caller, "completeStep", &input.on, input, Act::CompleteStep).await? {
             Ok(filed) => filed,
             Err(before) => return Ok(before),
         };
@@ -293,7 +291,7 @@ impl Service {
             note: note(input.note.as_deref())?,
             procedure: self.definition(&filed).await?,
         });
-        self.act(caller, "completeStep", &input.on, input, Function::Process, command).await
+        self.act(caller, "completeStep", &input.on, input, command).await
     }
 
     pub async fn request_supplement(
@@ -302,7 +300,7 @@ impl Service {
         input: &SupplementInput,
     ) -> Result<Accepted, ServiceError> {
         let command = Command::RequestSupplement { request: supplement(input)? };
-        self.act(caller, "requestSupplement", &input.on, input, Function::Process, command).await
+        self.act(caller, "requestSupplement", &input.on, input, command).await
     }
 
     pub async fn receive_supplement(
@@ -311,7 +309,7 @@ impl Service {
         input: &AnswerInput,
     ) -> Result<Accepted, ServiceError> {
         let filed =
-            match self.filed(caller, "receiveSupplement", &input.on, input, has(Function::Intake)).await? {
+            match self.filed(caller, "receiveSupplement", &input.on, input, Act::ReceiveSupplement).await? {
                 Ok(filed) => filed,
                 Err(before) => return Ok(before),
             };
@@ -319,7 +317,7 @@ impl Service {
             supply: answer(input)?,
             rules: self.working_time(caller, filed.agencies.receiving).await?,
         };
-        self.act(caller, "receiveSupplement", &input.on, input, Function::Intake, command).await
+        self.act(caller, "receiveSupplement", &input.on, input, command).await
     }
 
     pub async fn finish_processing(
@@ -329,7 +327,7 @@ impl Service {
     ) -> Result<Accepted, ServiceError> {
         let command =
             Command::FinishProcessing { outcome: input.outcome.into(), note: note(input.note.as_deref())? };
-        self.act(caller, "finishProcessing", &input.on, input, Function::Approve, command).await
+        self.act(caller, "finishProcessing", &input.on, input, command).await
     }
 
     pub async fn return_result(
@@ -339,7 +337,7 @@ impl Service {
     ) -> Result<Accepted, ServiceError> {
         let note = note(input.note.as_deref())?;
         let command = Command::ReturnResult { method: input.method.into(), note };
-        self.act(caller, "returnResult", &input.on, input, Function::Intake, command).await
+        self.act(caller, "returnResult", &input.on, input, command).await
     }
 
     pub async fn withdraw_dossier(
@@ -349,7 +347,7 @@ impl Service {
     ) -> Result<Accepted, ServiceError> {
         let command =
             Command::Withdraw { reason: optional("reason", input.reason.as_deref(), NOTE_CHARS_MAX)? };
-        self.act(caller, "withdrawDossier", &input.on, input, Function::Intake, command).await
+        self.act(caller, "withdrawDossier", &input.on, input, command).await
     }
 
     pub(super) async fn act(
@@ -358,25 +356,26 @@ impl Service {
         operation: &str,
         on: &OnDossier,
         canonical: &impl Serialize,
-        relation: impl Into<Relation>,
         command: Command,
     ) -> Result<Accepted, ServiceError> {
-        self.act_by(caller, operation, on, canonical, has(relation), |_| command.clone()).await
+        // What has no kind makes a dossier, or is a succession of agencies: neither comes this way.
+        let act = command.act().ok_or(Problem::NotFound { what: "dossier" })?;
+        self.act_by(caller, operation, on, canonical, act, |_| command.clone()).await
     }
 
     /// A command on a dossier that is there: authorise, then decide, on whatever state the executor has in hand.
-    /// `relation` and `command` say who may ask for what, of that state.
+    /// `command` says what is asked for, of that state.
     pub(super) async fn act_by(
         &self,
         caller: &Caller,
         operation: &str,
         on: &OnDossier,
         canonical: &impl Serialize,
-        relation: impl Fn(&Filed) -> Relation,
+        act: Act,
         command: impl Fn(&Filed) -> Command,
     ) -> Result<Accepted, ServiceError> {
         // Before anything else, also before the client's version is compared: a conflict tells who did what.
-        if let Err(before) = self.filed(caller, operation, on, canonical, &relation).await? {
+        if let Err(before) = self.filed(caller, operation, on, canonical, act).await? {
             return Ok(before);
         }
         let dossier_id = DossierId(on.dossier_id);
@@ -384,8 +383,12 @@ impl Service {
         request.expected = on.expected_version.map(Version);
         let decide = |state: &Dossier, at: Instant| -> Decision {
             let filed = state.filed().ok_or(Refusal::Rejected(Rejection::NotFiled))?;
-            filed.authorise(&caller.principal, relation(filed)).map_err(Refusal::Denied)?;
-            state.decide(at, &command(filed)).map_err(Refusal::Rejected)
+            let command = command(filed);
+            // What makes a dossier, and what a succession of agencies does, come another way.
+            let relation = command.relation(filed, &caller.principal);
+            let relation = relation.ok_or(Refusal::Rejected(Rejection::AlreadyFiled))?;
+            filed.authorise(&caller.principal, relation).map_err(Refusal::Denied)?;
+            state.decide(at, &command).map_err(Refusal::Rejected)
         };
         let done = self.executor.execute(&stream(dossier_id), &request, decide).await?;
         self.accepted(dossier_id, done).await
@@ -400,15 +403,14 @@ impl Service {
         operation: &str,
         on: &OnDossier,
         canonical: &impl Serialize,
-        relation: impl Fn(&Filed) -> Relation,
+        act: Act,
     ) -> Result<Result<Filed, Accepted>, ServiceError> {
         let dossier_id = DossierId(on.dossier_id);
         let stream = stream(dossier_id);
         let mut known = self.executor.load_cached::<Dossier>(&stream).await?;
-        let settled = known
-            .state
-            .filed()
-            .is_some_and(|filed| filed.authorise(&caller.principal, relation(filed)).is_ok());
+        let settled = known.state.filed().is_some_and(|filed| {
+            filed.authorise(&caller.principal, act.relation(filed, &caller.principal)).is_ok()
+        });
         if !settled {
             known = self.executor.load::<Dossier>(&stream).await?;
         }
@@ -461,16 +463,6 @@ impl Service {
 }
 
 /// The same relation, whatever the state.
-pub(super) fn has(relation: impl Into<Relation>) -> impl Fn(&Filed) -> Relation {
-    let relation = relation.into();
-    move |_| relation
-}
-
-/// Who may assign may hand over what another holds.
-pub(super) fn hands_over(caller: &Caller) -> Function {
-    if caller.principal.has(Function::Assign) { Function::Assign } else { Function::Process }
-}
-
 pub(super) fn unit(code: Option<&str>) -> Result<Option<UnitCode>, Problem> {
     code.map(UnitCode::parse).transpose().map_err(Problem::code_of("unit"))
 }

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use domain::access::Function;
 use domain::codes::{DossierCode, MediaType, PaperCode};
 use domain::decider::Decider;
-use domain::dossier::{self, Dossier, Event, FileAttached, FilePurpose, Rejection};
+use domain::dossier::{self, Act, Dossier, Event, FileAttached, FilePurpose, Rejection};
 use domain::identity::{CommandId, DossierId, FileId, KeyId};
 use domain::private::{KeyOwner, Private};
 use domain::recorded::{self, Version};
@@ -290,14 +290,10 @@ impl Service {
     }
 }
 
-/// Papers are digitised at the counter. A result is by who has the dossier in hand as well.
 fn authorised(state: &Dossier, caller: &Caller, purpose: FilePurpose) -> Result<(), Refusal<Rejection>> {
     let filed = state.filed().ok_or(Refusal::Rejected(Rejection::NotFiled))?;
-    let function = match purpose {
-        FilePurpose::Result if !caller.principal.has(Function::Intake) => Function::Process,
-        FilePurpose::Paper | FilePurpose::Result => Function::Intake,
-    };
-    filed.authorise(&caller.principal, function.into()).map_err(Refusal::Denied)
+    let relation = Act::attach(purpose).relation(filed, &caller.principal);
+    filed.authorise(&caller.principal, relation).map_err(Refusal::Denied)
 }
 
 /// The key of the dossier is destroyed, and with it what was under it.

@@ -1,16 +1,13 @@
 //! Commands on dossiers beside the main line: hand-overs between agencies, opinions, the decision, money, pauses,
 //! extension, stop, notices and corrections.
 
-use domain::access::Function;
 use domain::codes::OrderCode;
-use domain::dossier::{
-    Command, Extend, Filed, Holder, RecordPayment, Relation, RequestObligation, WorkingTime,
-};
+use domain::dossier::{Act, Command, Extend, Holder, RecordPayment, RequestObligation, WorkingTime};
 use domain::identity::PrincipalId;
 use domain::time::truncate;
 use serde::Serialize;
 
-use super::dossiers::{NAME_CHARS_MAX, NOTE_CHARS_MAX, hands_over, has, note, reason, required, unit};
+use super::dossiers::{NAME_CHARS_MAX, NOTE_CHARS_MAX, note, reason, required, unit};
 use super::{Accepted, Caller, Service};
 use crate::input::{
     AcceptDossierInput, ExtendDossierInput, GiveOpinionInput, IssueDecisionInput, NoteInput,
@@ -26,13 +23,12 @@ impl Service {
         caller: &Caller,
         input: &SendDossierInput,
     ) -> Result<Accepted, ServiceError> {
-        let relation = has(hands_over(caller));
-        if let Err(before) = self.filed(caller, "sendDossier", &input.on, input, &relation).await? {
+        if let Err(before) = self.filed(caller, "sendDossier", &input.on, input, Act::Send).await? {
             return Ok(before);
         }
         let to = self.agency_on("agency", &input.agency, self.today(caller)).await?.0;
         let command = Command::Send { to, note: note(input.note.as_deref())? };
-        self.act_by(caller, "sendDossier", &input.on, input, relation, |_| command.clone()).await
+        self.act(caller, "sendDossier", &input.on, input, command).await
     }
 
     /// Nhận hồ sơ cơ quan khác chuyển đến.
@@ -44,7 +40,7 @@ impl Service {
         let agency = caller.principal.acting_as.agency;
         let (unit, assignee) = (unit(input.unit.as_deref())?, input.assignee.map(PrincipalId));
         let command = Command::Accept { holder: Holder { agency, unit, assignee } };
-        self.act(caller, "acceptDossier", &input.on, input, Relation::Recipient, command).await
+        self.act(caller, "acceptDossier", &input.on, input, command).await
     }
 
     /// Không nhận, trả lại cơ quan chuyển.
@@ -54,13 +50,13 @@ impl Service {
         input: &ReasonInput,
     ) -> Result<Accepted, ServiceError> {
         let command = Command::SendBack { reason: reason(&input.reason)? };
-        self.act(caller, "sendDossierBack", &input.on, input, Relation::Recipient, command).await
+        self.act(caller, "sendDossierBack", &input.on, input, command).await
     }
 
     /// Thu hồi.
     pub async fn recall_dossier(&self, caller: &Caller, input: &NoteInput) -> Result<Accepted, ServiceError> {
         let command = Command::Recall { reason: note(input.note.as_deref())? };
-        self.act(caller, "recallDossier", &input.on, input, Relation::Sender, command).await
+        self.act(caller, "recallDossier", &input.on, input, command).await
     }
 
     /// Lấy ý kiến.
@@ -69,8 +65,9 @@ impl Service {
         caller: &Caller,
         input: &RequestOpinionInput,
     ) -> Result<Accepted, ServiceError> {
-        let relation = has(Function::Process);
-        if let Err(before) = self.filed(caller, "requestOpinion", &input.on, input, &relation).await? {
+        if let Err(before) =
+            self.filed(caller, "requestOpinion", &input.on, input, Act::RequestOpinion).await?
+        {
             return Ok(before);
         }
         let command = Command::RequestOpinion {
@@ -78,7 +75,7 @@ impl Service {
             question: required("question", &input.question, NOTE_CHARS_MAX)?,
             answer_by: input.answer_by.map(|at| truncate(at.into())),
         };
-        self.act_by(caller, "requestOpinion", &input.on, input, relation, |_| command.clone()).await
+        self.act(caller, "requestOpinion", &input.on, input, command).await
     }
 
     /// Cho ý kiến.
@@ -90,7 +87,7 @@ impl Service {
         let opinion = input.opinion;
         let answer = required("answer", &input.answer, NOTE_CHARS_MAX)?;
         let command = Command::GiveOpinion { opinion, answer };
-        self.act(caller, "giveOpinion", &input.on, input, Relation::Consulted(opinion), command).await
+        self.act(caller, "giveOpinion", &input.on, input, command).await
     }
 
     /// Trình duyệt.
@@ -100,7 +97,7 @@ impl Service {
         input: &ProposeOutcomeInput,
     ) -> Result<Accepted, ServiceError> {
         let command = Command::Propose { outcome: input.outcome.into(), note: note(input.note.as_deref())? };
-        self.act(caller, "proposeOutcome", &input.on, input, Function::Process, command).await
+        self.act(caller, "proposeOutcome", &input.on, input, command).await
     }
 
     /// Xét duyệt.
@@ -110,7 +107,7 @@ impl Service {
         input: &NoteInput,
     ) -> Result<Accepted, ServiceError> {
         let command = Command::Approve { note: note(input.note.as_deref())? };
-        self.act(caller, "approveProposal", &input.on, input, Function::Approve, command).await
+        self.act(caller, "approveProposal", &input.on, input, command).await
     }
 
     /// Yêu cầu thụ lý lại.
@@ -120,13 +117,13 @@ impl Service {
         input: &ReasonInput,
     ) -> Result<Accepted, ServiceError> {
         let command = Command::RequestRework { reason: reason(&input.reason)? };
-        self.act(caller, "requestRework", &input.on, input, Function::Approve, command).await
+        self.act(caller, "requestRework", &input.on, input, command).await
     }
 
     /// Ký duyệt.
     pub async fn sign_decision(&self, caller: &Caller, input: &NoteInput) -> Result<Accepted, ServiceError> {
         let command = Command::Sign { note: note(input.note.as_deref())? };
-        self.act(caller, "signDecision", &input.on, input, Function::Approve, command).await
+        self.act(caller, "signDecision", &input.on, input, command).await
     }
 
     /// Phát hành.
@@ -136,7 +133,7 @@ impl Service {
         input: &IssueDecisionInput,
     ) -> Result<Accepted, ServiceError> {
         let command = Command::Issue { number: required("number", &input.number, NAME_CHARS_MAX)? };
-        self.act(caller, "issueDecision", &input.on, input, Function::Approve, command).await
+        self.act(caller, "issueDecision", &input.on, input, command).await
     }
 
     /// Tạm dừng tính thời hạn.
@@ -150,14 +147,14 @@ impl Service {
             note: note(input.note.as_deref())?,
             until: input.until.map(|at| truncate(at.into())),
         };
-        self.act(caller, "pauseDossier", &input.on, input, Function::Process, command).await
+        self.act(caller, "pauseDossier", &input.on, input, command).await
     }
 
     /// Tiếp tục giải quyết.
     pub async fn resume_dossier(&self, caller: &Caller, input: &NoteInput) -> Result<Accepted, ServiceError> {
         let note = note(input.note.as_deref())?;
         let command = |rules| Command::Resume { note: note.clone(), rules };
-        self.act_with_rules(caller, "resumeDossier", &input.on, input, Function::Process, command).await
+        self.act_with_rules(caller, "resumeDossier", &input.on, input, Act::Resume, command).await
     }
 
     /// Yêu cầu thực hiện nghĩa vụ tài chính.
@@ -173,7 +170,7 @@ impl Service {
             pay_by: input.pay_by.map(|at| truncate(at.into())),
             stops_clock: input.stops_clock,
         });
-        self.act(caller, "requestObligation", &input.on, input, at_the_counter(caller), command).await
+        self.act(caller, "requestObligation", &input.on, input, command).await
     }
 
     /// Ghi nhận thanh toán.
@@ -192,7 +189,7 @@ impl Service {
                 rules,
             })
         };
-        self.act_with_rules(caller, "recordPayment", &input.on, input, Function::Intake, command).await
+        self.act_with_rules(caller, "recordPayment", &input.on, input, Act::RecordPayment, command).await
     }
 
     /// Miễn, giảm.
@@ -203,7 +200,7 @@ impl Service {
     ) -> Result<Accepted, ServiceError> {
         let (obligation, reason) = (input.obligation, reason(&input.reason)?);
         let command = |rules| Command::Waive { obligation, reason: reason.clone(), rules };
-        self.act_with_rules(caller, "waiveObligation", &input.on, input, Function::Approve, command).await
+        self.act_with_rules(caller, "waiveObligation", &input.on, input, Act::Waive, command).await
     }
 
     /// Hoàn trả.
@@ -214,7 +211,7 @@ impl Service {
     ) -> Result<Accepted, ServiceError> {
         let order = OrderCode::parse(&input.order).map_err(Problem::code_of("order"))?;
         let command = Command::Refund { order, reason: reason(&input.reason)? };
-        self.act(caller, "refundPayment", &input.on, input, Function::Approve, command).await
+        self.act(caller, "refundPayment", &input.on, input, command).await
     }
 
     /// Xin lỗi và gia hạn.
@@ -223,8 +220,7 @@ impl Service {
         caller: &Caller,
         input: &ExtendDossierInput,
     ) -> Result<Accepted, ServiceError> {
-        let relation = has(Function::Approve);
-        let filed = match self.filed(caller, "extendDossier", &input.on, input, &relation).await? {
+        let filed = match self.filed(caller, "extendDossier", &input.on, input, Act::Extend).await? {
             Ok(filed) => filed,
             Err(before) => return Ok(before),
         };
@@ -234,13 +230,13 @@ impl Service {
             signed_by: required("signedBy", &input.signed_by, NAME_CHARS_MAX)?,
             extensions_max: self.definition(&filed).await?.policies.extensions_max,
         });
-        self.act(caller, "extendDossier", &input.on, input, Function::Approve, command).await
+        self.act(caller, "extendDossier", &input.on, input, command).await
     }
 
     /// Dừng giải quyết.
     pub async fn stop_dossier(&self, caller: &Caller, input: &ReasonInput) -> Result<Accepted, ServiceError> {
         let command = Command::Stop { reason: reason(&input.reason)? };
-        self.act(caller, "stopDossier", &input.on, input, Function::Approve, command).await
+        self.act(caller, "stopDossier", &input.on, input, command).await
     }
 
     /// Thông báo cho người nộp.
@@ -251,15 +247,13 @@ impl Service {
     ) -> Result<Accepted, ServiceError> {
         let note = note(input.note.as_deref())?;
         let command = Command::Notify { about: input.about.into(), by: input.by.into(), note };
-        self.act(caller, "notifyApplicant", &input.on, input, at_the_counter(caller), command).await
+        self.act(caller, "notifyApplicant", &input.on, input, command).await
     }
 
     /// Đính chính thao tác vừa thực hiện.
     pub async fn correct_last(&self, caller: &Caller, input: &ReasonInput) -> Result<Accepted, ServiceError> {
         let reason = reason(&input.reason)?;
-        let relation = |filed: &Filed| Relation::Has(filed.correction_needs());
-        let command = |_: &Filed| Command::Correct { reason: reason.clone() };
-        self.act_by(caller, "correctLast", &input.on, input, relation, command).await
+        self.act(caller, "correctLast", &input.on, input, Command::Correct { reason }).await
     }
 
     /// A command that lets the clock run again, with calendar and office hours of the receiving agency.
@@ -269,19 +263,14 @@ impl Service {
         operation: &str,
         on: &OnDossier,
         canonical: &impl Serialize,
-        function: Function,
+        act: Act,
         command: impl Fn(WorkingTime) -> Command,
     ) -> Result<Accepted, ServiceError> {
-        let filed = match self.filed(caller, operation, on, canonical, has(function)).await? {
+        let filed = match self.filed(caller, operation, on, canonical, act).await? {
             Ok(filed) => filed,
             Err(before) => return Ok(before),
         };
         let rules = self.working_time(caller, filed.agencies.receiving).await?;
-        self.act(caller, operation, on, canonical, function, command(rules)).await
+        self.act(caller, operation, on, canonical, command(rules)).await
     }
-}
-
-/// What the counter does, and who has the dossier in hand.
-fn at_the_counter(caller: &Caller) -> Function {
-    if caller.principal.has(Function::Intake) { Function::Intake } else { Function::Process }
 }

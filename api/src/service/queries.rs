@@ -11,12 +11,13 @@ use domain::recorded::{Position, Recorded, Version};
 use domain::time::{Instant, VIETNAM, local_date};
 use projections::Model;
 use projections::agency_directory::{self, AgencyDirectory};
-use projections::dossier_summary::{self, Cursor, DossierSummary, Filter};
+use projections::dossier_summary::{self, Cursor, DossierSummary, Filter, Waiting, WorkList};
 use projections::procedure_catalogue::{self, ProcedureCatalogue};
 use projections::public_status::{self, PublicStatus};
 use projections::read_side::WAIT_MAX;
 use uuid::Uuid;
 
+use super::boards::page;
 use super::dossiers::plain;
 use super::{Caller, Service};
 use crate::problem::{Problem, ServiceError};
@@ -31,12 +32,21 @@ pub struct SearchInput {
     pub procedure: Option<String>,
     pub channel: Option<Channel>,
     pub text: Option<String>,
-    pub work_list: Option<WorkList>,
 }
 
-/// What waits for the caller's own agency.
+/// What waits for the caller, the unit or the agency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WorkList {
+pub enum WorkListOf {
+    /// In the caller's own hand.
+    Mine,
+    /// In the caller's unit.
+    Unit,
+    /// Anywhere in the caller's agency.
+    Agency,
+    /// Before receipt by it.
+    Intake,
+    /// Results that it has to hand out.
+    ToReturn,
     /// Sent to it, and not taken or sent back yet.
     Incoming,
     /// Its opinion is waited for.
@@ -128,14 +138,8 @@ impl Service {
         };
         let text = search.text.as_deref().unwrap_or_default();
         let text = Some(plain("search", text, SEARCH_CHARS_MAX)?).filter(|text| !text.is_empty());
-        let own = caller.principal.acting_as.agency.0;
-        let only = |list| (search.work_list == Some(list)).then_some(own);
-        let consulted = only(WorkList::Consulted);
         Ok(Filter {
-            // Who is asked sees the dossier for it, whoever else does.
-            scope: Self::scope(caller)?.filter(|_| consulted.is_none()),
-            incoming: only(WorkList::Incoming),
-            consulted,
+            scope: Self::scope(caller)?,
             agency,
             stage: search.stage,
             procedure,
@@ -161,6 +165,67 @@ impl Service {
 
     pub async fn count_dossiers(&self, caller: &Caller, search: &SearchInput) -> Result<i64, ServiceError> {
         Ok(dossier_summary::count(self.database(), &self.filter(caller, search).await?).await?)
+    }
+
+    /// What waits, the earliest due first, and how much there is of it.
+    pub async fn work_list(
+        &self,
+        caller: &Caller,
+        of: WorkListOf,
+        after: Option<(i64, Uuid)>,
+        first: i64,
+    ) -> Result<(Vec<Waiting>, bool, i64), ServiceError> {
+        Self::scope(caller)?;
+        let acting = &caller.principal.acting_as;
+        let agency = acting.agency.0;
+        let list = match of {
+            WorkListOf::Mine => WorkList::Assigned { agency, officer: caller.principal.id.0 },
+            WorkListOf::Unit => {
+                let unit = acting.unit.clone();
+                let unit = unit.ok_or_else(|| Problem::invalid("of", "the caller acts for no unit"))?;
+                WorkList::Unit { agency, unit }
+            }
+            WorkListOf::Agency => WorkList::Held(agency),
+            WorkListOf::Intake => WorkList::Intake(agency),
+            WorkListOf::ToReturn => WorkList::ToReturn(agency),
+            WorkListOf::Incoming => WorkList::Incoming(agency),
+            WorkListOf::Consulted => WorkList::Consulted(agency),
+        };
+        let after = after.unwrap_or((i64::MIN, Uuid::nil()));
+        let rows = dossier_summary::work_list(self.database(), &list, after, first + 1).await?;
+        let (rows, has_more) = page(rows, first);
+        let total = dossier_summary::count_waiting(self.database(), &list).await?;
+        Ok((rows, has_more, total))
+    }
+
+    /// What the caller can do with a dossier as it stands, by the rules that decide.
+    pub async fn allowed_acts(
+        &self,
+        caller: &Caller,
+        id: DossierId,
+    ) -> Result<Vec<dossier::Act>, ServiceError> {
+        Self::scope(caller)?;
+        let known = self.executor.load::<dossier::Dossier>(&dossier::stream(id)).await?;
+        let filed = known.state.filed().filter(|filed| caller.principal.sees(filed.concerned()));
+        Ok(filed.map(|filed| filed.allowed(&caller.principal)).unwrap_or_default())
+    }
+
+    /// A dossier as it was at an instant, by what was known at another: now, where one is absent. For who may see it as
+    /// it is.
+    pub async fn dossier_at(
+        &self,
+        caller: &Caller,
+        id: DossierId,
+        (as_of, known_at): (Option<Instant>, Option<Instant>),
+    ) -> Result<Option<dossier::Filed>, ServiceError> {
+        let entries = self.history(caller, id).await?;
+        let known = entries.iter().filter(|entry| known_at.is_none_or(|at| entry.recorded.recorded_at <= at));
+        let known: Vec<HistoryEntry> = known.cloned().collect();
+        let at = as_of.unwrap_or_else(|| self.clock().now());
+        match dossier::as_of(events_of(&known), at) {
+            dossier::Dossier::Filed(filed) => Ok(Some(*filed)),
+            dossier::Dossier::Absent => Ok(None),
+        }
     }
 
     /// Anybody may ask. A code that is not one is an absent dossier: the answer tells nothing else.

@@ -14,6 +14,7 @@ use crate::procedure::{Definition, ProcedureTerm};
 use crate::testing::*;
 use crate::working_time::{DueError, DuePolicy, OfficeHours, Term};
 
+mod acts;
 mod edges;
 mod files;
 mod life_cycle;

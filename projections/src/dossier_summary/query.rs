@@ -6,6 +6,7 @@ use infrastructure::on_db;
 use uuid::Uuid;
 
 use super::{DossierSummary, channel_name};
+use crate::statement::Statement;
 
 macro_rules! columns {
     () => {
@@ -36,8 +37,7 @@ macro_rules! filtered {
                                          WHERE a.search_text LIKE $6 ESCAPE '\\')
                  OR competent_agency IN (SELECT a.agency_id FROM agency_directory a
                                          WHERE a.search_text LIKE $6 ESCAPE '\\'))
-            AND (CAST($7 AS UUID) IS NULL OR transit_agency = $7)
-            AND (CAST($8 AS TEXT) IS NULL OR consulted LIKE $8) "
+"
     };
 }
 
@@ -54,7 +54,7 @@ const PAGE: &str = concat!(
     "SELECT ",
     columns!(),
     filtered!(),
-    "AND (submitted_at, dossier_id) < ($9, $10) ORDER BY submitted_at DESC, dossier_id DESC LIMIT $11"
+    " AND (submitted_at, dossier_id) < ($7, $8) ORDER BY submitted_at DESC, dossier_id DESC LIMIT $9"
 );
 const COUNT: &str = concat!("SELECT COUNT(*)", filtered!());
 const IMPORTED: &str = "
@@ -104,10 +104,25 @@ pub struct Filter {
     pub channel: Option<Channel>,
     /// In code, procedure and agency; without regard to case and diacritics.
     pub search: Option<String>,
-    /// On its way to this agency.
-    pub incoming: Option<Uuid>,
-    /// Waiting for this agency's opinion.
-    pub consulted: Option<Uuid>,
+}
+
+/// What waits for somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkList {
+    /// In the hand of an officer of an agency.
+    Assigned { agency: Uuid, officer: Uuid },
+    /// In a unit of an agency, whoever has it there.
+    Unit { agency: Uuid, unit: String },
+    /// Anywhere in an agency.
+    Held(Uuid),
+    /// Before the receipt by an agency.
+    Intake(Uuid),
+    /// There is a result for an agency to hand out.
+    ToReturn(Uuid),
+    /// Sent to an agency, and not taken or sent back yet.
+    Incoming(Uuid),
+    /// An agency's opinion is waited for.
+    Consulted(Uuid),
 }
 
 /// A place in the list, newest first.
@@ -166,8 +181,6 @@ pub async fn page(
         .bind(filter.procedure)
         .bind(filter.channel.map(channel_name))
         .bind(filter.search.as_deref().map(like))
-        .bind(filter.incoming)
-        .bind(filter.consulted.map(|agency| format!("%:{agency}%")))
         .bind(after.submitted_at)
         .bind(after.dossier_id)
         .bind(limit)
@@ -182,9 +195,67 @@ pub async fn count(database: &Database, filter: &Filter) -> sqlx::Result<i64> {
         .bind(filter.procedure)
         .bind(filter.channel.map(channel_name))
         .bind(filter.search.as_deref().map(like))
-        .bind(filter.incoming)
-        .bind(filter.consulted.map(|agency| format!("%:{agency}%")))
         .fetch_one(pool).await)
+}
+
+fn waiting(statement: &mut Statement, list: &WorkList) {
+    statement.push(" FROM dossier_summary WHERE next_due IS NOT NULL AND ");
+    let condition = match list {
+        WorkList::Assigned { agency, officer } => {
+            let (officer, agency) = (statement.bind(*officer), statement.bind(*agency));
+            format!("assignee = {officer} AND holder_agency = {agency}")
+        }
+        WorkList::Unit { agency, unit } => {
+            let (agency, unit) = (statement.bind(*agency), statement.bind(unit.as_str()));
+            format!("holder_agency = {agency} AND holder_unit = {unit}")
+        }
+        WorkList::Held(agency) => format!("holder_agency = {}", statement.bind(*agency)),
+        WorkList::Intake(agency) => {
+            let agency = statement.bind(*agency);
+            format!("receiving_agency = {agency} AND stage IN ('SUBMITTED', 'AWAITING_INTAKE_SUPPLEMENT')")
+        }
+        WorkList::ToReturn(agency) => {
+            format!("receiving_agency = {} AND stage = 'FINISHED'", statement.bind(*agency))
+        }
+        WorkList::Incoming(agency) => format!("transit_agency = {}", statement.bind(*agency)),
+        WorkList::Consulted(agency) => {
+            let agency = statement.bind(format!("%:{agency}%"));
+            format!("consulted IS NOT NULL AND consulted LIKE {agency}")
+        }
+    };
+    statement.push(&condition);
+}
+
+/// What waits, with when it is due next ([`i64::MAX`] where nobody says when): the earliest first.
+pub async fn work_list(
+    database: &Database,
+    list: &WorkList,
+    after: (i64, Uuid),
+    limit: i64,
+) -> sqlx::Result<Vec<Waiting>> {
+    let mut statement = Statement::default();
+    statement.push(concat!("SELECT next_due, ", columns!()));
+    waiting(&mut statement, list);
+    let (due, id, limit) = (statement.bind(after.0), statement.bind(after.1), statement.bind(limit));
+    statement.push(&format!(
+        " AND (next_due, dossier_id) > ({due}, {id}) ORDER BY next_due, dossier_id LIMIT {limit}"
+    ));
+    statement.fetch_all(database).await
+}
+
+/// A dossier of a worklist.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct Waiting {
+    pub next_due: i64,
+    #[sqlx(flatten)]
+    pub summary: DossierSummary,
+}
+
+pub async fn count_waiting(database: &Database, list: &WorkList) -> sqlx::Result<i64> {
+    let mut statement = Statement::default();
+    statement.push("SELECT COUNT(*)");
+    waiting(&mut statement, list);
+    Ok(statement.fetch_all::<(i64,)>(database).await?.first().map_or(0, |(count,)| *count))
 }
 
 /// What an import brought in, counted over its rows.
