@@ -3,6 +3,7 @@
 pub mod administration;
 pub mod boards;
 pub mod files;
+pub mod indicators;
 pub mod mutation;
 pub mod objects;
 pub mod payload;
@@ -19,6 +20,7 @@ use tokio::sync::OnceCell;
 
 use administration::{AdministrationMutation, AdministrationQuery};
 use boards::BoardQuery;
+use indicators::IndicatorQuery;
 use mutation::DossierMutation;
 use projections::{ProjectionMutation, ProjectionQuery};
 use query::{DossierQuery, checked_page};
@@ -33,7 +35,7 @@ pub type Api = Schema<QueryRoot, MutationRoot, EmptySubscription>;
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub struct QueryRoot(DossierQuery, BoardQuery, AdministrationQuery, ProjectionQuery);
+pub struct QueryRoot(DossierQuery, BoardQuery, IndicatorQuery, AdministrationQuery, ProjectionQuery);
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]

@@ -248,6 +248,22 @@ pub fn resume_due(
     Ok(instant(moved))
 }
 
+/// Office time between two instants, by the calendar and the clock; nothing if the second lies before the first.
+///
+/// # Errors
+/// A year that is not loaded.
+pub fn office_time(
+    from: Instant,
+    until: Instant,
+    calendar: &Calendar,
+    hours: &OfficeHours,
+) -> Result<TimeDelta, CalendarError> {
+    let (from, until) = (local(from), local(until.max(from)));
+    let days = calendar.working_days_between(from.date(), until.date())?;
+    let whole = TimeDelta::seconds(days * hours.length().num_seconds());
+    Ok(whole + office_time_passed(until, calendar, hours)? - office_time_passed(from, calendar, hours)?)
+}
+
 /// The end of the n-th half-day after that of `from`.
 fn half_days_later(
     from: NaiveDateTime,

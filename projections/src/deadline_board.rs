@@ -69,7 +69,7 @@ macro_rules! named {
         pub enum $name { $($(#[$variant_doc])* $variant,)+ }
 
         impl $name {
-            fn name(self) -> &'static str {
+            pub(crate) fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
 
@@ -110,6 +110,8 @@ named! {
         Withdrawn => "WITHDRAWN",
         /// From the competent agency to its successor, in the middle of things.
         CarriedOver => "CARRIED_OVER",
+        /// The applicant was asked for a supplement after receipt.
+        SupplementRequested => "SUPPLEMENT_REQUESTED",
         /// A task was done.
         Step => "STEP",
     }
@@ -173,7 +175,7 @@ impl Fact {
             Self::EndedEarly => &[8],
             Self::EndedOnTime => &[9],
             Self::EndedLate => &[10],
-            Self::Step => &[],
+            Self::SupplementRequested | Self::Step => &[],
         }
     }
 }
@@ -213,7 +215,10 @@ impl DeadlineBoard {
             Dossier::StepCompleted(completed) if self.state.is_pending() => {
                 Self { fact: Some(Fact::Step), step: Some(completed.step.to_string()), ..same() }
             }
-            Dossier::SupplementRequested(requested) => state(State::Paused, requested.request.answer_by),
+            Dossier::SupplementRequested(requested) => Self {
+                fact: Some(Fact::SupplementRequested),
+                ..state(State::Paused, requested.request.answer_by)
+            },
             Dossier::Paused(paused) => state(State::Paused, paused.until),
             Dossier::SupplementReceived(received) => state(State::Running, None).running(&received.clock),
             Dossier::Resumed(resumed) => state(State::Running, None).running(&resumed.clock),

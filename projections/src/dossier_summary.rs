@@ -67,6 +67,9 @@ pub struct DossierSummary {
     pub stopped_at: Option<i64>,
     /// The applicant was told that the result is there.
     pub announced: i64,
+    /// Digitised papers and results.
+    pub paper_files: i64,
+    pub result_files: i64,
     pub financial_state: String,
     #[sqlx(try_from = "String")]
     pub finance: FinanceText,
@@ -175,6 +178,8 @@ impl DossierSummary {
             refused_at: None,
             stopped_at: None,
             announced: 0,
+            paper_files: 0,
+            result_files: 0,
             financial_state: FinancialState::None.name().to_owned(),
             finance: FinanceText::default(),
             import_source: submitted.imported.as_ref().map(|imported| imported.source.clone()),
@@ -194,7 +199,11 @@ impl DossierSummary {
     fn apply(&mut self, at: i64, event: &Dossier) {
         let held_before = self.held_before.take();
         match event {
-            Dossier::Submitted(_) | Dossier::FileAttached(_) => {}
+            Dossier::Submitted(_) => {}
+            Dossier::FileAttached(attached) => match attached.purpose {
+                dossier::FilePurpose::Paper => self.paper_files += 1,
+                dossier::FilePurpose::Result => self.result_files += 1,
+            },
             Dossier::Sent(sent) => self.transit_agency = Some(sent.to.0),
             Dossier::SentBack(_) => self.transit_agency = None,
             Dossier::Recalled(_) => {
@@ -410,6 +419,8 @@ impl ReadModel for DossierSummary {
             int("refused_at"),
             int("stopped_at"),
             int("announced"),
+            int("paper_files"),
+            int("result_files"),
             text("financial_state"),
             text("finance"),
             text("import_source"),
@@ -488,6 +499,8 @@ impl ReadModel for DossierSummary {
             row.refused_at.into(),
             row.stopped_at.into(),
             row.announced.into(),
+            row.paper_files.into(),
+            row.result_files.into(),
             row.financial_state.into(),
             row.finance.text().into(),
             row.import_source.into(),
@@ -537,6 +550,8 @@ impl ReadModel for DossierSummary {
             refused_at: cells.int_or_null()?,
             stopped_at: cells.int_or_null()?,
             announced: cells.int()?,
+            paper_files: cells.int()?,
+            result_files: cells.int()?,
             financial_state: cells.text()?,
             finance: cells.text()?.try_into().map_err(|_| WrongCell)?,
             import_source: cells.text_or_null()?,

@@ -10,6 +10,7 @@
 //! | `shadow` | a model built beside the one that answers, and put in its place |
 //! | [`read_side`], `rebuild` | opening, following, waiting for a position; rebuilding |
 //! | [`dossier_summary`], [`deadline_board`], [`public_status`], [`procedure_catalogue`], [`agency_directory`] | one read model each: row, fold, SQL, queries |
+//! | [`indicators`] | what QĐ 766/QĐ-TTg measures |
 //! | `interval` | which stretches of time contain an instant, from a B-tree |
 //! | `statement` | a SELECT put together from parts |
 //! | [`progress`] | figures of any days, from the counters and the board |
@@ -23,6 +24,7 @@ pub mod agency_directory;
 pub mod deadline_board;
 pub mod dossier_summary;
 mod folder;
+pub mod indicators;
 mod interval;
 mod lease;
 mod page;

@@ -2,6 +2,7 @@
 
 mod agencies;
 mod architecture;
+mod boards;
 mod calendars;
 mod cli;
 mod crash;

@@ -30,12 +30,18 @@ fn halves() -> (Log, usize) {
     let long = |log: &Log| {
         let id = log[0].0;
         let own = log.iter().filter(|(other, _, _)| *other == id).count();
-        4 < own && 20 < log.len()
+        4 < own && 20 < log.len() && goes_on(log)
     };
     let log = logs(60, 12).into_iter().find(long).expect("a log whose first dossier has a history");
     let own: Vec<_> = (0..log.len()).filter(|nth| log[*nth].0 == log[0].0).collect();
     let half = own[2];
     (log, half)
+}
+
+/// Anybody sees that the first dossier has gone on after its second event.
+fn goes_on(log: &Log) -> bool {
+    let own: Log = log.iter().filter(|(id, _, _)| *id == log[0].0).cloned().collect();
+    folded::<PublicStatus>(&recorded(own[..2].to_vec())).1 != folded::<PublicStatus>(&recorded(own)).1
 }
 
 async fn parked(fixture: &Fixture, model: Model) -> Vec<Parked> {

@@ -345,6 +345,17 @@ pub struct ProgressPart {
     figures: ProgressFigures,
 }
 
+impl ProgressPart {
+    pub(super) fn new(names: &Names, (key, row): &(GroupKey, ProgressRow)) -> Self {
+        Self {
+            agency: key.agency.map(|id| Agency::named(names, id)),
+            procedure: key.procedure.map(|id| Procedure::named(names, id)),
+            field: key.field.clone(),
+            figures: ProgressFigures::new(row),
+        }
+    }
+}
+
 /// `carriedOver + received + takenOver - passedOn = toProcess = resolved + withdrawn + stopped + pending + paused`;
 /// `resolved = early + onTime + late`; `pending = notDue + overdue`.
 #[derive(Clone, Debug, SimpleObject)]
@@ -460,17 +471,11 @@ pub struct FigureEntry {
 
 impl Progress {
     fn new(names: &Names, figures: Figures) -> Self {
-        let part = |(key, row): &(GroupKey, ProgressRow)| ProgressPart {
-            agency: key.agency.map(|id| Agency::named(names, id)),
-            procedure: key.procedure.map(|id| Procedure::named(names, id)),
-            field: key.field.clone(),
-            figures: ProgressFigures::new(row),
-        };
         Self {
             as_of: local(figures.as_of),
             known_at: local(figures.known_at),
             formula: FORMULA,
-            rows: figures.rows.iter().map(part).collect(),
+            rows: figures.rows.iter().map(|row| ProgressPart::new(names, row)).collect(),
             total: ProgressFigures::new(&figures.total),
             figures,
         }

@@ -280,7 +280,7 @@ impl Service {
         Ok((rows, has_more))
     }
 
-    async fn summaries(
+    pub(super) async fn summaries(
         &self,
         ids: impl Iterator<Item = Uuid>,
     ) -> Result<HashMap<Uuid, DossierSummary>, ServiceError> {
@@ -299,7 +299,7 @@ impl Service {
         self.figures(scope, question).await
     }
 
-    pub(super) async fn figures(
+    async fn figures(
         &self,
         scope: Option<Uuid>,
         question: &ProgressQuestion,
@@ -341,6 +341,11 @@ impl Service {
             }
         }
         Ok(Figures { period, as_of, known_at, rows: sums.into_iter().collect(), total, within })
+    }
+
+    /// Figures of the whole province for anybody.
+    pub async fn public_progress(&self, question: &ProgressQuestion) -> Result<Figures, ServiceError> {
+        self.figures(None, question).await
     }
 
     /// The dossiers behind a number, by what is known now.

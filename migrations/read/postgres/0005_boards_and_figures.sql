@@ -45,6 +45,8 @@ CREATE TABLE dossier_summary (
     refused_at        BIGINT,
     stopped_at        BIGINT,
     announced         BIGINT NOT NULL,
+    paper_files       BIGINT NOT NULL,
+    result_files      BIGINT NOT NULL,
     financial_state   TEXT COLLATE "C" NOT NULL,
     -- What is to be paid and was paid, as JSON; empty while nothing was asked for.
     finance           TEXT COLLATE "C" NOT NULL,

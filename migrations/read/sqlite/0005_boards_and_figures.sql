@@ -45,6 +45,8 @@ CREATE TABLE dossier_summary (
     refused_at        INTEGER,
     stopped_at        INTEGER,
     announced         INTEGER NOT NULL,
+    paper_files       INTEGER NOT NULL,
+    result_files      INTEGER NOT NULL,
     financial_state   TEXT NOT NULL,
     -- What is to be paid and was paid, as JSON; empty while nothing was asked for.
     finance           TEXT NOT NULL,

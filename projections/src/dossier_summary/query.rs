@@ -14,7 +14,7 @@ macro_rules! columns {
          competent_agency, holder_agency, holder_unit, assignee, held_before, transit_agency, consulted, channel,
          applicant_kind, applicant_name, subject, submitted_at, answer_by, received_at, due_at_original, legal_due_at,
          due_at, paused_since, supplements, extensions, approval, ended_at, outcome, returned_at, withdrawn_at,
-         refused_at, stopped_at, announced, financial_state, finance, import_source, activities, anomalies,
+         refused_at, stopped_at, announced, paper_files, result_files, financial_state, finance, import_source, activities, anomalies,
          stream_version, position"
     };
 }
