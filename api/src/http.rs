@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use projections::read_side::Status;
 use rust_embed::RustEmbed;
 use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -179,7 +180,7 @@ async fn asset(Path(path): Path<String>) -> Response {
     }
 }
 
-/// Ready: log and read models answer, and no newer program has written to the log.
+/// Ready: log and read models answer, each has something to answer with, and no newer program has written to the log.
 async fn ready(State(server): State<Server>) -> Response {
     match server.service.read_side.status(server.service.clock().now()).await {
         Ok(status) => {
@@ -192,12 +193,14 @@ async fn ready(State(server): State<Server>) -> Response {
                         "lag": status.lag_events,
                         "parked": status.parked.len(),
                         "stopped": status.stopped.is_some(),
+                        "missing": status.is_missing(),
                     })
                 })
                 .collect();
-            let status = if newer.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+            let is_ready = newer.is_none() && !status.iter().any(Status::is_missing);
+            let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             let newer = newer.map(|(position, type_name)| json!({"position": position.0, "type": type_name}));
-            json_response(status, &json!({"ready": newer.is_none(), "models": models, "newerWriter": newer}))
+            json_response(status, &json!({"ready": is_ready, "models": models, "newerWriter": newer}))
         }
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "not ready");

@@ -92,7 +92,9 @@ impl ServiceError {
         match self {
             Self::Problem(_)
             | Self::Failure(Failure::Store(
-                StoreError::Undecodable { .. } | StoreError::UndecodableMetadata { .. },
+                StoreError::Undecodable { .. }
+                | StoreError::UndecodableMetadata { .. }
+                | StoreError::Garbled { .. },
             )) => true,
             Self::Failure(_) => false,
         }

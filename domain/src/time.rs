@@ -25,3 +25,9 @@ pub fn local(instant: Instant) -> NaiveDateTime {
 pub fn local_date(instant: Instant) -> NaiveDate {
     local(instant).date()
 }
+
+/// When a civil date begins in Việt Nam.
+pub fn day_start(day: NaiveDate) -> Instant {
+    let midnight = day.and_time(chrono::NaiveTime::MIN).checked_sub_offset(VIETNAM);
+    midnight.unwrap_or(NaiveDateTime::MIN).and_utc()
+}

@@ -153,7 +153,9 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
             .busy_timeout(BUSY_TIMEOUT)
-            .pragma("wal_autocheckpoint", "4000");
+            .pragma("wal_autocheckpoint", "4000")
+            // KiB. The pages that one transaction changes stay in memory; else they are written, and read again.
+            .pragma("cache_size", "-65536");
         if contents == Contents::Keys {
             options = options.pragma("secure_delete", "ON");
         }

@@ -41,6 +41,9 @@ pub enum StoreError {
         #[source]
         source: Arc<serde_json::Error>,
     },
+    /// The database has put a page together otherwise than it was told to.
+    #[error("the page of the event log after position {after} cannot be taken apart")]
+    Garbled { after: Position },
     #[error("an append is too large: {what}")]
     TooLarge { what: &'static str },
     #[error("a text of an append holds a NUL")]
@@ -108,6 +111,29 @@ pub struct PageLimit {
     pub bytes: i64,
 }
 
+/// Some events in order as one text, for those who read the whole log: a row of its own for each event costs more in the
+/// drivers than everything else about it. Without what no table is made of: who did it, and on which command.
+#[derive(Debug)]
+pub struct PageText {
+    text: String,
+    events: usize,
+    after: Position,
+    /// Nothing more was there when this page was read.
+    pub at_end: bool,
+}
+
+/// An event of a [`PageText`], not yet decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawEvent<'a> {
+    pub position: Position,
+    pub stream: &'a str,
+    pub version: Version,
+    pub type_name: &'a str,
+    pub data: &'a str,
+    pub occurred_at: Instant,
+    pub recorded_at: Instant,
+}
+
 /// Some events in order.
 #[derive(Debug)]
 pub struct Page {
@@ -118,17 +144,34 @@ pub struct Page {
     pub at_end: bool,
 }
 
-// $1 after, $2 rows, $3 bytes. Both databases know the length of a text without reading it.
-const READ_ALL: &str = "
-    SELECT position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at
-    FROM event WHERE position > $1 AND position <= (
-        SELECT MAX(position) FROM (
-            SELECT position,
-                   SUM(bytes) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) - bytes AS bytes_before
-            FROM (SELECT position, octet_length(data) + octet_length(metadata) AS bytes
-                  FROM event WHERE position > $1 ORDER BY position LIMIT $2) AS sizes) AS sums
-        WHERE bytes_before < $3)
-    ORDER BY position";
+/// The events of a page: $1 after, $2 rows, $3 bytes. Both databases know the length of a text without reading it.
+macro_rules! on_page {
+    () => {
+        "FROM event WHERE position > $1 AND position <= (
+            SELECT MAX(position) FROM (
+                SELECT position,
+                       SUM(bytes) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) - bytes AS bytes_before
+                FROM (SELECT position, octet_length(data) + octet_length(metadata) AS bytes
+                      FROM event WHERE position > $1 ORDER BY position LIMIT $2) AS sizes) AS sums
+            WHERE bytes_before < $3)
+        ORDER BY position"
+    };
+}
+const READ_ALL: &str = concat!(
+    "SELECT position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at ",
+    on_page!()
+);
+// Numbers first, then the texts, with their lengths among the numbers.
+const READ_TEXT: &str = concat!(
+    "SELECT COUNT(*), COALESCE(SUM(bytes), 0), COALESCE(string_agg(
+         position || ' ' || version || ' ' || occurred_at || ' ' || recorded_at || ' ' || octet_length(stream) || ' '
+         || octet_length(type) || ' ' || octet_length(data) || ' ' || stream || type || data,
+         '' ORDER BY position), '')
+     FROM (SELECT position, version, occurred_at, recorded_at, stream, type, data,
+                  octet_length(data) + octet_length(metadata) AS bytes ",
+    on_page!(),
+    ") AS page"
+);
 const RECORDED_AFTER: &str = "SELECT recorded_at FROM event WHERE position > $1 ORDER BY position LIMIT 1";
 const READ_STREAM: &str = "
     SELECT position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at
@@ -139,7 +182,8 @@ const KEYS_ID: &str = "SELECT keys_id FROM log_keys WHERE id = 1";
 const SET_KEYS_ID: &str = "INSERT INTO log_keys (id, keys_id) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
 
 /// Every statement here that both dialects share; a test prepares each on both.
-pub const SQL: &[&str] = &[READ_ALL, RECORDED_AFTER, READ_STREAM, FIND_EVENT, HEAD, KEYS_ID, SET_KEYS_ID];
+pub const SQL: &[&str] =
+    &[READ_ALL, READ_TEXT, RECORDED_AFTER, READ_STREAM, FIND_EVENT, HEAD, KEYS_ID, SET_KEYS_ID];
 
 /// Bytes of a page: some ten thousand usual events, or some hundred of the largest.
 const PAGE_BYTES: i64 = 32 * 1024 * 1024;
@@ -245,6 +289,16 @@ impl EventStore {
         Ok(Page { rows, next, at_end })
     }
 
+    /// Events of all streams after a position, in the one global order, for folding.
+    pub async fn read_text(&self, after: Position, limit: PageLimit) -> Result<PageText, StoreError> {
+        let (events, bytes, text): (i64, i64, String) = on_db!(&self.database.readers, pool => {
+            sqlx::query_as(READ_TEXT)
+                .bind(after.0).bind(i64::from(limit.rows)).bind(limit.bytes).fetch_one(pool).await
+        })?;
+        let at_end = events < i64::from(limit.rows) && bytes < limit.bytes;
+        Ok(PageText { text, events: usize::try_from(events).unwrap_or_default(), after, at_end })
+    }
+
     /// When the first event after a position was recorded, if there is one.
     pub async fn recorded_after(&self, position: Position) -> Result<Option<Instant>, StoreError> {
         let at: Option<i64> = on_db!(&self.database.readers, pool => {
@@ -318,6 +372,46 @@ impl PageLimit {
     /// What a page holds where nothing else is asked for.
     pub const fn rows(rows: u32) -> Self {
         Self { rows, bytes: PAGE_BYTES }
+    }
+}
+
+impl PageText {
+    pub fn len(&self) -> usize {
+        self.events
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.events == 0
+    }
+
+    /// The events one after the other.
+    pub fn iter(&self) -> impl Iterator<Item = Result<RawEvent<'_>, StoreError>> {
+        let (mut rest, mut last) = (self.text.as_str(), self.after);
+        (0..self.events).map(move |_| {
+            let event = RawEvent::take(&mut rest).ok_or(StoreError::Garbled { after: last })?;
+            last = event.position;
+            Ok(event)
+        })
+    }
+}
+
+impl<'a> RawEvent<'a> {
+    fn take(rest: &mut &'a str) -> Option<Self> {
+        let mut number = || {
+            let (number, after) = rest.split_once(' ')?;
+            *rest = after;
+            number.parse::<i64>().ok()
+        };
+        let (position, version) = (Position(number()?), Version(number()?));
+        let (occurred_at, recorded_at) = (instant(number()?), instant(number()?));
+        let lengths = [number()?, number()?, number()?];
+        let mut text = |length: i64| {
+            let (text, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+            *rest = after;
+            Some(text)
+        };
+        let (stream, type_name, data) = (text(lengths[0])?, text(lengths[1])?, text(lengths[2])?);
+        Some(Self { position, stream, version, type_name, data, occurred_at, recorded_at })
     }
 }
 

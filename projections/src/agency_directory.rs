@@ -2,14 +2,14 @@
 
 use chrono::{Datelike, NaiveDate};
 use domain::agency::Event as Agency;
-use domain::recorded::{Event, Recorded};
+use domain::recorded::Event;
 use domain::text::fold;
 use domain::time::local_date;
 use infrastructure::db::Database;
 use infrastructure::on_db;
 use uuid::Uuid;
 
-use crate::read_model::{FoldError, ReadModel, stream_id};
+use crate::read_model::{FoldError, Occurrence, ReadModel};
 use crate::table::{Cell, Cells, Table, WrongCell, int, text, uuid};
 
 /// The day that never comes.
@@ -121,9 +121,9 @@ impl ReadModel for AgencyDirectory {
         ],
     };
 
-    fn partition(recorded: &Recorded) -> Option<Uuid> {
-        match &recorded.event {
-            Event::Agency(_) => stream_id(&recorded.stream, "agency"),
+    fn partition(occurrence: &Occurrence) -> Option<Uuid> {
+        match &occurrence.event {
+            Event::Agency(_) => occurrence.id("agency"),
             Event::Dossier(_)
             | Event::Code(_)
             | Event::Procedure(_)
@@ -133,10 +133,10 @@ impl ReadModel for AgencyDirectory {
         }
     }
 
-    fn fold(rows: &mut Vec<Self>, recorded: &Recorded) -> Result<(), FoldError> {
-        let Event::Agency(event) = &recorded.event else { return Ok(()) };
-        let nonsense = FoldError { event: recorded.event.type_name(), of: "agency" };
-        let Some(agency_id) = Self::partition(recorded) else { return Err(nonsense) };
+    fn fold(rows: &mut Vec<Self>, occurrence: &Occurrence) -> Result<(), FoldError> {
+        let Event::Agency(event) = &occurrence.event else { return Ok(()) };
+        let nonsense = FoldError { event: occurrence.event.type_name(), of: "agency" };
+        let Some(agency_id) = Self::partition(occurrence) else { return Err(nonsense) };
         if rows.is_empty() {
             let Agency::Established(established) = event else { return Err(nonsense) };
             let mut row = Self {
@@ -157,7 +157,7 @@ impl ReadModel for AgencyDirectory {
         }
         match event {
             Agency::Renamed(renamed) => {
-                let from = renamed.from.unwrap_or_else(|| local_date(recorded.occurred_at));
+                let from = renamed.from.unwrap_or_else(|| local_date(occurrence.occurred_at));
                 say(rows, day_number(from), Said::Name, |row| row.name.clone_from(&renamed.name));
             }
             Agency::Recoded(recoded) => say(rows, day_number(recoded.from), Said::Code, |row| {
@@ -177,19 +177,18 @@ impl ReadModel for AgencyDirectory {
         Ok(())
     }
 
-    fn to_cells(&self) -> Vec<Cell> {
-        let row = self.clone();
+    fn to_cells(&self) -> Vec<Cell<'_>> {
         vec![
-            row.agency_id.into(),
-            row.from_day.into(),
-            row.until_day.into(),
-            row.code.into(),
-            row.national_code.into(),
-            row.name.into(),
-            row.parent_id.into(),
-            row.ended_day.into(),
-            row.said.into(),
-            row.search_text.into(),
+            self.agency_id.into(),
+            self.from_day.into(),
+            self.until_day.into(),
+            self.code.as_str().into(),
+            self.national_code.as_ref().into(),
+            self.name.as_str().into(),
+            self.parent_id.into(),
+            self.ended_day.into(),
+            self.said.as_str().into(),
+            self.search_text.as_str().into(),
         ]
     }
 

@@ -5,23 +5,22 @@
 //! that it has an end, from `until_known`; and when a correction takes it back, it is no longer so from `gone_known`. What
 //! was known at an instant is therefore still there, and no row is ever removed.
 //!
-//! The same rows say what happened (`fact`): received, resolved, withdrawn. The counters per agency, procedure and day or
+//! The same rows say what happened (`fact`): received, resolved, withdrawn. The counters per agency, procedure and
 //! month are their sum, so that figures and board are of one moment and a number has its list.
 
 mod query;
 mod steps;
 
 use domain::dossier::{Channel, Correctable, Event as Dossier, Resumption, Timeliness};
-use domain::recorded::{Event, Recorded};
+use domain::recorded::Event;
 use domain::time::local_date;
 use infrastructure::event_store::{instant, micros};
 use uuid::Uuid;
 
-use crate::agency_directory::day_number;
 use crate::dossier_summary::{channel_from_name, channel_name};
 use crate::interval;
-use crate::progress::{Grain, month_number};
-use crate::read_model::{FoldError, ReadModel, stream_id};
+use crate::progress::month_number;
+use crate::read_model::{FoldError, Occurrence, ReadModel};
 use crate::table::{Cell, Cells, Table, WrongCell, int, text, uuid};
 
 pub use query::*;
@@ -186,8 +185,8 @@ fn or_for_ever(at: Option<domain::time::Instant>) -> i64 {
 
 impl DeadlineBoard {
     /// The row after this one, from an event on.
-    fn next(&self, recorded: &Recorded) -> Option<Self> {
-        let Event::Dossier(event) = &recorded.event else { return None };
+    fn next(&self, occurrence: &Occurrence) -> Option<Self> {
+        let Event::Dossier(event) = &occurrence.event else { return None };
         let state = |state, wait_until: Option<domain::time::Instant>| Self {
             state,
             fact: None,
@@ -225,7 +224,7 @@ impl DeadlineBoard {
             Dossier::Extended(extended) => Self { due_at: micros(extended.due_at), ..same() },
             Dossier::ProcessingFinished(_) => {
                 let due_at = (self.legal_due_at != FOR_EVER).then(|| instant(self.legal_due_at));
-                let fact = match Timeliness::of(recorded.occurred_at, due_at) {
+                let fact = match Timeliness::of(occurrence.occurred_at, due_at) {
                     Timeliness::Early => Fact::EndedEarly,
                     Timeliness::OnTime => Fact::EndedOnTime,
                     Timeliness::Late => Fact::EndedLate,
@@ -260,10 +259,10 @@ impl DeadlineBoard {
             | Dossier::Corrected(_) => return None,
         };
         Some(Self {
-            from_version: recorded.version.0,
-            from_at: micros(recorded.occurred_at),
+            from_version: occurrence.version.0,
+            from_at: micros(occurrence.occurred_at),
             until_at: FOR_EVER,
-            known_from: micros(recorded.recorded_at),
+            known_from: micros(occurrence.recorded_at),
             until_known: FOR_EVER,
             ..next
         })
@@ -331,13 +330,13 @@ fn is_taken_back(row: &DeadlineBoard, what: Correctable) -> bool {
 }
 
 /// The row before the current one goes on, as if that had never begun.
-fn take_back(rows: &mut Vec<DeadlineBoard>, recorded: &Recorded) {
+fn take_back(rows: &mut Vec<DeadlineBoard>, occurrence: &Occurrence) {
     rows.sort_by_key(|row| row.from_version);
     let mut standing = rows.iter_mut().filter(|row| !row.is_gone()).rev();
     let (Some(current), Some(before)) = (standing.next(), standing.next()) else { return };
-    let at = micros(recorded.recorded_at);
+    let at = micros(occurrence.recorded_at);
     let again = DeadlineBoard {
-        from_version: recorded.version.0,
+        from_version: occurrence.version.0,
         until_at: FOR_EVER,
         known_from: at,
         until_known: FOR_EVER,
@@ -348,7 +347,8 @@ fn take_back(rows: &mut Vec<DeadlineBoard>, recorded: &Recorded) {
 }
 
 impl ReadModel for DeadlineBoard {
-    const VERSION: i64 = 3;
+    const VERSION: i64 = 4;
+    const ROWS: usize = 8;
     const TABLE: Table = Table {
         name: "deadline_board",
         key: &[uuid("dossier_id"), int("from_version")],
@@ -375,7 +375,7 @@ impl ReadModel for DeadlineBoard {
     };
     const TALLY: Option<Table> = Some(Table {
         name: "progress_counter",
-        key: &[uuid("agency_id"), uuid("procedure_id"), text("grain"), int("period")],
+        key: &[uuid("agency_id"), uuid("procedure_id"), int("month")],
         values: &[
             int(FIGURES[0]),
             int(FIGURES[1]),
@@ -391,9 +391,9 @@ impl ReadModel for DeadlineBoard {
         ],
     });
 
-    fn partition(recorded: &Recorded) -> Option<Uuid> {
-        match &recorded.event {
-            Event::Dossier(_) => stream_id(&recorded.stream, "dossier"),
+    fn partition(occurrence: &Occurrence) -> Option<Uuid> {
+        match &occurrence.event {
+            Event::Dossier(_) => occurrence.id("dossier"),
             Event::Code(_)
             | Event::Procedure(_)
             | Event::Agency(_)
@@ -403,30 +403,30 @@ impl ReadModel for DeadlineBoard {
         }
     }
 
-    fn fold(rows: &mut Vec<Self>, recorded: &Recorded) -> Result<(), FoldError> {
-        let Event::Dossier(event) = &recorded.event else { return Ok(()) };
+    fn fold(rows: &mut Vec<Self>, occurrence: &Occurrence) -> Result<(), FoldError> {
+        let Event::Dossier(event) = &occurrence.event else { return Ok(()) };
         let current = rows.iter_mut().find(|row| row.until_at == FOR_EVER && !row.is_gone());
         if let Some(current) = current {
-            if let Some(next) = current.next(recorded) {
+            if let Some(next) = current.next(occurrence) {
                 current.until_at = next.from_at;
                 current.until_known = next.known_from;
                 rows.push(next);
             } else if let Dossier::Corrected(corrected) = event
                 && is_taken_back(current, corrected.what)
             {
-                take_back(rows, recorded);
+                take_back(rows, occurrence);
             }
             return Ok(());
         }
-        let (Dossier::Submitted(submitted), Some(dossier_id)) = (event, Self::partition(recorded)) else {
-            return Err(FoldError { event: recorded.event.type_name(), of: "dossier" });
+        let (Dossier::Submitted(submitted), Some(dossier_id)) = (event, Self::partition(occurrence)) else {
+            return Err(FoldError { event: occurrence.event.type_name(), of: "dossier" });
         };
         rows.push(Self {
             dossier_id,
-            from_version: recorded.version.0,
-            from_at: micros(recorded.occurred_at),
+            from_version: occurrence.version.0,
+            from_at: micros(occurrence.occurred_at),
             until_at: FOR_EVER,
-            known_from: micros(recorded.recorded_at),
+            known_from: micros(occurrence.recorded_at),
             until_known: FOR_EVER,
             gone_known: FOR_EVER,
             state: State::Submitted,
@@ -445,7 +445,7 @@ impl ReadModel for DeadlineBoard {
         Ok(())
     }
 
-    fn to_cells(&self) -> Vec<Cell> {
+    fn to_cells(&self) -> Vec<Cell<'_>> {
         vec![
             self.dossier_id.into(),
             self.from_version.into(),
@@ -462,7 +462,7 @@ impl ReadModel for DeadlineBoard {
             self.wait_until.into(),
             self.procedure_id.into(),
             channel_name(self.channel).into(),
-            self.step.clone().into(),
+            self.step.as_ref().into(),
             self.competent_agency.into(),
             self.holder_agency.into(),
             self.receiving_agency.into(),
@@ -502,17 +502,14 @@ impl ReadModel for DeadlineBoard {
         })
     }
 
-    /// Each fact counts for who was competent then, on its local day and in its month.
-    fn tally(&self, add: &mut dyn FnMut(Vec<Cell>, &[i64])) {
+    /// Each fact counts for who was competent then, in its local month.
+    fn tally(&self, add: &mut dyn FnMut(Vec<Cell<'static>>, &[i64])) {
         let Some(fact) = self.fact.filter(|_| !self.is_gone()) else { return };
         let mut count = |agency: Uuid, figures: &[usize]| {
             let mut values = [0; FIGURES.len()];
             figures.iter().for_each(|figure| values[*figure] = 1);
-            let day = local_date(instant(self.from_at));
-            for (grain, period) in [(Grain::Day, day_number(day)), (Grain::Month, month_number(day))] {
-                let procedure = self.procedure_id.into();
-                add(vec![agency.into(), procedure, grain.name().into(), period.into()], &values);
-            }
+            let month = month_number(local_date(instant(self.from_at)));
+            add(vec![agency.into(), self.procedure_id.into(), month.into()], &values);
         };
         let figures = fact.figures(self.channel);
         if !figures.is_empty() {

@@ -6,11 +6,11 @@ mod query;
 use domain::dossier::{
     self, Channel, Correctable, Event as Dossier, Finance, FinancialState, Measure, Notice, Outcome, Stage,
 };
-use domain::recorded::{Event, Recorded};
+use domain::recorded::Event;
 use infrastructure::event_store::{instant, micros};
 use uuid::Uuid;
 
-use crate::read_model::{FoldError, ReadModel, stream_id};
+use crate::read_model::{FoldError, Occurrence, ReadModel};
 use crate::table::{Cell, Cells, Table, WrongCell, int, text, uuid};
 
 pub(crate) use query::SQL;
@@ -137,7 +137,7 @@ impl FinanceText {
 }
 
 impl DossierSummary {
-    fn new(dossier_id: Uuid, recorded: &Recorded, submitted: &dossier::Submitted) -> Self {
+    fn new(dossier_id: Uuid, occurrence: &Occurrence, submitted: &dossier::Submitted) -> Self {
         let sealed = |private: &domain::private::Private| {
             private.token().map(|token| token.as_str().to_owned()).unwrap_or_default()
         };
@@ -161,7 +161,7 @@ impl DossierSummary {
             applicant_kind: applicant_kind_name(submitted.applicant.kind).to_owned(),
             applicant_name: sealed(&submitted.applicant.name),
             subject: submitted.subject.as_ref().map(sealed),
-            submitted_at: micros(recorded.occurred_at),
+            submitted_at: micros(occurrence.occurred_at),
             answer_by: submitted.answer_by.map(micros),
             received_at: None,
             due_at_original: None,
@@ -185,8 +185,8 @@ impl DossierSummary {
             import_source: submitted.imported.as_ref().map(|imported| imported.source.clone()),
             activities: 0,
             anomalies: 0,
-            stream_version: recorded.version.0,
-            position: recorded.position.0,
+            stream_version: occurrence.version.0,
+            position: occurrence.position.0,
         }
     }
 
@@ -432,9 +432,9 @@ impl ReadModel for DossierSummary {
         ],
     };
 
-    fn partition(recorded: &Recorded) -> Option<Uuid> {
-        match &recorded.event {
-            Event::Dossier(_) => stream_id(&recorded.stream, "dossier"),
+    fn partition(occurrence: &Occurrence) -> Option<Uuid> {
+        match &occurrence.event {
+            Event::Dossier(_) => occurrence.id("dossier"),
             Event::Code(_)
             | Event::Procedure(_)
             | Event::Agency(_)
@@ -444,71 +444,69 @@ impl ReadModel for DossierSummary {
         }
     }
 
-    fn fold(rows: &mut Vec<Self>, recorded: &Recorded) -> Result<(), FoldError> {
-        let Event::Dossier(event) = &recorded.event else { return Ok(()) };
+    fn fold(rows: &mut Vec<Self>, occurrence: &Occurrence) -> Result<(), FoldError> {
+        let Event::Dossier(event) = &occurrence.event else { return Ok(()) };
         if let Some(row) = rows.first_mut() {
-            row.apply(micros(recorded.occurred_at), event);
-            row.stream_version = recorded.version.0;
-            row.position = recorded.position.0;
+            row.apply(micros(occurrence.occurred_at), event);
+            row.stream_version = occurrence.version.0;
+            row.position = occurrence.position.0;
             return Ok(());
         }
-        let (Dossier::Submitted(submitted), Some(dossier_id)) = (event, Self::partition(recorded)) else {
-            return Err(FoldError { event: recorded.event.type_name(), of: "dossier" });
+        let (Dossier::Submitted(submitted), Some(dossier_id)) = (event, Self::partition(occurrence)) else {
+            return Err(FoldError { event: occurrence.event.type_name(), of: "dossier" });
         };
-        rows.push(Self::new(dossier_id, recorded, submitted));
+        rows.push(Self::new(dossier_id, occurrence, submitted));
         Ok(())
     }
 
-    fn to_cells(&self) -> Vec<Cell> {
-        let next_due = self.next_due();
-        let row = self.clone();
+    fn to_cells(&self) -> Vec<Cell<'_>> {
         vec![
-            row.dossier_id.into(),
-            row.code.into(),
-            row.stage.name().into(),
-            row.stage_before.name().into(),
-            row.procedure_id.into(),
-            row.procedure_version.into(),
-            row.supporting_agency.into(),
-            row.receiving_agency.into(),
-            row.competent_agency.into(),
-            row.holder_agency.into(),
-            row.holder_unit.into(),
-            row.assignee.into(),
-            row.held_before.into(),
-            row.transit_agency.into(),
-            row.consulted.into(),
-            row.channel.into(),
-            row.applicant_kind.into(),
-            row.applicant_name.into(),
-            row.subject.into(),
-            row.submitted_at.into(),
-            row.answer_by.into(),
-            row.received_at.into(),
-            row.due_at_original.into(),
-            row.legal_due_at.into(),
-            row.due_at.into(),
-            row.paused_since.into(),
-            row.supplements.into(),
-            row.extensions.into(),
-            row.approval.into(),
-            row.ended_at.into(),
-            row.outcome.into(),
-            row.returned_at.into(),
-            row.withdrawn_at.into(),
-            row.refused_at.into(),
-            row.stopped_at.into(),
-            row.announced.into(),
-            row.paper_files.into(),
-            row.result_files.into(),
-            row.financial_state.into(),
-            row.finance.text().into(),
-            row.import_source.into(),
-            row.activities.into(),
-            row.anomalies.into(),
-            row.stream_version.into(),
-            row.position.into(),
-            next_due.into(),
+            self.dossier_id.into(),
+            self.code.as_str().into(),
+            self.stage.name().into(),
+            self.stage_before.name().into(),
+            self.procedure_id.into(),
+            self.procedure_version.into(),
+            self.supporting_agency.into(),
+            self.receiving_agency.into(),
+            self.competent_agency.into(),
+            self.holder_agency.into(),
+            self.holder_unit.as_ref().into(),
+            self.assignee.into(),
+            self.held_before.as_ref().into(),
+            self.transit_agency.into(),
+            self.consulted.as_ref().into(),
+            self.channel.as_str().into(),
+            self.applicant_kind.as_str().into(),
+            self.applicant_name.as_str().into(),
+            self.subject.as_ref().into(),
+            self.submitted_at.into(),
+            self.answer_by.into(),
+            self.received_at.into(),
+            self.due_at_original.into(),
+            self.legal_due_at.into(),
+            self.due_at.into(),
+            self.paused_since.into(),
+            self.supplements.into(),
+            self.extensions.into(),
+            self.approval.as_str().into(),
+            self.ended_at.into(),
+            self.outcome.as_ref().into(),
+            self.returned_at.into(),
+            self.withdrawn_at.into(),
+            self.refused_at.into(),
+            self.stopped_at.into(),
+            self.announced.into(),
+            self.paper_files.into(),
+            self.result_files.into(),
+            self.financial_state.as_str().into(),
+            self.finance.text().into(),
+            self.import_source.as_ref().into(),
+            self.activities.into(),
+            self.anomalies.into(),
+            self.stream_version.into(),
+            self.position.into(),
+            self.next_due().into(),
         ]
     }
 

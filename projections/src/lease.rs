@@ -21,7 +21,7 @@ const TAKE: &str = "UPDATE checkpoint SET holder = $2, fence = fence + 1, until_
 // Renews the lease, and locks the row until the transaction ends.
 const HOLD: &str = "UPDATE checkpoint SET until_at = $3 WHERE name = $1 AND fence = $2
     RETURNING position, version";
-const MOVE: &str = "UPDATE checkpoint SET position = $3, per_second = $4, stopped = NULL
+const MOVE: &str = "UPDATE checkpoint SET position = $3, per_second = $4, until_at = $5, stopped = NULL
     WHERE name = $1 AND fence = $2";
 const BEGIN_AGAIN: &str = "UPDATE checkpoint SET position = 0, stopped = NULL
     WHERE name = $1 AND fence = $2";
@@ -113,10 +113,17 @@ impl Lease {
         Ok(held.map(|(position, version)| (Position(position), version)))
     }
 
-    /// Moves the checkpoint. The lease must be held in this transaction.
-    pub(crate) async fn advance(&self, tx: &mut Tx, to: Position, per_second: i64) -> sqlx::Result<()> {
+    /// Moves the checkpoint, and renews the lease once more: what was written may have taken long. The lease must be held
+    /// in this transaction.
+    pub(crate) async fn advance(
+        &self,
+        tx: &mut Tx,
+        to: Position,
+        per_second: i64,
+        now: domain::time::Instant,
+    ) -> sqlx::Result<()> {
         on_tx!(tx, connection => sqlx::query(MOVE)
-            .bind(&self.name).bind(self.fence).bind(to.0).bind(per_second)
+            .bind(&self.name).bind(self.fence).bind(to.0).bind(per_second).bind(term_from(now))
             .execute(connection).await.map(|_| ()))
     }
 

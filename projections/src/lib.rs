@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`read_model`] | the shape of a read model: a table and a pure fold |
 //! | [`table`] | bulk load and bulk upsert of any table, in both dialects |
-//! | `page`, `folder` | events in, decoded; rows of one model out |
+//! | `page`, `folder`, `batch` | events in, decoded; folded in memory; what changed of one model, on its way out |
 //! | `lease` | who feeds a model, and that nobody else writes |
 //! | [`runner`] | pages to folders, rows and checkpoints in one transaction, each model by itself |
 //! | `shadow` | a model built beside the one that answers, and put in its place |
@@ -21,6 +21,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod agency_directory;
+mod batch;
 pub mod deadline_board;
 pub mod dossier_summary;
 mod folder;
@@ -42,12 +43,13 @@ pub mod table;
 pub use folder::Parked;
 pub use read_model::Model;
 pub use read_side::ReadSide;
-pub use rebuild::Rebuilt;
+pub use rebuild::{PORTION_EVENTS, Rebuilt};
 
 /// Every statement that both dialects share; a test prepares each on both.
 pub fn shared_sql() -> Vec<&'static str> {
     [
         agency_directory::SQL,
+        batch::SQL,
         dossier_summary::SQL,
         procedure_catalogue::SQL,
         public_status::SQL,

@@ -1,8 +1,12 @@
 //! A page of the log, decoded.
 
+use std::sync::Arc;
+
 use domain::decider::DecodeError;
-use domain::recorded::{Position, Recorded, Version};
-use infrastructure::event_store::{EventStore, Page, PageLimit, StoreError, StoredRow};
+use domain::recorded::{Position, Version};
+use infrastructure::event_store::{EventStore, PageLimit, PageText, RawEvent, StoreError};
+
+use crate::read_model::Occurrence;
 
 /// An event as the runner sees it.
 #[expect(
@@ -10,7 +14,7 @@ use infrastructure::event_store::{EventStore, Page, PageLimit, StoreError, Store
     reason = "nearly all are readable; a box would be one more allocation each"
 )]
 pub(crate) enum Seen {
-    Readable(Recorded),
+    Readable(Occurrence),
     /// Does not decode: its stream is parked.
     Poison {
         stream: String,
@@ -35,45 +39,35 @@ impl Decoded {
         after: Position,
         limit: PageLimit,
     ) -> Result<Self, StoreError> {
-        let page = store.read_all(after, limit).await?;
-        Ok(tokio::task::spawn_blocking(move || Self::from(page)).await.unwrap_or_else(|panic| {
+        let page = store.read_text(after, limit).await?;
+        tokio::task::spawn_blocking(move || Self::from_text(&page, after)).await.unwrap_or_else(|panic| {
             // A panic in a decoder is a bug; the runner must not go on as if the page were empty.
             std::panic::resume_unwind(panic.into_panic())
-        }))
+        })
     }
-}
 
-impl From<Page> for Decoded {
-    fn from(page: Page) -> Self {
-        let mut decoded = Self {
-            events: Vec::with_capacity(page.rows.len()),
-            next: page.next,
-            at_end: page.at_end,
-            newer: None,
-        };
-        for row in page.rows {
-            let StoredRow { position, version, ref stream, .. } = row;
-            let (position, version, stream) = (Position(position), Version(version), stream.clone());
-            match row.decode() {
-                Ok(recorded) => decoded.events.push(Seen::Readable(recorded)),
-                Err(StoreError::Undecodable { type_name, source, .. })
-                    if matches!(*source, DecodeError::UnknownType(_)) =>
-                {
-                    decoded.next = Position(position.0 - 1);
-                    decoded.newer = Some((position, type_name));
+    fn from_text(page: &PageText, after: Position) -> Result<Self, StoreError> {
+        let mut decoded =
+            Self { events: Vec::with_capacity(page.len()), next: after, at_end: page.at_end, newer: None };
+        for raw in page.iter() {
+            let raw = raw?;
+            match Occurrence::decode(&raw) {
+                Ok(occurrence) => decoded.events.push(Seen::Readable(occurrence)),
+                Err(DecodeError::UnknownType(type_name)) => {
+                    decoded.newer = Some((raw.position, type_name));
                     break;
                 }
-                Err(error) => {
-                    decoded.events.push(Seen::Poison {
-                        stream,
-                        version,
-                        position,
-                        reason: error.to_string(),
-                    });
+                Err(source) => {
+                    let RawEvent { position, stream, version, type_name, .. } = raw;
+                    let (type_name, source) = (type_name.to_owned(), Arc::new(source));
+                    let error = StoreError::Undecodable { position, type_name, source };
+                    let (stream, reason) = (stream.to_owned(), error.to_string());
+                    decoded.events.push(Seen::Poison { stream, version, position, reason });
                 }
             }
+            decoded.next = raw.position;
         }
-        decoded
+        Ok(decoded)
     }
 }
 

@@ -1,13 +1,13 @@
 //! Procedure catalogue: what can be applied for, and what is wrong with a draft.
 
 use domain::procedure::{Definition, Event as Procedure};
-use domain::recorded::{Event, Recorded};
+use domain::recorded::Event;
 use domain::text::fold;
 use infrastructure::db::Database;
 use infrastructure::on_db;
 use uuid::Uuid;
 
-use crate::read_model::{FoldError, ReadModel, stream_id};
+use crate::read_model::{FoldError, Occurrence, ReadModel};
 use crate::table::{Cell, Cells, Table, WrongCell, int, text, uuid};
 
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
@@ -56,9 +56,9 @@ impl ReadModel for ProcedureCatalogue {
         ],
     };
 
-    fn partition(recorded: &Recorded) -> Option<Uuid> {
-        match &recorded.event {
-            Event::Procedure(_) => stream_id(&recorded.stream, "procedure"),
+    fn partition(occurrence: &Occurrence) -> Option<Uuid> {
+        match &occurrence.event {
+            Event::Procedure(_) => occurrence.id("procedure"),
             Event::Dossier(_)
             | Event::Code(_)
             | Event::Agency(_)
@@ -68,10 +68,10 @@ impl ReadModel for ProcedureCatalogue {
         }
     }
 
-    fn fold(rows: &mut Vec<Self>, recorded: &Recorded) -> Result<(), FoldError> {
-        let Event::Procedure(event) = &recorded.event else { return Ok(()) };
-        let nonsense = FoldError { event: recorded.event.type_name(), of: "procedure" };
-        let Some(procedure_id) = Self::partition(recorded) else { return Err(nonsense) };
+    fn fold(rows: &mut Vec<Self>, occurrence: &Occurrence) -> Result<(), FoldError> {
+        let Event::Procedure(event) = &occurrence.event else { return Ok(()) };
+        let nonsense = FoldError { event: occurrence.event.type_name(), of: "procedure" };
+        let Some(procedure_id) = Self::partition(occurrence) else { return Err(nonsense) };
         match event {
             Procedure::Drafted(drafted) => {
                 if rows.is_empty() {
@@ -98,17 +98,16 @@ impl ReadModel for ProcedureCatalogue {
         }
     }
 
-    fn to_cells(&self) -> Vec<Cell> {
-        let row = self.clone();
+    fn to_cells(&self) -> Vec<Cell<'_>> {
         vec![
-            row.procedure_id.into(),
-            row.code.into(),
-            row.name.into(),
-            row.field.into(),
-            row.term.into(),
-            row.version.into(),
-            row.defects.into(),
-            row.search_text.into(),
+            self.procedure_id.into(),
+            self.code.as_str().into(),
+            self.name.as_str().into(),
+            self.field.as_ref().into(),
+            self.term.as_str().into(),
+            self.version.into(),
+            self.defects.as_str().into(),
+            self.search_text.as_str().into(),
         ]
     }
 

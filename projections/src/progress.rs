@@ -5,28 +5,13 @@
 
 use chrono::{Datelike, Months, NaiveDate};
 use domain::dossier::Share;
+use domain::time::day_start;
 use infrastructure::db::Database;
+use infrastructure::event_store::micros;
 use uuid::Uuid;
 
-use crate::agency_directory::day_number;
-use crate::deadline_board::{FIGURES, Moment, Within, agencies, competent, of_procedures, valid};
+use crate::deadline_board::{FIGURES, FOR_EVER, Moment, Within, agencies, competent, of_procedures, valid};
 use crate::statement::Statement;
-
-/// How much time a counter is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grain {
-    Day,
-    Month,
-}
-
-impl Grain {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Day => "D",
-            Self::Month => "M",
-        }
-    }
-}
 
 /// `year * 12 + month - 1`.
 pub fn month_number(day: NaiveDate) -> i64 {
@@ -40,26 +25,37 @@ pub struct DayRange {
     pub to: NaiveDate,
 }
 
-/// Whole months and the days around them: stretches of counters, ends included.
-fn stretches(from: NaiveDate, to: NaiveDate) -> Vec<(Grain, i64, i64)> {
-    let days = |from, to| (Grain::Day, day_number(from), day_number(to));
-    // The first days of whole months.
-    let first_month = if from.day() == 1 { Some(from) } else { next_month(from) };
-    let after_last = to.succ_opt().and_then(|next| next.with_day(1));
-    let (Some(first_month), Some(after_last)) = (first_month, after_last) else {
-        return vec![days(from, to)];
-    };
-    if after_last <= first_month {
-        return vec![days(from, to)];
+/// Whole months, ends included, and the days before and after them.
+#[derive(Debug)]
+struct Stretches {
+    months: Option<(i64, i64)>,
+    days: Vec<DayRange>,
+}
+
+impl DayRange {
+    fn stretches(self) -> Stretches {
+        let Self { from, to } = self;
+        let only_days = Stretches { months: None, days: vec![self] };
+        // The first days of whole months.
+        let first_month = if from.day() == 1 { Some(from) } else { next_month(from) };
+        let after_last = to.succ_opt().and_then(|next| next.with_day(1));
+        let (Some(first_month), Some(after_last)) = (first_month, after_last) else { return only_days };
+        if after_last <= first_month {
+            return only_days;
+        }
+        let before = first_month.pred_opt().filter(|last| from <= *last).map(|to| Self { from, to });
+        let after = (after_last <= to).then_some(Self { from: after_last, to });
+        Stretches {
+            months: Some((month_number(first_month), month_number(after_last) - 1)),
+            days: before.into_iter().chain(after).collect(),
+        }
     }
-    let mut stretches = vec![(Grain::Month, month_number(first_month), month_number(after_last) - 1)];
-    if from < first_month {
-        stretches.push((Grain::Day, day_number(from), day_number(first_month) - 1));
+
+    /// From the beginning of the first day to before the end of the last.
+    fn instants(self) -> (i64, i64) {
+        let after = self.to.succ_opt().map_or(i64::MAX, |next| micros(day_start(next)));
+        (micros(day_start(self.from)), after)
     }
-    if after_last <= to {
-        stretches.push(days(after_last, to));
-    }
-    stretches
 }
 
 /// The first day of the month after.
@@ -179,18 +175,19 @@ pub async fn progress(
     open_before(&mut statement, moment(period.start - 1), part);
     statement.push(" UNION ALL ");
     open_at_the_end(&mut statement, moment(period.end), period.end, part);
-    match period.known {
-        None => {
-            for (grain, first, last) in stretches(period.days.from, period.days.to) {
-                statement.push(" UNION ALL ");
-                counters(&mut statement, grain, (first, last), part);
-            }
-        }
-        Some(known) => {
-            for passed_on in [false, true] {
-                statement.push(" UNION ALL ");
-                facts_known(&mut statement, period, known, passed_on, part);
-            }
+    let Stretches { months, days } = match period.known {
+        None => period.days.stretches(),
+        // The counters are of what is known now.
+        Some(_) => Stretches { months: None, days: vec![period.days] },
+    };
+    if let Some(months) = months {
+        statement.push(" UNION ALL ");
+        counters(&mut statement, months, part);
+    }
+    for days in days {
+        for passed_on in [false, true] {
+            statement.push(" UNION ALL ");
+            facts(&mut statement, days.instants(), period.known, passed_on, part);
         }
     }
     statement.push(") AS parts");
@@ -233,13 +230,12 @@ fn open_at_the_end(statement: &mut Statement, moment: Moment, end: i64, part: &W
     competent(statement, part);
 }
 
-fn counters(statement: &mut Statement, grain: Grain, (first, last): (i64, i64), part: &Within) {
+fn counters(statement: &mut Statement, (first, last): (i64, i64), part: &Within) {
     let (first, last) = (statement.bind(first), statement.bind(last));
     statement.push(&format!(
         "SELECT agency_id, procedure_id, 0, 0, 0, 0, {} FROM progress_counter
-         WHERE grain = '{}' AND period BETWEEN {first} AND {last}",
-        FIGURES.join(", "),
-        grain.name()
+         WHERE month BETWEEN {first} AND {last}",
+        FIGURES.join(", ")
     ));
     if let Some(scope) = part.scope {
         let scope = statement.bind(scope);
@@ -252,8 +248,14 @@ fn counters(statement: &mut Statement, grain: Grain, (first, last): (i64, i64), 
     of_procedures(statement, "procedure_id", part);
 }
 
-/// What the counters were when less was known: counted from the rows themselves.
-fn facts_known(statement: &mut Statement, period: Period, known: i64, passed_on: bool, part: &Within) {
+/// What counters would be of some days, or when less was known: counted from the rows themselves.
+fn facts(
+    statement: &mut Statement,
+    (from, until): (i64, i64),
+    known: Option<i64>,
+    passed_on: bool,
+    part: &Within,
+) {
     let fact = |name: &str| format!("CASE WHEN fact = '{name}' THEN 1 ELSE 0 END");
     let received_by =
         |channel: &str| format!("CASE WHEN fact = 'RECEIVED' AND channel = '{channel}' THEN 1 ELSE 0 END");
@@ -270,18 +272,26 @@ fn facts_known(statement: &mut Statement, period: Period, known: i64, passed_on:
         fact("ENDED_ON_TIME"),
         fact("ENDED_LATE"),
     ];
-    let (agency, figures, only) = if passed_on {
-        ("carried_from", "0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0".to_owned(), " AND carried_from IS NOT NULL")
+    let (agency, figures, counted) = if passed_on {
+        ("carried_from", "0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0".to_owned(), "'CARRIED_OVER'")
     } else {
-        ("competent_agency", figures.join(", "), "")
+        let counted =
+            "'RECEIVED', 'REFUSED', 'WITHDRAWN', 'STOPPED', 'CARRIED_OVER', 'ENDED_EARLY', 'ENDED_ON_TIME',
+                       'ENDED_LATE'";
+        ("competent_agency", figures.join(", "), counted)
     };
-    let (start, end, known) =
-        (statement.bind(period.start), statement.bind(period.end), statement.bind(known));
+    let (from, until) = (statement.bind(from), statement.bind(until));
     statement.push(&format!(
         "SELECT {agency}, procedure_id, 0, 0, 0, 0, {figures} FROM deadline_board AS board
-         WHERE fact <> 'STEP' AND from_at BETWEEN {start} AND {end}
-           AND known_from <= {known} AND {known} < gone_known{only}"
+         WHERE fact IN ({counted}) AND fact <> 'STEP' AND {from} <= from_at AND from_at < {until}"
     ));
+    match known {
+        None => statement.push(&format!(" AND gone_known = {FOR_EVER}")),
+        Some(known) => {
+            let known = statement.bind(known);
+            statement.push(&format!(" AND known_from <= {known} AND {known} < gone_known"));
+        }
+    }
     if let Some(scope) = part.scope {
         let scope = statement.bind(scope);
         statement.push(&format!(" AND {agency} = {scope}"));
@@ -304,21 +314,16 @@ mod tests {
         fn stretches_cover_every_day_once(from in 736_000_i32..739_000, length in 0_i32..900) {
             let day = |number| NaiveDate::from_num_days_from_ce_opt(number).unwrap();
             let (from, to) = (day(from), day(from + length));
-            let stretches = stretches(from, to);
+            let Stretches { months, days } = DayRange { from, to }.stretches();
             for number in from.num_days_from_ce() - 40..=to.num_days_from_ce() + 40 {
                 let on = day(number);
-                let times = stretches.iter().filter(|(grain, first, last)| {
-                    let number = match grain {
-                        Grain::Day => day_number(on),
-                        Grain::Month => month_number(on),
-                    };
-                    (*first..=*last).contains(&number)
-                });
-                prop_assert_eq!(times.count(), usize::from((from..=to).contains(&on)), "{}", on);
+                let in_months =
+                    months.iter().filter(|(first, last)| (*first..=*last).contains(&month_number(on))).count();
+                let in_days = days.iter().filter(|range| (range.from..=range.to).contains(&on)).count();
+                prop_assert_eq!(in_months + in_days, usize::from((from..=to).contains(&on)), "{}", on);
             }
-            let days: i64 = stretches.iter().filter(|(grain, ..)| *grain == Grain::Day)
-                .map(|(_, first, last)| last - first + 1).sum();
-            prop_assert!(days <= 60, "{days} single days");
+            let single: i64 = days.iter().map(|range| (range.to - range.from).num_days() + 1).sum();
+            prop_assert!(single <= 60, "{single} single days");
         }
     }
 }

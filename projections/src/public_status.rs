@@ -2,13 +2,13 @@
 //! place for anything about a person.
 
 use domain::dossier::{Correctable, Event as Dossier, Resumption, Stage};
-use domain::recorded::{Event, Recorded};
+use domain::recorded::Event;
 use infrastructure::db::Database;
 use infrastructure::event_store::micros;
 use infrastructure::on_db;
 use uuid::Uuid;
 
-use crate::read_model::{FoldError, ReadModel, stream_id};
+use crate::read_model::{FoldError, Occurrence, ReadModel};
 use crate::table::{Cell, Cells, Table, WrongCell, int, text, uuid};
 
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
@@ -117,9 +117,9 @@ impl ReadModel for PublicStatus {
         ],
     };
 
-    fn partition(recorded: &Recorded) -> Option<Uuid> {
-        match &recorded.event {
-            Event::Dossier(_) => stream_id(&recorded.stream, "dossier"),
+    fn partition(occurrence: &Occurrence) -> Option<Uuid> {
+        match &occurrence.event {
+            Event::Dossier(_) => occurrence.id("dossier"),
             Event::Code(_)
             | Event::Procedure(_)
             | Event::Agency(_)
@@ -129,14 +129,14 @@ impl ReadModel for PublicStatus {
         }
     }
 
-    fn fold(rows: &mut Vec<Self>, recorded: &Recorded) -> Result<(), FoldError> {
-        let Event::Dossier(event) = &recorded.event else { return Ok(()) };
+    fn fold(rows: &mut Vec<Self>, occurrence: &Occurrence) -> Result<(), FoldError> {
+        let Event::Dossier(event) = &occurrence.event else { return Ok(()) };
         if let Some(row) = rows.first_mut() {
-            row.apply(micros(recorded.occurred_at), event);
+            row.apply(micros(occurrence.occurred_at), event);
             return Ok(());
         }
-        let (Dossier::Submitted(submitted), Some(dossier_id)) = (event, Self::partition(recorded)) else {
-            return Err(FoldError { event: recorded.event.type_name(), of: "dossier" });
+        let (Dossier::Submitted(submitted), Some(dossier_id)) = (event, Self::partition(occurrence)) else {
+            return Err(FoldError { event: occurrence.event.type_name(), of: "dossier" });
         };
         rows.push(Self {
             dossier_id,
@@ -146,7 +146,7 @@ impl ReadModel for PublicStatus {
             procedure_id: submitted.procedure.id.0,
             receiving_agency: submitted.agencies.receiving.0,
             competent_agency: submitted.agencies.competent.0,
-            submitted_at: micros(recorded.occurred_at),
+            submitted_at: micros(occurrence.occurred_at),
             received_at: None,
             due_at: None,
             legal_due_at: None,
@@ -156,7 +156,7 @@ impl ReadModel for PublicStatus {
         Ok(())
     }
 
-    fn to_cells(&self) -> Vec<Cell> {
+    fn to_cells(&self) -> Vec<Cell<'_>> {
         vec![
             self.dossier_id.into(),
             self.code.as_str().into(),

@@ -19,13 +19,15 @@ use tokio::task::JoinSet;
 use crate::folder::{self, Parked};
 use crate::lease::{self, RENEW_EVERY};
 use crate::read_model::{AnyFolder, Model, on_folder};
-use crate::runner::{RunError, Runner, Step};
+use crate::rebuild::PORTION_EVENTS;
+use crate::runner::{Portion, RunError, Runner, Step};
 use crate::shadow::{self, Slot};
 
 /// Tells the runners of this process apart.
 static RUNNERS: AtomicU32 = AtomicU32::new(1);
-/// A page while the models follow the log.
-const PAGE_LIVE: PageLimit = PageLimit::rows(2_000);
+/// While the models follow the log, each page is written at once.
+const LIVE: Portion =
+    Portion { page: PageLimit::rows(2_000), events: 1, partitions: 1, is_written_beside: false };
 /// How long those who need a model at the log's end wait for another process that feeds it and does not get on.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a query may wait for the position it asked for.
@@ -40,6 +42,7 @@ pub struct ReadSide {
     database: Database,
     store: EventStore,
     clock: Clock,
+    portion_events: usize,
     progress: Arc<watch::Sender<Progress>>,
 }
 
@@ -88,6 +91,13 @@ pub struct Status {
     pub rebuild: Option<Rebuild>,
 }
 
+impl Status {
+    /// A migration has emptied the table, and what it held is being built.
+    pub fn is_missing(&self) -> bool {
+        self.version == 0
+    }
+}
+
 /// How a rebuild is doing, or where it was left.
 #[derive(Clone, Debug)]
 pub struct Rebuild {
@@ -124,6 +134,7 @@ impl ReadSide {
             database,
             store,
             clock: Clock::System,
+            portion_events: PORTION_EVENTS,
             progress: Arc::new(watch::channel(Progress::default()).0),
         })
     }
@@ -132,6 +143,16 @@ impl ReadSide {
     #[must_use]
     pub fn leasing_by(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// With another number of events that a rebuild folds before it writes: more is faster, and takes more memory.
+    #[must_use]
+    pub fn rebuilding_by(self, portion_events: usize) -> Self {
+        Self { portion_events: portion_events.max(1), ..self }
+    }
+
+    pub(crate) fn portion_events(&self) -> usize {
+        self.portion_events
     }
 
     pub fn database(&self) -> &Database {
@@ -144,7 +165,7 @@ impl ReadSide {
         let (stop, mut stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
             while !*stopped.borrow() {
-                let mut runner = read_side.runner(Slot::Live, Model::ALL, PAGE_LIVE);
+                let mut runner = read_side.runner(Slot::Live, Model::ALL, LIVE);
                 // A failure costs a pause, never an event: the next runner starts at the checkpoints.
                 if let Err(error) = read_side.feed(&mut runner, &mut stopped).await {
                     tracing::error!(
@@ -169,11 +190,11 @@ impl ReadSide {
         &self.clock
     }
 
-    pub(crate) fn runner(&self, slot: Slot, models: &[Model], limit: PageLimit) -> Runner {
+    pub(crate) fn runner(&self, slot: Slot, models: &[Model], portion: Portion) -> Runner {
         let (database, store, clock) = (self.database.clone(), self.store.clone(), self.clock.clone());
         let nth = RUNNERS.fetch_add(1, Ordering::Relaxed);
         let holder = format!("{}/{nth}", environment::process_name());
-        Runner::new(database, store, clock, holder, slot, models, limit)
+        Runner::new(database, store, clock, holder, slot, models, portion)
     }
 
     async fn feed(&self, runner: &mut Runner, stop: &mut watch::Receiver<bool>) -> Result<(), RunError> {
@@ -222,7 +243,7 @@ impl ReadSide {
 
     /// Brings all models to the log's end as of now: those that others feed are waited for.
     pub async fn catch_up(&self) -> Result<Position, RunError> {
-        let mut runner = self.runner(Slot::Live, Model::ALL, PAGE_LIVE);
+        let mut runner = self.runner(Slot::Live, Model::ALL, LIVE);
         let caught_up = self.feed_to_end(&mut runner).await;
         let failure = runner.take_failure();
         runner.release().await?;
@@ -296,12 +317,13 @@ impl ReadSide {
         let mut folder = AnyFolder::new(model, Slot::Live);
         let goes_on = on_folder!(&mut folder, folder => {
             folder.adopt(at, &parked);
-            folder.retry(&mut tx, &self.store, stream).await
+            folder.retry(&self.database, &self.store, stream).await
         })?;
         if !goes_on {
             tx.rollback().await?;
             return Err(RunError::StillParked { model: name, stream: stream.to_owned() });
         }
+        on_folder!(&mut folder, folder => folder.take_batch()).write(&mut tx).await?;
         Ok(tx.commit().await?)
     }
 

@@ -9,21 +9,28 @@ use infrastructure::event_store::{PageLimit, micros};
 use tokio::time::Instant;
 
 use crate::lease::{TERM, checkpoints};
-use crate::read_model::Model;
+use crate::read_model::{AnyFolder, Model, Occurrence, on_folder};
 use crate::read_side::{ReadSide, WAIT_POLL};
-use crate::runner::{Flip, RunError, Runner};
+use crate::runner::{Flip, Portion, RunError, Runner};
 use crate::shadow::{self, Slot};
 
 /// A page while models are built.
-const PAGE: PageLimit = PageLimit::rows(10_000);
+const PAGE: PageLimit = PageLimit::rows(2_500);
+/// Events that are folded before they are written: a row that changes eight times meanwhile is written once.
+pub const PORTION_EVENTS: usize = 250_000;
+/// Dossiers, and so rows in memory, of a portion.
+const PORTION_PARTITIONS: usize = 50_000;
 /// SQLite has one writer: whoever feeds the live models in another process needs a moment to get in.
-const PAUSE_BETWEEN_PAGES: Duration = Duration::from_millis(20);
+const PAUSE_BETWEEN_PORTIONS: Duration = Duration::from_millis(20);
 /// How long a live model that is fed may take to come to where its shadow is.
 const LIVE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a flip is tried; what was built stays for the next rebuild.
 const FLIP_PATIENCE: Duration = Duration::from_secs(60);
 /// Readers that were kept waiting for a flip get their turn.
 const PAUSE_AFTER_BUSY: Duration = Duration::from_millis(100);
+
+/// Streams of a filled model that are written in one transaction.
+const FILLED_TOGETHER: usize = 10_000;
 
 /// How a rebuild went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +60,13 @@ impl ReadSide {
                 tracing::info!(model = model.name(), position = from.0, "an interrupted rebuild goes on");
             }
         }
-        let mut runner = self.runner(Slot::Shadow, models, PAGE);
+        let portion = Portion {
+            page: PAGE,
+            events: self.portion_events(),
+            partitions: PORTION_PARTITIONS,
+            is_written_beside: true,
+        };
+        let mut runner = self.runner(Slot::Shadow, models, portion);
         let built = self.build(&mut runner, models, head, report).await;
         runner.release().await?;
         built
@@ -73,28 +86,96 @@ impl ReadSide {
             return stopped(from);
         }
         let mut end = head;
+        let mut reported = from;
         while runner.least() < end {
             self.hold_all(runner).await?;
             let step = runner.step().await?;
             if let Some(failure) = runner.take_failure() {
                 return Err(failure);
             }
-            if !report(runner.least()) {
-                return stopped(runner.least());
-            }
             if let Some((position, type_name)) = step.newer {
                 tracing::error!(%position, type_name, "a newer program has written to the log; update this one");
                 end = end.min(Position(position.0 - 1));
             }
+            if reported < runner.least_written() {
+                reported = runner.least_written();
+                if !report(reported) {
+                    self.settle(runner).await?;
+                    return stopped(runner.least_written());
+                }
+            }
             if let Db::Sqlite(_) = self.database().writer {
-                tokio::time::sleep(PAUSE_BETWEEN_PAGES).await;
+                tokio::time::sleep(PAUSE_BETWEEN_PORTIONS).await;
             }
         }
-        let at = runner.least();
+        self.settle(runner).await?;
+        let at = runner.least_written();
+        if reported < at && !report(at) {
+            return stopped(at);
+        }
         for &model in models {
+            shadow::index(self.database(), model).await?;
+            self.hold_all(runner).await?;
             self.put_in_place(runner, model).await?;
         }
         Ok(Rebuilt { from, at, is_complete: true })
+    }
+
+    /// Fills models with the streams of no log, for measuring what is asked of them. There must be none.
+    pub async fn fill<E: From<RunError>>(
+        &self,
+        models: &[Model],
+        streams: impl Iterator<Item = Result<Vec<Occurrence>, E>>,
+        mut report: impl FnMut(u64),
+    ) -> Result<(), E> {
+        let failed = |error: sqlx::Error| E::from(RunError::from(error));
+        let mut folders = Vec::new();
+        for &model in models {
+            shadow::prepare(self.database(), model, Position(0)).await.map_err(failed)?;
+            folders.push(AnyFolder::new(model, Slot::Shadow));
+        }
+        let mut streams = streams.peekable();
+        let mut done = 0;
+        while streams.peek().is_some() {
+            for stream in streams.by_ref().take(FILLED_TOGETHER) {
+                for occurrence in stream? {
+                    folders
+                        .iter_mut()
+                        .for_each(|folder| on_folder!(folder, folder => folder.fold(&occurrence)));
+                }
+                done += 1;
+            }
+            let mut tx = self.database().begin_write().await.map_err(failed)?;
+            for folder in &mut folders {
+                on_folder!(&mut *folder, folder => folder.take_batch())
+                    .write(&mut tx)
+                    .await
+                    .map_err(failed)?;
+                on_folder!(folder, folder => folder.adopt(Position(0), &[]));
+            }
+            tx.commit().await.map_err(failed)?;
+            report(done);
+        }
+        for &model in models {
+            shadow::index(self.database(), model).await.map_err(failed)?;
+            let mut tx = self.database().begin_write().await.map_err(failed)?;
+            shadow::seize(&mut tx, model).await.map_err(failed)?;
+            shadow::flip(&mut tx, model, Position(0)).await.map_err(failed)?;
+            tx.commit().await.map_err(failed)?;
+            shadow::drop_retired(self.database(), model).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// What was folded is written, or the rebuild ends here.
+    async fn settle(&self, runner: &mut Runner) -> Result<(), RunError> {
+        let is_written = runner.settle().await?;
+        match runner.take_failure() {
+            Some(failure) => Err(failure),
+            None if is_written => Ok(()),
+            // Somebody else has the lease: it says who.
+            None => self.hold_all(runner).await,
+        }
     }
 
     /// A process that was killed leaves leases behind, which end by themselves; a process that lives renews them.
@@ -133,9 +214,7 @@ impl ReadSide {
                 Flip::Busy => tokio::time::sleep(PAUSE_AFTER_BUSY).await,
                 Flip::Behind => {
                     runner.step().await?;
-                    if let Some(failure) = runner.take_failure() {
-                        return Err(failure);
-                    }
+                    self.settle(runner).await?;
                 }
             }
         }

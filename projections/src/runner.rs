@@ -1,4 +1,4 @@
-//! Feeds read models: a page of events is folded in memory, then rows, counters and checkpoints are written in one
+//! Feeds read models: some pages of events are folded in memory, then rows, counters and checkpoints are written in one
 //! transaction, under leases ([`crate::lease`]).
 //!
 //! Models that stand at the same place are fed together, so that a query over two of them sees one moment. Each has a
@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use domain::recorded::Position;
 use infrastructure::clock::Clock;
-use infrastructure::db::{Database, Trouble, Tx, trouble};
+use infrastructure::db::{Database, Db, Trouble, Tx, trouble};
 use infrastructure::event_store::{EventStore, PageLimit, StoreError, micros};
 use tokio::time::Instant;
 
-use crate::folder::{clear, parked};
+use crate::batch::Unwritten;
+use crate::folder::{Parked, clear, parked};
 use crate::lease::{Lease, RENEW_EVERY, Taken, checkpoints};
-use crate::page::{Decoded, Pages};
+use crate::page::Pages;
 use crate::read_model::{AnyFolder, Model, on_folder};
 use crate::shadow::{self, Slot};
 use crate::table::WrongCell;
@@ -93,6 +94,8 @@ impl RunError {
 struct Seat {
     model: Model,
     folder: AnyFolder,
+    /// Up to where the table is.
+    written: Position,
     lease: Option<Lease>,
     /// Since it failed.
     failure: Option<Failure>,
@@ -126,6 +129,13 @@ impl Fits {
 }
 
 impl Seat {
+    /// Forgets what is in memory and goes on from what the database says.
+    fn adopt(&mut self, at: Position, parked: &[Parked]) {
+        on_folder!(&mut self.folder, folder => folder.adopt(at, parked));
+        self.written = at;
+    }
+
+    /// Up to where events are folded.
     fn at(&self) -> Position {
         on_folder!(&self.folder, folder => folder.at)
     }
@@ -136,11 +146,17 @@ impl Seat {
     }
 }
 
-/// Why a page was not written.
-enum Unwritten {
+/// Why a portion was not written.
+enum Unfed {
     Lost { seat: usize },
     Failed { seat: usize, error: RunError },
     Together(RunError),
+}
+
+impl Unfed {
+    fn because_of(seat: usize, error: RunError) -> Self {
+        if error.is_of_one_model() { Self::Failed { seat, error } } else { Self::Together(error) }
+    }
 }
 
 /// How an attempt to put a shadow in the place of its live model ended.
@@ -155,6 +171,43 @@ pub(crate) enum Flip {
     Busy,
 }
 
+/// How much is read at once, and how much is folded before it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Portion {
+    pub(crate) page: PageLimit,
+    /// Pages follow each other until there are so many events, or so many partitions of a model to be written.
+    pub(crate) events: usize,
+    pub(crate) partitions: usize,
+    /// The next portion is folded while this one is written.
+    pub(crate) is_written_beside: bool,
+}
+
+/// A portion that was folded.
+struct Folded {
+    events: usize,
+    next: Position,
+    at_end: bool,
+    newer: Option<(Position, String)>,
+    started: Instant,
+}
+
+/// A portion that is being written: for some seats that stood at one place.
+struct Writing {
+    fed: Vec<usize>,
+    next: Position,
+    task: tokio::task::JoinHandle<Result<(), Unfed>>,
+}
+
+/// What a seat has to be written.
+struct Delivery {
+    seat: usize,
+    model: Model,
+    lease: Lease,
+    /// Where the checkpoint has to be.
+    after: Position,
+    batch: Box<dyn Unwritten>,
+}
+
 /// Feeds some read models, as far as it gets their leases.
 pub(crate) struct Runner {
     database: Database,
@@ -165,6 +218,8 @@ pub(crate) struct Runner {
     slot: Slot,
     seats: Vec<Seat>,
     pages: Pages,
+    portion: Portion,
+    writing: Vec<Writing>,
     renewed_at: Instant,
 }
 
@@ -185,18 +240,21 @@ impl Runner {
         holder: String,
         slot: Slot,
         models: &[Model],
-        limit: PageLimit,
+        portion: Portion,
     ) -> Self {
         let models: BTreeSet<Model> = models.iter().copied().collect();
         let seat = |model| Seat {
             model,
             folder: AnyFolder::new(model, slot),
+            written: Position::default(),
             lease: None,
             failure: None,
             fits: Fits::Yes,
         };
         Self {
-            pages: Pages::new(store.clone(), limit),
+            pages: Pages::new(store.clone(), portion.page),
+            portion,
+            writing: Vec::new(),
             database,
             store,
             clock,
@@ -210,9 +268,7 @@ impl Runner {
     /// Takes the leases that are free, and renews the others when it is time. A model whose table is ahead of the log,
     /// as after restoring a backup, starts again. One of another version is not fed.
     pub(crate) async fn hold_leases(&mut self) -> Result<(), RunError> {
-        if RENEW_EVERY <= self.renewed_at.elapsed() {
-            self.renew().await?;
-        }
+        self.renew_if_due().await?;
         if self.seats.iter().all(|seat| seat.lease.is_some()) {
             return Ok(());
         }
@@ -260,13 +316,17 @@ impl Runner {
         let parked = parked(&self.database).await?;
         for (nth, lease, position) in all_taken {
             let seat = &mut self.seats[nth];
-            on_folder!(&mut seat.folder, folder => folder.adopt(position, &parked));
+            seat.adopt(position, &parked);
             seat.lease = Some(lease);
         }
         Ok(())
     }
 
-    async fn renew(&mut self) -> Result<(), RunError> {
+    async fn renew_if_due(&mut self) -> Result<(), RunError> {
+        // What is being written renews them, and would be waited for.
+        if self.renewed_at.elapsed() < RENEW_EVERY || !self.writing.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.database.begin_write().await?;
         let now = self.clock.now();
         let mut lost = Vec::new();
@@ -295,103 +355,180 @@ impl Runner {
         }
     }
 
-    /// Gives the leases back.
-    pub(crate) async fn release(self) -> Result<(), RunError> {
+    /// Gives the leases back, when what is being written is written.
+    pub(crate) async fn release(mut self) -> Result<(), RunError> {
+        for Writing { task, .. } in self.writing.drain(..) {
+            let _ = task.await;
+        }
         for lease in self.seats.into_iter().filter_map(|seat| seat.lease) {
             lease.release(&self.database).await?;
         }
         Ok(())
     }
 
-    /// Feeds one page to each place where models stand, those ahead first: whoever is behind holds up nobody.
+    /// Feeds one portion to each place where models stand, those ahead first: whoever is behind holds up nobody.
     pub(crate) async fn step(&mut self) -> Result<Step, RunError> {
         let places: BTreeSet<Position> =
             self.seats.iter().filter(|seat| seat.is_fed()).map(Seat::at).collect();
         let mut step = Step { at_end: true, ..Step::default() };
         let mut ahead = None;
         for place in places.into_iter().rev() {
-            let started = Instant::now();
-            let decoded = match ahead {
-                // No further than the ones ahead, so that they meet.
-                Some(ahead) => self.pages.between(place, ahead).await?,
-                None => self.pages.after(place).await?,
-            };
-            ahead.get_or_insert(decoded.next);
-            step.at_end &= decoded.at_end;
-            if !decoded.events.is_empty() && !self.apply(place, &decoded, started).await? {
-                step.at_end = false;
-                break;
-            }
-            step.newer = step.newer.or(decoded.newer);
-        }
-        let held = self.seats.iter().filter(|seat| seat.lease.is_some());
-        step.at = held.map(|seat| (seat.model, seat.at())).collect();
-        Ok(step)
-    }
-
-    /// Gives a page to all models that stand before it; without those that turn out to be unable to take it. False when
-    /// a lease was lost: if only because a rebuild has taken the model's place, it is taken back first, and the models
-    /// stay together.
-    async fn apply(
-        &mut self,
-        place: Position,
-        decoded: &Decoded,
-        started: Instant,
-    ) -> Result<bool, RunError> {
-        loop {
             let seats = &self.seats;
             let fed: Vec<usize> =
                 (0..seats.len()).filter(|nth| seats[*nth].is_fed() && seats[*nth].at() == place).collect();
-            if fed.is_empty() {
-                return Ok(true);
-            }
-            let Err(unwritten) = self.write(&fed, decoded, started).await else {
-                for nth in fed {
-                    self.seats[nth].failure = None;
+            match self.feed(fed, place, ahead).await? {
+                Some(folded) => {
+                    ahead.get_or_insert(folded.next);
+                    step.at_end &= folded.at_end;
+                    step.newer = step.newer.or(folded.newer);
                 }
-                return Ok(true);
+                // The others come again at once, without the one that cannot.
+                None => {
+                    step.at_end = false;
+                    break;
+                }
+            }
+        }
+        let held = self.seats.iter().filter(|seat| seat.lease.is_some());
+        step.at = held.map(|seat| (seat.model, seat.written)).collect();
+        Ok(step)
+    }
+
+    /// Folds a portion for models that stand at one place, no further than another place so that they meet, and writes
+    /// it or begins to. Nothing if that could not be done, or not what was begun before.
+    async fn feed(
+        &mut self,
+        fed: Vec<usize>,
+        place: Position,
+        last: Option<Position>,
+    ) -> Result<Option<Folded>, RunError> {
+        let folded = match self.fold(&fed, place, last).await {
+            Ok(folded) => folded,
+            Err(unfed) => {
+                self.settle().await?;
+                self.forget(&fed, unfed).await?;
+                return Ok(None);
+            }
+        };
+        if !self.settle().await? {
+            return Ok(None);
+        }
+        if 0 < folded.events {
+            self.begin_to_write(fed, &folded);
+            if !self.portion.is_written_beside && !self.settle().await? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(folded))
+    }
+
+    async fn fold(
+        &mut self,
+        fed: &[usize],
+        place: Position,
+        last: Option<Position>,
+    ) -> Result<Folded, Unfed> {
+        let mut folded =
+            Folded { events: 0, next: place, at_end: false, newer: None, started: Instant::now() };
+        loop {
+            let page = match last {
+                Some(last) => self.pages.between(folded.next, last).await,
+                None => self.pages.after(folded.next).await,
             };
-            // What was folded was not written.
-            let parked = parked(&self.database).await?;
-            for nth in fed {
-                on_folder!(&mut self.seats[nth].folder, folder => folder.adopt(place, &parked));
+            let decoded = page.map_err(|error| Unfed::Together(error.into()))?;
+            for &seat in fed {
+                let folder = &mut self.seats[seat].folder;
+                on_folder!(folder, folder => folder.fold_page(&self.database, &self.store, &decoded).await)
+                    .map_err(|error| Unfed::because_of(seat, error))?;
             }
-            match unwritten {
-                Unwritten::Lost { seat } => {
-                    self.lose(seat).await?;
-                    return Ok(false);
-                }
-                Unwritten::Failed { seat, error } => self.stop(seat, error).await?,
-                Unwritten::Together(error) => return Err(error),
+            folded.events += decoded.events.len();
+            folded.next = decoded.next;
+            folded.at_end = decoded.at_end;
+            folded.newer = decoded.newer;
+            let touched = |nth: &usize| on_folder!(&self.seats[*nth].folder, folder => folder.touched());
+            if decoded.events.is_empty()
+                || folded.at_end
+                || folded.newer.is_some()
+                || last == Some(folded.next)
+                || self.portion.events <= folded.events
+                || fed.iter().any(|nth| self.portion.partitions <= touched(nth))
+            {
+                return Ok(folded);
             }
+            self.renew_if_due().await.map_err(Unfed::Together)?;
         }
     }
 
-    async fn write(&mut self, fed: &[usize], decoded: &Decoded, started: Instant) -> Result<(), Unwritten> {
-        let together = |error: sqlx::Error| Unwritten::Together(error.into());
-        let mut tx = self.database.begin_write().await.map_err(together)?;
-        let now = self.clock.now();
-        for &seat in fed {
-            let Seat { model, folder, lease, .. } = &mut self.seats[seat];
-            let Some(lease) = lease else { return Err(Unwritten::Lost { seat }) };
-            let at = on_folder!(&*folder, folder => folder.at);
-            // Nobody else changes the checkpoint while the lease is held, unless by hand.
-            if lease.hold(&mut tx, now).await.map_err(together)? != Some((at, model.version())) {
-                return Err(Unwritten::Lost { seat });
-            }
-            if let Err(error) =
-                on_folder!(folder, folder => folder.apply(&mut tx, &self.store, decoded).await)
-            {
-                return Err(if error.is_of_one_model() {
-                    Unwritten::Failed { seat, error }
-                } else {
-                    Unwritten::Together(error)
-                });
-            }
-            let per_second = per_second(decoded.events.len(), started.elapsed());
-            lease.advance(&mut tx, decoded.next, per_second).await.map_err(together)?;
+    /// Models that answer are written together. Shadows, which nobody asks, each by itself, at the same time where the
+    /// database can do that.
+    fn begin_to_write(&mut self, fed: Vec<usize>, folded: &Folded) {
+        let is_apart = match &self.database.writer {
+            Db::Sqlite(_) => false,
+            Db::Postgres(_) => self.portion.is_written_beside,
+        };
+        self.renewed_at = Instant::now();
+        if is_apart {
+            fed.into_iter().for_each(|nth| self.spawn_write(vec![nth], folded));
+        } else {
+            self.spawn_write(fed, folded);
         }
-        tx.commit().await.map_err(together)
+    }
+
+    fn spawn_write(&mut self, fed: Vec<usize>, folded: &Folded) {
+        let (database, clock) = (self.database.clone(), self.clock.clone());
+        let (next, events, started) = (folded.next, folded.events, folded.started);
+        let mut deliveries = Vec::new();
+        let mut lost = None;
+        for &seat in &fed {
+            let Seat { model, folder, lease, written, .. } = &mut self.seats[seat];
+            let batch = on_folder!(folder, folder => folder.take_batch());
+            match lease.clone() {
+                Some(lease) => {
+                    deliveries.push(Delivery { seat, model: *model, lease, after: *written, batch });
+                }
+                None => lost = Some(seat),
+            }
+        }
+        let task = tokio::spawn(async move {
+            match lost {
+                Some(seat) => Err(Unfed::Lost { seat }),
+                None => write(&database, &clock, deliveries, next, events, started).await,
+            }
+        });
+        self.writing.push(Writing { fed, next, task });
+    }
+
+    /// Waits for what is being written. False if some could not be: then its models are back at what is written.
+    pub(crate) async fn settle(&mut self) -> Result<bool, RunError> {
+        let mut settled = Ok(true);
+        for Writing { fed, next, task } in std::mem::take(&mut self.writing) {
+            let written = task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+            let Err(unfed) = written else {
+                for nth in fed {
+                    let seat = &mut self.seats[nth];
+                    seat.written = next;
+                    seat.failure = None;
+                }
+                continue;
+            };
+            settled = self.forget(&fed, unfed).await.and(settled).map(|_| false);
+        }
+        settled
+    }
+
+    /// Goes back to what is written. When a lease was lost, if only because a rebuild has taken the model's place, it is
+    /// taken back before anything else is fed, and the models stay together.
+    async fn forget(&mut self, fed: &[usize], unfed: Unfed) -> Result<(), RunError> {
+        let parked = parked(&self.database).await?;
+        for &nth in fed {
+            let seat = &mut self.seats[nth];
+            seat.adopt(seat.written, &parked);
+        }
+        match unfed {
+            Unfed::Lost { seat } => self.lose(seat).await,
+            Unfed::Failed { seat, error } => self.stop(seat, error).await,
+            Unfed::Together(error) => Err(error),
+        }
     }
 
     /// Puts a shadow in the place of its live model, at the place where that one is, so that no reader sees an older
@@ -423,7 +560,7 @@ impl Runner {
         tx.rollback().await?;
         // What was folded was not written.
         let parked = parked(&self.database).await?;
-        on_folder!(&mut self.seats[nth].folder, folder => folder.adopt(at, &parked));
+        self.seats[nth].adopt(at, &parked);
         match flipped {
             Err(RunError::Unavailable(error)) if is_lock_timeout(&error) => Ok(Flip::Busy),
             Err(error) => Err(error),
@@ -446,8 +583,11 @@ impl Runner {
             if decoded.events.is_empty() {
                 return Err(RunError::NewerModel { model: seat.model.name() });
             }
-            on_folder!(&mut seat.folder, folder => folder.apply(tx, &self.store, &decoded).await)?;
+            on_folder!(&mut seat.folder, folder => {
+                folder.fold_page(&self.database, &self.store, &decoded).await
+            })?;
         }
+        on_folder!(&mut seat.folder, folder => folder.take_batch()).write(tx).await?;
         shadow::flip(tx, seat.model, seat.at()).await?;
         Ok(true)
     }
@@ -480,9 +620,14 @@ impl Runner {
         self.seats.iter().find(|seat| seat.lease.is_none()).map(|seat| seat.model)
     }
 
-    /// Where the model is that is furthest behind.
+    /// Up to where events are folded for the model that is furthest behind.
     pub(crate) fn least(&self) -> Position {
         self.seats.iter().map(Seat::at).min().unwrap_or_default()
+    }
+
+    /// Where the table is that is furthest behind.
+    pub(crate) fn least_written(&self) -> Position {
+        self.seats.iter().map(|seat| seat.written).min().unwrap_or_default()
     }
 
     /// Models that this runner holds and cannot feed.
@@ -498,6 +643,36 @@ impl Runner {
     pub(crate) fn take_failure(&mut self) -> Option<RunError> {
         self.seats.iter_mut().find_map(|seat| seat.failure.take()).map(|failure| failure.error)
     }
+}
+
+/// Rows, counters and checkpoints in one transaction, if all leases are still held.
+async fn write(
+    database: &Database,
+    clock: &Clock,
+    deliveries: Vec<Delivery>,
+    next: Position,
+    events: usize,
+    started: Instant,
+) -> Result<(), Unfed> {
+    let together = |error: sqlx::Error| Unfed::Together(error.into());
+    let mut tx = database.begin_write().await.map_err(together)?;
+    let now = clock.now();
+    for Delivery { seat, model, lease, after, .. } in &deliveries {
+        // Nobody else changes the checkpoint while the lease is held, unless by hand.
+        if lease.hold(&mut tx, now).await.map_err(together)? != Some((*after, model.version())) {
+            return Err(Unfed::Lost { seat: *seat });
+        }
+    }
+    let mut leases = Vec::new();
+    for Delivery { seat, lease, batch, .. } in deliveries {
+        batch.write(&mut tx).await.map_err(|error| Unfed::because_of(seat, error.into()))?;
+        leases.push(lease);
+    }
+    let (now, per_second) = (clock.now(), per_second(events, started.elapsed()));
+    for lease in leases {
+        lease.advance(&mut tx, next, per_second, now).await.map_err(together)?;
+    }
+    tx.commit().await.map_err(together)
 }
 
 /// PostgreSQL: somebody else has kept the lock.

@@ -4,7 +4,7 @@
 //! what was built survives a crash, and the same rebuild goes on from there.
 
 use domain::recorded::Position;
-use infrastructure::db::{Database, Tx};
+use infrastructure::db::{Database, Db, Tx};
 use infrastructure::on_tx;
 use sqlx::AssertSqlSafe;
 
@@ -40,9 +40,16 @@ const BECOME: &str = "UPDATE checkpoint SET version = $2, position = $3, stopped
 const PARKED_BECOME: &str = "UPDATE parked SET name = $1 WHERE name = $2";
 /// How long readers are kept waiting for a flip that has to wait for other readers.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '500ms'";
-// The table first, then its indexes.
-const MADE_SQLITE: &str = "SELECT type, name, sql FROM sqlite_master
-    WHERE tbl_name = $1 AND type IN ('table', 'index') AND sql IS NOT NULL ORDER BY type DESC, name";
+const TABLE_SQLITE: &str = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = $1";
+// Without those that belong to the table itself, as that of its key.
+const INDEXES_SQLITE: &str = "SELECT name, sql FROM sqlite_master
+    WHERE type = 'index' AND tbl_name = $1 AND sql IS NOT NULL ORDER BY name";
+const KEY_POSTGRES: &str = "SELECT pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE conrelid = to_regclass($1) AND contype = 'p'";
+const INDEXES_POSTGRES: &str = "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
+    WHERE indrelid = to_regclass($1) AND NOT indisprimary ORDER BY 1";
+/// For sorting the entries of an index.
+const INDEX_MEMORY: &str = "SET LOCAL maintenance_work_mem = '256MB'";
 
 pub(crate) const SQL: &[&str] = &[LOCK, FIND, FORGET, UNPARK, SEIZE, BECOME, PARKED_BECOME];
 
@@ -118,25 +125,83 @@ fn retired(table: &str) -> String {
     format!("{table}_retired")
 }
 
-/// A table of the same shape, indexes included, as the migrations have left it.
+/// A table of the same shape with its key, as the migrations have left it. Its other indexes are made when it is full:
+/// to sort once is a fraction of the work.
 async fn clone_table(tx: &mut Tx, table: &str, shadow: &str) -> sqlx::Result<()> {
-    let made: Vec<(String, String, String)> = match tx {
-        Tx::Sqlite(tx) => sqlx::query_as(MADE_SQLITE).bind(table).fetch_all(&mut **tx).await?,
-        Tx::Postgres(_) => {
-            return run(tx, format!("CREATE TABLE {shadow} (LIKE {table} INCLUDING ALL)")).await;
+    match tx {
+        Tx::Sqlite(connection) => {
+            let made: String =
+                sqlx::query_scalar(TABLE_SQLITE).bind(table).fetch_one(&mut **connection).await?;
+            run(tx, format!("CREATE TABLE {shadow} {}", shape(&made, "("))).await
         }
-    };
-    for (kind, name, sql) in made {
-        let shape = sql.find('(').map_or("", |at| &sql[at..]);
-        let text = if kind == "table" {
-            format!("CREATE TABLE {shadow} {shape}")
-        } else {
-            let unique = if sql.starts_with("CREATE UNIQUE") { "UNIQUE " } else { "" };
-            format!("CREATE {unique}INDEX {} ON {shadow} {shape}", other_index_name(&name))
-        };
-        run(tx, text).await?;
+        Tx::Postgres(connection) => {
+            let key: String =
+                sqlx::query_scalar(KEY_POSTGRES).bind(table).fetch_one(&mut **connection).await?;
+            run(tx, format!("CREATE TABLE {shadow} (LIKE {table} INCLUDING ALL EXCLUDING INDEXES)")).await?;
+            run(tx, format!("ALTER TABLE {shadow} ADD {key}")).await
+        }
+    }
+}
+
+/// Gives the shadow the indexes that the live table has, as far as it has not got them yet: each in a transaction of its
+/// own, so that whoever feeds the live models gets in between, and a rebuild that is killed here goes on here.
+pub(crate) async fn index(database: &Database, model: Model) -> sqlx::Result<()> {
+    for table in tables(model) {
+        let shadow = Slot::Shadow.name(table);
+        let mut tx = database.begin_write().await?;
+        let (wanted, there) = (indexes(&mut tx, table).await?, indexes(&mut tx, &shadow).await?);
+        tx.rollback().await?;
+        for Index { name, is_unique, shape } in wanted {
+            if there.iter().any(|index| index.shape == shape) {
+                continue;
+            }
+            tracing::info!(table, index = name, "indexing");
+            let mut tx = database.begin_write().await?;
+            let unique = if is_unique { "UNIQUE " } else { "" };
+            let name = match &mut tx {
+                Tx::Sqlite(_) => other_index_name(&name),
+                // PostgreSQL finds one by itself.
+                Tx::Postgres(connection) => {
+                    sqlx::query(INDEX_MEMORY).execute(&mut **connection).await?;
+                    String::new()
+                }
+            };
+            run(&mut tx, format!("CREATE {unique}INDEX {name} ON {shadow} {shape}")).await?;
+            tx.commit().await?;
+        }
+        if let Db::Postgres(pool) = &database.writer {
+            // Until the server does so by itself the planner would know nothing of the new table.
+            sqlx::query(AssertSqlSafe(format!("ANALYZE {shadow}"))).execute(pool).await?;
+        }
     }
     Ok(())
+}
+
+struct Index {
+    name: String,
+    is_unique: bool,
+    /// Columns and condition, as the database tells them.
+    shape: String,
+}
+
+async fn indexes(tx: &mut Tx, table: &str) -> sqlx::Result<Vec<Index>> {
+    let (made, begins): (Vec<(String, String)>, _) = match tx {
+        Tx::Sqlite(tx) => (sqlx::query_as(INDEXES_SQLITE).bind(table).fetch_all(&mut **tx).await?, "("),
+        Tx::Postgres(tx) => {
+            (sqlx::query_as(INDEXES_POSTGRES).bind(table).fetch_all(&mut **tx).await?, "USING ")
+        }
+    };
+    let index = |(name, sql): (String, String)| Index {
+        name,
+        is_unique: sql.starts_with("CREATE UNIQUE"),
+        shape: shape(&sql, begins).to_owned(),
+    };
+    Ok(made.into_iter().map(index).collect())
+}
+
+/// What follows the names in a definition.
+fn shape<'a>(sql: &'a str, begins: &str) -> &'a str {
+    sql.find(begins).map_or("", |at| &sql[at..])
 }
 
 /// SQLite renames no index, and two cannot have one name: they alternate between two names, neither of which is a

@@ -13,7 +13,7 @@ use crate::table::Cell;
 #[derive(Debug, Default)]
 pub(crate) struct Statement {
     text: String,
-    cells: Vec<Cell>,
+    cells: Vec<Cell<'static>>,
 }
 
 impl Statement {
@@ -23,13 +23,13 @@ impl Statement {
     }
 
     /// A place for a value, such as `$3`.
-    pub(crate) fn bind(&mut self, value: impl Into<Cell>) -> String {
+    pub(crate) fn bind(&mut self, value: impl Into<Cell<'static>>) -> String {
         self.cells.push(value.into());
         format!("${}", self.cells.len())
     }
 
     /// Places for values, with commas between.
-    pub(crate) fn bind_all(&mut self, values: impl IntoIterator<Item = impl Into<Cell>>) -> String {
+    pub(crate) fn bind_all(&mut self, values: impl IntoIterator<Item = impl Into<Cell<'static>>>) -> String {
         let places: Vec<String> = values.into_iter().map(|value| self.bind(value)).collect();
         places.join(", ")
     }
@@ -45,7 +45,7 @@ impl Statement {
                 query = match cell {
                     Cell::Null => query.bind(None::<i64>),
                     Cell::Int(value) => query.bind(value),
-                    Cell::Text(value) => query.bind(value),
+                    Cell::Text(value) => query.bind(value.into_owned()),
                     Cell::Uuid(value) => query.bind(value),
                 };
             }

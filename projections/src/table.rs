@@ -1,10 +1,15 @@
 //! Bulk load and bulk upsert of any table, in both dialects. With the lane this is the only dialect-specific SQL of
 //! the program: bulk input is arrays in PostgreSQL, and JSON ids and chunks of rows in SQLite.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use infrastructure::db::{Database, Db, Tx};
-use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{AssertSqlSafe, Postgres, Row, Sqlite};
+use tokio::sync::mpsc::Receiver;
 use uuid::Uuid;
 
 /// A table as its read model describes it.
@@ -30,12 +35,12 @@ pub enum Kind {
     Uuid,
 }
 
-/// A value of a row.
+/// A value of a row. Texts are borrowed where they are on their way into a table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Cell {
+pub enum Cell<'a> {
     Null,
     Int(i64),
-    Text(String),
+    Text(Cow<'a, str>),
     Uuid(Uuid),
 }
 
@@ -52,31 +57,37 @@ pub const fn uuid(name: &'static str) -> Column {
     Column { name, kind: Kind::Uuid }
 }
 
-impl From<i64> for Cell {
+impl From<i64> for Cell<'_> {
     fn from(value: i64) -> Self {
         Self::Int(value)
     }
 }
 
-impl From<&str> for Cell {
-    fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(value))
     }
 }
 
-impl From<String> for Cell {
+impl<'a> From<&'a String> for Cell<'a> {
+    fn from(value: &'a String) -> Self {
+        Self::Text(Cow::Borrowed(value))
+    }
+}
+
+impl From<String> for Cell<'_> {
     fn from(value: String) -> Self {
-        Self::Text(value)
+        Self::Text(Cow::Owned(value))
     }
 }
 
-impl From<Uuid> for Cell {
+impl From<Uuid> for Cell<'_> {
     fn from(value: Uuid) -> Self {
         Self::Uuid(value)
     }
 }
 
-impl<T: Into<Self>> From<Option<T>> for Cell {
+impl<T: Into<Self>> From<Option<T>> for Cell<'_> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }
@@ -88,10 +99,10 @@ impl<T: Into<Self>> From<Option<T>> for Cell {
 pub struct WrongCell;
 
 /// The cells of a loaded row, taken one after the other.
-pub struct Cells(std::vec::IntoIter<Cell>);
+pub struct Cells(std::vec::IntoIter<Cell<'static>>);
 
 impl Cells {
-    pub fn new(cells: Vec<Cell>) -> Self {
+    pub fn new(cells: Vec<Cell<'static>>) -> Self {
         Self(cells.into_iter())
     }
 
@@ -113,7 +124,7 @@ impl Cells {
 
     pub fn text_or_null(&mut self) -> Result<Option<String>, WrongCell> {
         match self.0.next() {
-            Some(Cell::Text(value)) => Ok(Some(value)),
+            Some(Cell::Text(value)) => Ok(Some(value.into_owned())),
             Some(Cell::Null) => Ok(None),
             Some(Cell::Int(_) | Cell::Uuid(_)) | None => Err(WrongCell),
         }
@@ -139,14 +150,15 @@ pub(crate) struct Statements {
     load_sqlite: String,
     load_postgres: String,
     /// For so many rows at a time.
-    upsert_sqlite: [(usize, String); 3],
-    upsert_postgres: String,
-    copy_postgres: String,
+    insert_sqlite: [(usize, Arc<str>); 4],
+    upsert_sqlite: [(usize, Arc<str>); 4],
+    upsert_postgres: Arc<str>,
+    copy_postgres: Arc<str>,
 }
 
 /// SQLite takes rows by the chunk: few statements, each prepared once. Measured against one JSON text unpacked by
 /// `json_each`, which parses every row once per column.
-const SQLITE_ROWS: [usize; 3] = [128, 16, 1];
+const SQLITE_ROWS: [usize; 4] = [512, 64, 8, 1];
 
 /// What an upsert does with a row that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +179,7 @@ impl Table {
 }
 
 /// All rows of a read model or of its tally, in the order of the key: for comparing one with another.
-pub async fn rows(database: &Database, table: Table) -> sqlx::Result<Vec<Vec<Cell>>> {
+pub async fn rows(database: &Database, table: Table) -> sqlx::Result<Vec<Vec<Cell<'static>>>> {
     Statements::new(table, table.name, OnConflict::Replace).load_all(database).await
 }
 
@@ -187,10 +199,11 @@ impl Statements {
             .collect::<Vec<_>>()
             .join(", ");
         let row = format!("({})", vec!["?"; table.columns().count()].join(", "));
-        let upsert_sqlite = |rows: usize| {
+        let insert_sqlite = |rows: usize| {
             let rows = vec![row.as_str(); rows].join(", ");
-            format!("INSERT INTO {name} ({columns}) VALUES {rows} ON CONFLICT ({key}) DO UPDATE SET {set}")
+            format!("INSERT INTO {name} ({columns}) VALUES {rows}")
         };
+        let or_update = format!(" ON CONFLICT ({key}) DO UPDATE SET {set}");
         let from_arrays = (1..)
             .zip(table.columns())
             .map(|(n, column)| match column.kind {
@@ -206,30 +219,36 @@ impl Statements {
                 "SELECT {columns} FROM {name} WHERE {partition} IN (SELECT unhex(value) FROM json_each($1))"
             ),
             load_postgres: format!("SELECT {columns} FROM {name} WHERE {partition} = ANY($1)"),
-            copy_postgres: format!("COPY {name} ({columns}) FROM STDIN"),
-            upsert_sqlite: SQLITE_ROWS.map(|rows| (rows, upsert_sqlite(rows))),
+            copy_postgres: format!("COPY {name} ({columns}) FROM STDIN (FORMAT binary)").into(),
+            insert_sqlite: SQLITE_ROWS.map(|rows| (rows, insert_sqlite(rows).into())),
+            upsert_sqlite: SQLITE_ROWS.map(|rows| (rows, (insert_sqlite(rows) + &or_update).into())),
             upsert_postgres: format!(
                 "INSERT INTO {name} ({columns}) SELECT * FROM UNNEST({from_arrays})
                  ON CONFLICT ({key}) DO UPDATE SET {set}"
-            ),
+            )
+            .into(),
         }
     }
 
     /// All rows of some partitions.
-    pub(crate) async fn load(&self, tx: &mut Tx, partitions: &[Uuid]) -> sqlx::Result<Vec<Vec<Cell>>> {
-        match tx {
-            Tx::Sqlite(tx) => {
+    pub(crate) async fn load(
+        &self,
+        database: &Database,
+        partitions: &[Uuid],
+    ) -> sqlx::Result<Vec<Vec<Cell<'static>>>> {
+        match &database.readers {
+            Db::Sqlite(pool) => {
                 let ids: Vec<String> = partitions.iter().map(|id| id.simple().to_string()).collect();
                 let rows = sqlx::query(AssertSqlSafe(self.load_sqlite.as_str()))
                     .bind(json(&ids)?)
-                    .fetch_all(&mut **tx)
+                    .fetch_all(pool)
                     .await?;
                 rows.iter().map(|row| self.cells_sqlite(row)).collect()
             }
-            Tx::Postgres(tx) => {
+            Db::Postgres(pool) => {
                 let rows = sqlx::query(AssertSqlSafe(self.load_postgres.as_str()))
                     .bind(partitions)
-                    .fetch_all(&mut **tx)
+                    .fetch_all(pool)
                     .await?;
                 rows.iter().map(|row| self.cells_postgres(row)).collect()
             }
@@ -237,7 +256,7 @@ impl Statements {
     }
 
     /// The whole table in the order of its key.
-    pub(crate) async fn load_all(&self, database: &Database) -> sqlx::Result<Vec<Vec<Cell>>> {
+    pub(crate) async fn load_all(&self, database: &Database) -> sqlx::Result<Vec<Vec<Cell<'static>>>> {
         let Table { name, key, .. } = self.table;
         let key: Vec<&str> = key.iter().map(|column| column.name).collect();
         let sql = format!("SELECT {} FROM {name} ORDER BY {}", self.table.column_list(), key.join(", "));
@@ -253,32 +272,14 @@ impl Statements {
         }
     }
 
-    /// Writes rows: all in one statement, or in few.
-    pub(crate) async fn upsert(&self, tx: &mut Tx, rows: &[Vec<Cell>]) -> sqlx::Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        match tx {
-            Tx::Sqlite(tx) => {
-                let mut rest = rows;
-                for (size, sql) in &self.upsert_sqlite {
-                    while let Some((chunk, after)) = rest.split_at_checked(*size) {
-                        let mut query = sqlx::query(AssertSqlSafe(sql.as_str()));
-                        for cell in chunk.iter().flatten() {
-                            query = match cell {
-                                Cell::Null => query.bind(None::<i64>),
-                                Cell::Int(value) => query.bind(*value),
-                                Cell::Text(value) => query.bind(value.as_str()),
-                                Cell::Uuid(value) => query.bind(*value),
-                            };
-                        }
-                        query.execute(&mut **tx).await?;
-                        rest = after;
-                    }
-                }
-            }
-            Tx::Postgres(tx) => {
-                let mut query = sqlx::query(AssertSqlSafe(self.upsert_postgres.as_str()));
+    /// Makes statements of rows: few, with many rows each. What takes long about it is done here, so that it can be done
+    /// while earlier ones are executed.
+    pub(crate) fn upserts(&self, dialect: Dialect, rows: &[Vec<Cell<'_>>]) -> Vec<Prepared> {
+        match dialect {
+            Dialect::Sqlite => in_chunks(&self.upsert_sqlite, rows),
+            Dialect::Postgres if rows.is_empty() => Vec::new(),
+            Dialect::Postgres => {
+                let mut query = sqlx::query(AssertSqlSafe(Arc::clone(&self.upsert_postgres)));
                 for (n, column) in self.table.columns().enumerate() {
                     query = match column.kind {
                         Kind::Int => query.bind(array(rows, n, |cell| match cell {
@@ -286,7 +287,7 @@ impl Statements {
                             Cell::Null | Cell::Text(_) | Cell::Uuid(_) => None,
                         })),
                         Kind::Text => query.bind(array(rows, n, |cell| match cell {
-                            Cell::Text(value) => Some(value.as_str()),
+                            Cell::Text(value) => Some(value.as_ref()),
                             Cell::Null | Cell::Int(_) | Cell::Uuid(_) => None,
                         })),
                         Kind::Uuid => query.bind(array(rows, n, |cell| match cell {
@@ -295,28 +296,23 @@ impl Statements {
                         })),
                     };
                 }
-                query.execute(&mut **tx).await?;
+                vec![Prepared::Postgres(query)]
             }
         }
-        Ok(())
     }
 
-    /// Writes rows whose keys are not there yet, many at a time.
-    pub(crate) async fn insert(&self, tx: &mut Tx, rows: &[Vec<Cell>]) -> sqlx::Result<()> {
-        match tx {
-            // Already as few statements as there can be.
-            Tx::Sqlite(_) => self.upsert(tx, rows).await,
-            Tx::Postgres(_) if rows.is_empty() => Ok(()),
-            Tx::Postgres(tx) => {
-                let mut copy = tx.copy_in_raw(&self.copy_postgres).await?;
-                copy.send(copy_text(rows)).await?;
-                copy.finish().await.map(|_| ())
+    /// The same for rows whose keys are not there yet.
+    pub(crate) fn inserts(&self, dialect: Dialect, rows: &[Vec<Cell<'_>>]) -> Vec<Prepared> {
+        match dialect {
+            Dialect::Sqlite => in_chunks(&self.insert_sqlite, rows),
+            Dialect::Postgres => {
+                vec![Prepared::Copy { statement: Arc::clone(&self.copy_postgres), rows: copy_binary(rows) }]
             }
         }
     }
 
     // The two are the same text over two row types, which share no trait that would hold it.
-    fn cells_sqlite(&self, row: &SqliteRow) -> sqlx::Result<Vec<Cell>> {
+    fn cells_sqlite(&self, row: &SqliteRow) -> sqlx::Result<Vec<Cell<'static>>> {
         self.table
             .columns()
             .enumerate()
@@ -328,7 +324,7 @@ impl Statements {
             .collect()
     }
 
-    fn cells_postgres(&self, row: &PgRow) -> sqlx::Result<Vec<Cell>> {
+    fn cells_postgres(&self, row: &PgRow) -> sqlx::Result<Vec<Cell<'static>>> {
         self.table
             .columns()
             .enumerate()
@@ -341,34 +337,124 @@ impl Statements {
     }
 }
 
-fn array<'a, T>(rows: &'a [Vec<Cell>], n: usize, value: impl Fn(&'a Cell) -> Option<T>) -> Vec<Option<T>> {
+fn in_chunks(statements: &[(usize, Arc<str>)], rows: &[Vec<Cell<'_>>]) -> Vec<Prepared> {
+    let mut rest = rows;
+    let mut prepared = Vec::new();
+    for (size, sql) in statements {
+        while let Some((chunk, after)) = rest.split_at_checked(*size) {
+            let mut query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+            for cell in chunk.iter().flatten() {
+                query = match cell {
+                    Cell::Null => query.bind(None::<i64>),
+                    Cell::Int(value) => query.bind(*value),
+                    Cell::Text(value) => query.bind(value.as_ref()),
+                    Cell::Uuid(value) => query.bind(*value),
+                };
+            }
+            prepared.push(Prepared::Sqlite(query));
+            rest = after;
+        }
+    }
+    prepared
+}
+
+fn array<'a, T>(
+    rows: &'a [Vec<Cell<'_>>],
+    n: usize,
+    value: impl Fn(&'a Cell<'_>) -> Option<T>,
+) -> Vec<Option<T>> {
     rows.iter().map(|row| row.get(n).and_then(&value)).collect()
 }
 
-/// Rows as PostgreSQL's `COPY … FROM STDIN` takes them: tabs between cells, a line per row.
-fn copy_text(rows: &[Vec<Cell>]) -> Vec<u8> {
-    let mut text = String::new();
-    for row in rows {
-        for (n, cell) in row.iter().enumerate() {
-            if 0 < n {
-                text.push('\t');
+/// Which of the two a statement is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    pub(crate) fn of(tx: &Tx) -> Self {
+        match tx {
+            Tx::Sqlite(_) => Self::Sqlite,
+            Tx::Postgres(_) => Self::Postgres,
+        }
+    }
+}
+
+/// A statement with its values.
+pub(crate) enum Prepared {
+    Sqlite(Query<'static, Sqlite, SqliteArguments>),
+    Postgres(Query<'static, Postgres, PgArguments>),
+    /// What follows it of the same kind belongs to the same `COPY`.
+    Copy {
+        statement: Arc<str>,
+        rows: Vec<u8>,
+    },
+}
+
+/// Executes statements as they come, each in a transaction of the dialect that it was made for.
+pub(crate) async fn execute_all(tx: &mut Tx, mut statements: Receiver<Prepared>) -> sqlx::Result<()> {
+    let mut next = statements.recv().await;
+    while let Some(statement) = next {
+        next = match (statement, &mut *tx) {
+            (Prepared::Sqlite(query), Tx::Sqlite(tx)) => {
+                query.execute(&mut **tx).await?;
+                statements.recv().await
             }
+            (Prepared::Postgres(query), Tx::Postgres(tx)) => {
+                query.execute(&mut **tx).await?;
+                statements.recv().await
+            }
+            (Prepared::Copy { statement, rows }, Tx::Postgres(tx)) => {
+                // One for all rows: each would cost a few messages back and forth.
+                let mut copy = tx.copy_in_raw(&statement).await?;
+                copy.send(COPY_HEADER).await?;
+                copy.send(rows).await?;
+                let after = loop {
+                    match statements.recv().await {
+                        Some(Prepared::Copy { rows, .. }) => copy.send(rows).await?,
+                        other => break other,
+                    };
+                };
+                copy.send(COPY_END).await?;
+                copy.finish().await?;
+                after
+            }
+            (Prepared::Sqlite(_), Tx::Postgres(_))
+            | (Prepared::Postgres(_) | Prepared::Copy { .. }, Tx::Sqlite(_)) => {
+                return Err(sqlx::Error::Configuration("a statement of the other dialect".into()));
+            }
+        };
+    }
+    Ok(())
+}
+
+/// Signature, no flags, no header extension.
+const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+
+const COPY_END: &[u8] = &(-1_i16).to_be_bytes();
+
+/// Rows as PostgreSQL's binary `COPY` takes them: the number of cells, then each with its length before it.
+fn copy_binary(rows: &[Vec<Cell<'_>>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let put = |bytes: &mut Vec<u8>, cell: &[u8]| {
+        // A cell is part of an event, and those are bounded far below.
+        bytes.extend(i32::try_from(cell.len()).unwrap_or(i32::MAX).to_be_bytes());
+        bytes.extend_from_slice(cell);
+    };
+    for row in rows {
+        bytes.extend(i16::try_from(row.len()).unwrap_or(i16::MAX).to_be_bytes());
+        for cell in row {
             match cell {
-                Cell::Null => text.push_str("\\N"),
-                Cell::Int(value) => text.push_str(&value.to_string()),
-                Cell::Uuid(value) => text.push_str(&value.to_string()),
-                Cell::Text(value) => value.chars().for_each(|character| match character {
-                    '\\' => text.push_str("\\\\"),
-                    '\t' => text.push_str("\\t"),
-                    '\n' => text.push_str("\\n"),
-                    '\r' => text.push_str("\\r"),
-                    other => text.push(other),
-                }),
+                Cell::Null => bytes.extend((-1_i32).to_be_bytes()),
+                Cell::Int(value) => put(&mut bytes, &value.to_be_bytes()),
+                Cell::Uuid(value) => put(&mut bytes, value.as_bytes()),
+                Cell::Text(value) => put(&mut bytes, value.as_bytes()),
             }
         }
-        text.push('\n');
     }
-    text.into_bytes()
+    bytes
 }
 
 fn json(ids: &[String]) -> sqlx::Result<String> {
@@ -382,15 +468,12 @@ mod tests {
     #[test]
     fn cells_are_copied_as_they_are() {
         let id = Uuid::from_u128(7);
-        let row = vec![
-            Cell::Uuid(id),
-            Cell::Int(-5),
-            Cell::Null,
-            Cell::from(""),
-            Cell::from("\\N"),
-            Cell::from("Sở\tTư\npháp\r\\."),
-        ];
-        let expected = format!("{id}\t-5\t\\N\t\t\\\\N\tSở\\tTư\\npháp\\r\\\\.\n");
-        assert_eq!(String::from_utf8(copy_text(&[row])).unwrap(), expected);
+        let row = vec![Cell::Uuid(id), Cell::Int(-5), Cell::Null, Cell::from(""), Cell::from("Sở\t\\N")];
+        let mut expected = vec![0, 5, 0, 0, 0, 16];
+        expected.extend(id.as_bytes());
+        expected.extend([0, 0, 0, 8, 255, 255, 255, 255, 255, 255, 255, 251]);
+        expected.extend([255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 7]);
+        expected.extend("Sở\t\\N".as_bytes());
+        assert_eq!(copy_binary(&[row]), expected);
     }
 }

@@ -43,7 +43,7 @@ fn make(place: &Place) -> serde_json::Value {
     serde_json::from_str(text.lines().last().unwrap()).unwrap()
 }
 
-async fn public_status(place: &Place) -> Vec<Vec<Cell>> {
+async fn public_status(place: &Place) -> Vec<Vec<Cell<'static>>> {
     let location = place.location();
     let store = EventStore::open(&location.log, Clock::System).await.unwrap();
     let read_side = ReadSide::open(&location.read, store).await.unwrap();

@@ -28,6 +28,7 @@ on_each_backend!(
     data_and_metadata_come_back_byte_for_byte,
     a_nul_is_refused_in_every_text,
     after_is_exclusive,
+    a_page_as_one_text_holds_the_same_events,
     a_page_says_whether_it_is_the_last,
     a_stale_version_is_refused,
     version_zero_on_an_existing_stream_is_refused,
@@ -209,6 +210,44 @@ async fn a_nul_is_refused_in_every_text(backend: Backend) {
     }
     assert_eq!(head(&store).await, 0);
     store.append(good).await.unwrap();
+}
+
+/// What folds read is what everybody else reads, however odd the texts.
+async fn a_page_as_one_text_holds_the_same_events(backend: Backend) {
+    let place = Place::new(backend).await;
+    let store = place.open().await;
+    let odd = ["", " ", "7 8 9", "Đ ẩ'\"\\", "\n\t0", "🇻🇳 1 2"];
+    for (n, (stream, data)) in
+        odd.iter().flat_map(|stream| odd.iter().map(move |data| (stream, data))).enumerate()
+    {
+        let mut append = append(&format!("odd {n}"), &format!("s{stream}"), Expected::Any, 1);
+        append.events[0].data = (*data).to_owned();
+        store.append(append).await.unwrap();
+    }
+    let limit = PageLimit::rows(7);
+    let mut after = Position(0);
+    loop {
+        let (page, text) =
+            (store.read_all(after, limit).await.unwrap(), store.read_text(after, limit).await.unwrap());
+        assert_eq!((text.len(), text.at_end), (page.rows.len(), page.at_end));
+        let events: Vec<_> = text.iter().map(Result::unwrap).collect();
+        for (event, row) in events.iter().zip(&page.rows) {
+            assert_eq!((event.position.0, event.version.0), (row.position, row.version));
+            let texts = (event.stream, event.type_name, event.data);
+            assert_eq!(texts, (row.stream.as_str(), row.type_name.as_str(), row.data.as_str()));
+            assert_eq!(
+                (event.occurred_at.timestamp_micros(), event.recorded_at.timestamp_micros()),
+                (row.occurred_at, row.recorded_at)
+            );
+        }
+        after = page.next;
+        if page.at_end {
+            break;
+        }
+    }
+    assert_eq!(after, Position(36));
+    let beyond = store.read_text(after, limit).await.unwrap();
+    assert!(beyond.is_empty() && beyond.at_end && beyond.iter().next().is_none());
 }
 
 async fn after_is_exclusive(backend: Backend) {

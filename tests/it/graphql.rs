@@ -18,6 +18,7 @@ use domain::recorded::{Position, Via};
 use domain::working_time::Term;
 use infrastructure::clock::Clock;
 use infrastructure::entropy::Entropy;
+use infrastructure::on_db;
 use projections::read_side::Follower;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -2013,9 +2014,26 @@ async fn health_and_graphiql_are_served_without_another_host() {
         assert_eq!(ready.status, StatusCode::OK);
         let models: Vec<_> = projections::Model::ALL
             .iter()
-            .map(|model| json!({"name": model.name(), "lag": 0, "parked": 0, "stopped": false}))
+            .map(|model| json!({"name": model.name(), "lag": 0, "parked": 0, "stopped": false, "missing": false}))
             .collect();
         assert_eq!(ready.json(), json!({"ready": true, "models": models, "newerWriter": null}));
+
+        let emptied = "UPDATE checkpoint SET version = 0 WHERE name = 'deadline_board'";
+        on_db!(&system.service.read_side.database().writer, pool => {
+            sqlx::query(emptied).execute(pool).await.map(|_| ())
+        })
+        .unwrap();
+        let unready = system.get("/readyz").await;
+        assert_eq!(unready.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(unready.json()["ready"], false);
+        let missing: Vec<_> = unready.json()["models"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|model| model["missing"] == true)
+            .cloned()
+            .collect();
+        assert_eq!(missing.iter().map(|model| model["name"].clone()).collect::<Vec<_>>(), ["deadline_board"]);
 
         for path in ["/graphql", "/graphiql"] {
             let moved = system.get(path).await;

@@ -14,7 +14,7 @@ use infrastructure::clock::Clock;
 use infrastructure::event_store::{Append, EventStore, Expected, NewEvent, PageLimit};
 use infrastructure::on_db;
 use projections::dossier_summary::DossierSummary;
-use projections::read_model::ReadModel;
+use projections::read_model::{Occurrence, ReadModel};
 use projections::read_side::WaitError;
 use projections::runner::RunError;
 use projections::table::{Cell, Table, rows};
@@ -77,12 +77,12 @@ impl Fixture {
         *version += 1;
     }
 
-    pub(crate) async fn table(&self, table: Table) -> Vec<Vec<Cell>> {
+    pub(crate) async fn table(&self, table: Table) -> Vec<Vec<Cell<'static>>> {
         rows(self.read_side.database(), table).await.unwrap()
     }
 
     /// Everything the read models hold.
-    pub(crate) async fn dump(&self) -> Vec<(&'static str, Vec<Vec<Cell>>)> {
+    pub(crate) async fn dump(&self) -> Vec<(&'static str, Vec<Vec<Cell<'static>>>)> {
         let mut dump = Vec::new();
         for model in Model::ALL {
             let (table, tally) = model.tables();
@@ -116,22 +116,30 @@ impl Fixture {
 pub(crate) const METADATA: &str = r#"{"command":"00000000-0000-0000-0000-000000000001","mac":"m","actor":"00000000-0000-0000-0000-000000000002","acting_as":{"agency":"00000000-0000-0000-0000-000000000003"},"channel":"demo"}"#;
 
 /// The rows that a log folds to, in memory, in the order of the key.
-pub(crate) fn folded<R: ReadModel>(events: &[Recorded]) -> (Vec<R>, Vec<Vec<Cell>>) {
+pub(crate) fn folded<R: ReadModel>(events: &[Recorded]) -> (Vec<R>, Vec<Vec<Cell<'static>>>) {
     let mut partitions: BTreeMap<Uuid, Vec<R>> = BTreeMap::new();
     for recorded in events {
-        if let Some(partition) = R::partition(recorded) {
-            R::fold(partitions.entry(partition).or_default(), recorded).unwrap();
+        let occurrence = Occurrence::from(recorded.clone());
+        if let Some(partition) = R::partition(&occurrence) {
+            R::fold(partitions.entry(partition).or_default(), &occurrence).unwrap();
         }
     }
     let rows: Vec<R> = partitions.into_values().flatten().collect();
-    let mut cells: Vec<Vec<Cell>> = rows.iter().map(R::to_cells).collect();
+    let own = |cell: Cell<'_>| match cell {
+        Cell::Text(text) => Cell::from(text.into_owned()),
+        Cell::Null => Cell::Null,
+        Cell::Int(value) => Cell::Int(value),
+        Cell::Uuid(value) => Cell::Uuid(value),
+    };
+    let mut cells: Vec<Vec<Cell<'static>>> =
+        rows.iter().map(|row| row.to_cells().into_iter().map(own).collect()).collect();
     cells.sort_by(|one, other| one[..R::TABLE.key.len()].cmp(&other[..R::TABLE.key.len()]));
     (rows, cells)
 }
 
 /// What the rows add up to.
-fn tallied(rows: &[DeadlineBoard]) -> Vec<Vec<Cell>> {
-    let mut sums: BTreeMap<Vec<Cell>, Vec<i64>> = BTreeMap::new();
+fn tallied(rows: &[DeadlineBoard]) -> Vec<Vec<Cell<'static>>> {
+    let mut sums: BTreeMap<Vec<Cell<'static>>, Vec<i64>> = BTreeMap::new();
     for row in rows {
         row.tally(&mut |key, values| {
             let sum = sums.entry(key).or_insert_with(|| vec![0; values.len()]);
@@ -144,8 +152,8 @@ fn tallied(rows: &[DeadlineBoard]) -> Vec<Vec<Cell>> {
 }
 
 /// Counters that fell back to zero stay in the table as rows of zeros.
-pub(crate) fn without_zeros(rows: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
-    rows.into_iter().filter(|row| row[4..].iter().any(|cell| *cell != Cell::Int(0))).collect()
+pub(crate) fn without_zeros(rows: Vec<Vec<Cell<'static>>>) -> Vec<Vec<Cell<'static>>> {
+    rows.into_iter().filter(|row| row[3..].iter().any(|cell| *cell != Cell::Int(0))).collect()
 }
 
 /// Histories grown by deciding random commands.
@@ -311,7 +319,7 @@ async fn an_older_program_leaves_the_table_of_a_newer_one_alone() {
         let started = fixture.read_side.catch_up().await;
         let Err(RunError::NewerModel { model }) = started else { panic!("{backend:?}: {started:?}") };
         assert_eq!(model, "public_status");
-        let public = |dump: Vec<(&'static str, Vec<Vec<Cell>>)>| {
+        let public = |dump: Vec<(&'static str, Vec<Vec<Cell<'static>>>)>| {
             dump.into_iter().find(|(name, _)| *name == "public_status").unwrap()
         };
         assert_eq!(public(fixture.dump().await), public(older));

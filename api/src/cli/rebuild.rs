@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use projections::{Model, Rebuilt};
+use projections::{Model, PORTION_EVENTS, Rebuilt};
 use serde_json::json;
 
 use super::{CliError, StoreArgs, output, stop_requested};
@@ -14,6 +14,9 @@ pub(super) struct Rebuild {
     /// Read models to build again [default: all]: agency_directory, procedure_catalogue, dossier_summary,
     /// deadline_board (with progress_counter), public_status
     names: Vec<String>,
+    /// Events that are folded before they are written: more is faster and takes more memory
+    #[arg(long, value_name = "EVENTS", default_value_t = PORTION_EVENTS)]
+    portion: usize,
     #[command(flatten)]
     store: StoreArgs,
     /// Print one JSON object
@@ -37,6 +40,8 @@ impl Rebuild {
         let started = std::time::Instant::now();
         let rebuilt = service
             .read_side
+            .clone()
+            .rebuilding_by(self.portion)
             .rebuild(&models, |position| {
                 let position = position.0.unsigned_abs();
                 if is_beginning {

@@ -8,7 +8,8 @@ use domain::dossier::{self, Channel, Stage};
 use domain::identity::{AgencyId, DossierId, ProcedureId};
 use domain::private::SealedToken;
 use domain::recorded::{Position, Recorded, Version};
-use domain::time::{Instant, VIETNAM, local_date};
+use domain::time::{Instant, day_start, local_date};
+use infrastructure::event_store::micros;
 use projections::Model;
 use projections::agency_directory::{self, AgencyDirectory};
 use projections::dossier_summary::{self, Cursor, DossierSummary, Filter, Waiting, WorkList};
@@ -355,15 +356,12 @@ pub(super) fn scope_of(caller: &Caller) -> Option<Uuid> {
 
 /// Midnight at the beginning of a local day, in microseconds.
 pub(super) fn start_of(date: chrono::NaiveDate) -> i64 {
-    date.pred_opt().map_or(i64::MIN, end_of)
+    micros(day_start(date))
 }
 
 /// Midnight at the end of a local day, in microseconds.
 pub(super) fn end_of(date: chrono::NaiveDate) -> i64 {
-    date.succ_opt()
-        .and_then(|next| next.and_hms_opt(0, 0, 0))
-        .and_then(|midnight| midnight.and_local_timezone(VIETNAM).single())
-        .map_or(i64::MAX, |midnight| midnight.timestamp_micros())
+    date.succ_opt().map_or(i64::MAX, start_of)
 }
 
 /// The first letter of each word, and how long the words are not: `Nguyễn Văn A` is `N*** V*** A***`.

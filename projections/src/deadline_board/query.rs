@@ -220,7 +220,7 @@ pub(crate) fn of_procedures(statement: &mut Statement, column: &str, within: &Wi
         statement.push(&format!(" AND {column} = {procedure}"));
     }
     if let Some(field) = &within.field {
-        let field = statement.bind(field.as_str());
+        let field = statement.bind(field.clone());
         statement.push(&format!(
             " AND {column} IN (SELECT catalogue.procedure_id FROM procedure_catalogue AS catalogue
                                WHERE catalogue.field = {field})"

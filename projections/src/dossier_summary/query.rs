@@ -206,7 +206,7 @@ fn waiting(statement: &mut Statement, list: &WorkList) {
             format!("assignee = {officer} AND holder_agency = {agency}")
         }
         WorkList::Unit { agency, unit } => {
-            let (agency, unit) = (statement.bind(*agency), statement.bind(unit.as_str()));
+            let (agency, unit) = (statement.bind(*agency), statement.bind(unit.clone()));
             format!("holder_agency = {agency} AND holder_unit = {unit}")
         }
         WorkList::Held(agency) => format!("holder_agency = {}", statement.bind(*agency)),

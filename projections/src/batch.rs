@@ -1,0 +1,215 @@
+//! What changed in one read model, on its way into the table: each row once, however often it has changed. It shares
+//! its rows with the folder, which goes on folding while they are written.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use infrastructure::db::Tx;
+use infrastructure::on_tx;
+use tokio::sync::mpsc;
+
+use crate::folder::Parked;
+use crate::read_model::ReadModel;
+use crate::shadow::Slot;
+use crate::table;
+use crate::table::{Cell, Dialect, OnConflict, Prepared, Table};
+
+/// Partitions whose rows are made into cells together.
+const PARTITIONS: usize = 512;
+/// Rows that are changed together: whole chunks, whatever the dialect makes of them.
+const ROWS: usize = 1_024;
+/// Statements that are ready before they are executed.
+const AHEAD: usize = 8;
+
+const PARK: &str = "INSERT INTO parked (name, stream, version, position, reason) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (name, stream) DO NOTHING";
+const UNPARK_STREAM: &str = "DELETE FROM parked WHERE name = $1 AND stream = $2";
+
+pub(crate) const SQL: &[&str] = &[PARK, UNPARK_STREAM];
+
+/// Where the rows of a read model go.
+pub(crate) struct Target {
+    slot: Slot,
+    pub(crate) rows: table::Statements,
+    tally: Option<table::Statements>,
+}
+
+impl Target {
+    pub(crate) fn of<R: ReadModel>(slot: Slot) -> Self {
+        let statements =
+            |table: Table, on_conflict| table::Statements::new(table, &slot.name(table.name), on_conflict);
+        Self {
+            slot,
+            rows: statements(R::TABLE, OnConflict::Replace),
+            tally: R::TALLY.map(|tally| statements(tally, OnConflict::Add)),
+        }
+    }
+}
+
+/// The rows of a partition, as they are in the table and as they are to be.
+pub(crate) struct Change<R> {
+    pub(crate) before: Arc<Vec<R>>,
+    pub(crate) after: Arc<Vec<R>>,
+}
+
+pub(crate) struct Batch<R: ReadModel> {
+    pub(crate) target: Arc<Target>,
+    pub(crate) name: String,
+    /// In the order of the key, so that neighbours are written one after the other.
+    pub(crate) changes: Vec<Change<R>>,
+    pub(crate) parked: Vec<Parked>,
+    pub(crate) unparked: Vec<String>,
+}
+
+type Statements = mpsc::Sender<Prepared>;
+type Refused = mpsc::error::SendError<Prepared>;
+
+pub(crate) type Writing<'a> = Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>>;
+
+/// A batch of some read model.
+pub(crate) trait Unwritten: Send + Sync {
+    /// The caller commits, or makes the folder adopt again.
+    fn write<'a>(self: Box<Self>, tx: &'a mut Tx) -> Writing<'a>;
+}
+
+impl<R: ReadModel> Unwritten for Batch<R> {
+    fn write<'a>(self: Box<Self>, tx: &'a mut Tx) -> Writing<'a> {
+        Box::pin(Arc::new(*self).write_all(tx))
+    }
+}
+
+impl<R: ReadModel> Batch<R> {
+    async fn write_all(self: Arc<Self>, tx: &mut Tx) -> sqlx::Result<()> {
+        let (prepared, statements) = mpsc::channel(AHEAD);
+        let (batch, dialect) = (Arc::clone(&self), Dialect::of(tx));
+        // One makes statements while the database executes others.
+        let making = tokio::spawn(async move {
+            // Nobody takes any more when one has failed.
+            let _ = batch.make(dialect, &prepared).await;
+        });
+        table::execute_all(tx, statements).await?;
+        if let Err(panic) = making.await {
+            std::panic::resume_unwind(panic.into_panic());
+        }
+        for stream in &self.unparked {
+            on_tx!(&mut *tx, connection => sqlx::query(UNPARK_STREAM)
+                .bind(&self.name).bind(stream).execute(connection).await.map(|_| ()))?;
+        }
+        for Parked { name, stream, version, position, reason } in &self.parked {
+            on_tx!(&mut *tx, connection => sqlx::query(PARK)
+                .bind(name).bind(stream).bind(*version).bind(*position).bind(reason)
+                .execute(connection).await.map(|_| ()))?;
+        }
+        Ok(())
+    }
+}
+
+impl<R: ReadModel> Batch<R> {
+    async fn make(&self, dialect: Dialect, prepared: &Statements) -> Result<(), Refused> {
+        let Target { slot, rows, tally } = &*self.target;
+        let mut counters = Counters::default();
+        let mut changed = Vec::new();
+        for changes in self.changes.chunks(PARTITIONS) {
+            let mut added = Vec::new();
+            for change in changes {
+                let Difference { new, other, gone } = change.difference();
+                if *slot == Slot::Shadow {
+                    added.extend(new.iter().map(|row| row.to_cells()));
+                } else {
+                    changed.extend(new.iter().copied());
+                }
+                changed.extend(other.iter().copied());
+                if tally.is_some() {
+                    new.iter()
+                        .chain(&other)
+                        .for_each(|row| row.tally(&mut |key, values| counters.add(key, values, 1)));
+                    gone.iter().for_each(|row| row.tally(&mut |key, values| counters.add(key, values, -1)));
+                }
+            }
+            if !added.is_empty() {
+                for statement in rows.inserts(dialect, &added) {
+                    prepared.send(statement).await?;
+                }
+            }
+        }
+        for changed in changed.chunks(ROWS) {
+            let cells: Vec<_> = changed.iter().map(|row| row.to_cells()).collect();
+            for statement in rows.upserts(dialect, &cells) {
+                prepared.send(statement).await?;
+            }
+        }
+        if let Some(tally) = tally {
+            for statement in tally.upserts(dialect, &counters.into_rows()) {
+                prepared.send(statement).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How the rows of a partition differ from what they were.
+struct Difference<'a, R> {
+    /// Rows under a key that was not there.
+    new: Vec<&'a R>,
+    /// Rows that are other than they were.
+    other: Vec<&'a R>,
+    /// What these were.
+    gone: Vec<&'a R>,
+}
+
+impl<R: ReadModel> Change<R> {
+    fn difference(&self) -> Difference<'_, R> {
+        let Self { before, after } = self;
+        // Nearly always rows stay where they are, and new ones come at the end.
+        let moved = |n: usize| before.get(n) != after.get(n);
+        let mut gone: Vec<&R> = (0..before.len()).filter(|n| moved(*n)).map(|n| &before[n]).collect();
+        let fresh = (0..after.len()).filter(|n| moved(*n)).map(|n| &after[n]);
+        if gone.is_empty() {
+            return Difference { new: fresh.collect(), other: Vec::new(), gone };
+        }
+        let was: HashMap<Vec<Cell<'_>>, &R> = gone.iter().map(|row| (key(*row), *row)).collect();
+        let (mut new, mut other, mut same) = (Vec::new(), Vec::new(), HashSet::new());
+        for row in fresh {
+            let key = key(row);
+            match was.get(&key) {
+                None => new.push(row),
+                Some(old) if *old == row => {
+                    same.insert(key);
+                }
+                Some(_) => other.push(row),
+            }
+        }
+        if !same.is_empty() {
+            gone.retain(|row| !same.contains(&key(*row)));
+        }
+        Difference { new, other, gone }
+    }
+}
+
+fn key<R: ReadModel>(row: &R) -> Vec<Cell<'_>> {
+    let mut cells = row.to_cells();
+    cells.truncate(R::TABLE.key.len());
+    cells
+}
+
+/// What is added to the counters, by their key.
+#[derive(Default)]
+struct Counters(BTreeMap<Vec<Cell<'static>>, Vec<i64>>);
+
+impl Counters {
+    fn add(&mut self, key: Vec<Cell<'static>>, values: &[i64], sign: i64) {
+        let sums = self.0.entry(key).or_insert_with(|| vec![0; values.len()]);
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += sign * value;
+        }
+    }
+
+    fn into_rows(self) -> Vec<Vec<Cell<'static>>> {
+        self.0
+            .into_iter()
+            .filter(|(_, values)| values.iter().any(|value| *value != 0))
+            .map(|(key, values)| key.into_iter().chain(values.into_iter().map(Cell::Int)).collect())
+            .collect()
+    }
+}
