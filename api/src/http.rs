@@ -1,6 +1,7 @@
 //! The router: GraphQL by POST, papers, files, GraphiQL from vendored assets, health.
 
 mod files;
+mod metrics;
 mod papers;
 mod tables;
 
@@ -69,6 +70,12 @@ pub fn router(service: Service, settings: Settings) -> Router {
         .layer(header("referrer-policy", "same-origin"))
         .layer(header("cache-control", "no-store"))
         .with_state(server)
+}
+
+/// For those who run the server: metrics and health, on a listener that the public does not reach.
+pub fn admin_router(service: Service) -> Router {
+    let server = Server { api: schema(service.clone()), service, settings: Settings::default() };
+    metrics::router().with_state(server)
 }
 
 /// One document, as JSON, by POST: anything that a browser sends without asking first is refused.

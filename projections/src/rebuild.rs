@@ -6,9 +6,10 @@ use std::time::Duration;
 use domain::recorded::Position;
 use infrastructure::db::Db;
 use infrastructure::event_store::{PageLimit, micros};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::lease::{TERM, checkpoints};
+use crate::lease::{RENEW_EVERY, TERM, checkpoints};
 use crate::read_model::{AnyFolder, Model, Occurrence, on_folder};
 use crate::read_side::{ReadSide, WAIT_POLL};
 use crate::runner::{Flip, Portion, RunError, Runner};
@@ -113,8 +114,8 @@ impl ReadSide {
         if reported < at && !report(at) {
             return stopped(at);
         }
+        self.index(runner, models).await?;
         for &model in models {
-            shadow::index(self.database(), model).await?;
             self.hold_all(runner).await?;
             self.put_in_place(runner, model).await?;
         }
@@ -165,6 +166,29 @@ impl ReadSide {
             shadow::drop_retired(self.database(), model).await.map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// One table after the other, or at the same time where the database can do that.
+    async fn index(&self, runner: &mut Runner, models: &[Model]) -> Result<(), RunError> {
+        let mut indexing = JoinSet::new();
+        for &model in models {
+            if let Db::Sqlite(_) = self.database().writer {
+                shadow::index(self.database(), model).await?;
+                continue;
+            }
+            let database = self.database().clone();
+            indexing.spawn(async move { shadow::index(&database, model).await });
+        }
+        loop {
+            match tokio::time::timeout(RENEW_EVERY, indexing.join_next()).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(indexed)) => {
+                    indexed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+                }
+                // Meanwhile nobody else is to think that this rebuild was left.
+                Err(_) => self.hold_all(runner).await?,
+            }
+        }
     }
 
     /// What was folded is written, or the rebuild ends here.

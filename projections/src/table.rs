@@ -437,7 +437,8 @@ const COPY_END: &[u8] = &(-1_i16).to_be_bytes();
 
 /// Rows as PostgreSQL's binary `COPY` takes them: the number of cells, then each with its length before it.
 fn copy_binary(rows: &[Vec<Cell<'_>>]) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    // Most cells are numbers and ids: 20 bytes with their length.
+    let mut bytes = Vec::with_capacity(rows.iter().map(|row| 2 + 20 * row.len()).sum());
     let put = |bytes: &mut Vec<u8>, cell: &[u8]| {
         // A cell is part of an event, and those are bounded far below.
         bytes.extend(i32::try_from(cell.len()).unwrap_or(i32::MAX).to_be_bytes());

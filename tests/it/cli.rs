@@ -154,9 +154,11 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
                 "--json",
             ],
         ),
-        (&["bench"], &["append", "rebuild"]),
+        (&["bench"], &["append", "rebuild", "read", "visible"]),
+        (&["bench", "read"], &["--dossiers", "1000000", "--open", "--samples", "--keep"]),
+        (&["bench", "visible"], &["--rate", "1000", "--seconds"]),
         (&["bench", "append"], &["--clients", "1,16,64,256", "--seconds", "--store <URL>", "--json"]),
-        (&["bench", "rebuild"], &["--events", "200000", "--store <URL>", "--json"]),
+        (&["bench", "rebuild"], &["--events", "200000", "--open", "--portion", "--store <URL>", "--json"]),
     ] {
         let mut arguments = words(command);
         arguments.push("--help".to_owned());
@@ -653,6 +655,21 @@ async fn benchmarks_print_their_figures_and_leave_nothing_behind() {
         expected.extend(projections::Model::ALL.iter().map(|model| model.name()));
         assert_eq!(rows.iter().map(|row| row["models"].as_str().unwrap()).collect::<Vec<_>>(), expected);
         assert!(rows.iter().all(|row| row["events"] == 800 && 0.0 < row["per_second"].as_f64().unwrap()));
+        let read = ["bench", "read", "--dossiers", "700", "--open", "700", "--samples", "20", "--json"];
+        let report = json_of(&motcua(&place.folder, &stored(&place, &read)).await, 0);
+        let rows = report["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 9);
+        // What is asked is there: a question without an answer would be fast.
+        assert!(rows.iter().all(|row| 0.0 < row["rows"].as_f64().unwrap()), "{report}");
+        assert!(rows.iter().all(|row| row["p50_ms"].as_f64() <= row["p99_ms"].as_f64()), "{report}");
+        let visible = ["bench", "visible", "--rate", "50", "--seconds", "1", "--events", "800", "--json"];
+        let report = json_of(&motcua(&place.folder, &stored(&place, &visible)).await, 0);
+        let rows = report["rows"].as_array().unwrap();
+        assert_eq!(rows.iter().map(|row| &row["what"]).collect::<Vec<_>>(), ["alone", "beside a rebuild"]);
+        assert!(
+            rows.iter().all(|row| row["appends"] == 50 && 0.0 < row["p99_ms"].as_f64().unwrap()),
+            "{report}"
+        );
         assert_eq!(files(&place.folder), Vec::<String>::new(), "{kind}");
     }
 }

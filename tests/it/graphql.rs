@@ -2004,6 +2004,39 @@ async fn queries_are_bounded_in_depth_and_in_what_they_cost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metrics_tell_how_far_the_read_models_are_and_not_to_the_public() {
+    for backend in backends() {
+        let system = System::new(backend, "2024-04-22T09:00:00+07:00").await;
+        let head = system.head().await;
+        system.service.wait_for(projections::Model::ALL, Some(head)).await.unwrap();
+        let request = Request::get("/metrics").body(Body::empty()).unwrap();
+        let response = api::http::admin_router(system.service.clone()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        );
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        let lines: BTreeSet<&str> = text.lines().collect();
+        assert!(lines.contains(format!("motcua_log_head_position {}", head.0).as_str()), "{text}");
+        for model in projections::Model::ALL {
+            let of = |gauge: &str, value: i64| format!("motcua_{gauge}{{name=\"{}\"}} {value}", model.name());
+            for line in [
+                of("projection_position", head.0),
+                of("projection_lag_events", 0),
+                of("projection_stopped", 0),
+            ] {
+                assert!(lines.contains(line.as_str()), "{line} in\n{text}");
+            }
+        }
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        assert_eq!(system.get("/metrics").await.status, StatusCode::NOT_FOUND);
+        system.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn health_and_graphiql_are_served_without_another_host() {
     for backend in backends() {
         let system = System::new(backend, "2024-04-22T09:00:00+07:00").await;

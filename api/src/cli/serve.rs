@@ -8,7 +8,7 @@ use infrastructure::scanner::Scanner;
 use tokio::net::TcpListener;
 
 use super::{CliError, StoreArgs, output, stop_requested};
-use crate::http::{Settings, router};
+use crate::http::{Settings, admin_router, router};
 use crate::service::{FILE_BYTES_MAX, FilePolicy, Service};
 
 #[derive(Debug, Args)]
@@ -18,6 +18,9 @@ pub(super) struct Serve {
     /// Address and port; port 0 takes a free one and says which
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Where metrics (/metrics) and health are told, for those who run this; nowhere if absent
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<SocketAddr>,
     /// Take tokens of the form dev:<group>:<name>@<agency code>. They prove nothing: for development only
     #[arg(long)]
     development_tokens: bool,
@@ -37,6 +40,9 @@ impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let policy = self.file_policy().await?;
         let service = self.store.open().await?.taking_files(policy);
+        if let Some(admin) = self.admin {
+            serve_admin(&service, admin).await?;
+        }
         serve(service, self.listen, Settings { development_tokens: self.development_tokens }, |_| {}).await
     }
 
@@ -62,6 +68,21 @@ impl Serve {
         }
         Ok(FilePolicy { bytes_max: self.file_bytes_max, scanner })
     }
+}
+
+/// Tells metrics and health as long as the program runs.
+async fn serve_admin(service: &Service, listen: SocketAddr) -> Result<(), CliError> {
+    let what = format!("{listen} cannot be listened on");
+    let listener = TcpListener::bind(listen).await.map_err(CliError::io(what))?;
+    let address = listener.local_addr().map_err(CliError::io("the address is not known"))?;
+    output::note(&format!("metrics on http://{address}/metrics"));
+    let serving = axum::serve(listener, admin_router(service.clone()));
+    tokio::spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "metrics are not told any more");
+        }
+    });
+    Ok(())
 }
 
 /// Serves until asked to stop. Requests that are under way are answered first.

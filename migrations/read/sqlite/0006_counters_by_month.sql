@@ -37,6 +37,13 @@ CREATE TABLE deadline_board (
 CREATE INDEX deadline_board_open ON deadline_board
     (state, due_at, dossier_id, from_at, competent_agency, holder_agency, receiving_agency, procedure_id, step, wait_until)
     WHERE node = 9223372036854775807;
+-- What is open now and an agency has to do with.
+CREATE INDEX deadline_board_competent ON deadline_board (competent_agency, state, due_at, wait_until)
+    WHERE node = 9223372036854775807;
+CREATE INDEX deadline_board_holder ON deadline_board (holder_agency, state, due_at, wait_until)
+    WHERE node = 9223372036854775807;
+CREATE INDEX deadline_board_receiving ON deadline_board (receiving_agency, state, due_at, wait_until)
+    WHERE node = 9223372036854775807;
 -- What was open at an instant (projections/src/interval.rs).
 CREATE INDEX deadline_board_node ON deadline_board (node, until_at, from_at) WHERE node IS NOT NULL;
 -- The list behind a number, and the days before and after whole months.

@@ -176,14 +176,17 @@ pub(crate) fn valid(statement: &mut Statement, moment: Moment) {
 fn within(statement: &mut Statement, moment: Moment, within: &Within) {
     if let Some(scope) = within.scope {
         let scope = statement.bind(scope);
-        statement.push(&format!(" AND ({scope} IN (board.competent_agency, board.receiving_agency)"));
+        // Each column by itself, so that an index of each can be used.
+        statement
+            .push(&format!(" AND (board.competent_agency = {scope} OR board.receiving_agency = {scope}"));
         statement.push(&match moment {
-            Moment::Now => format!(" OR {scope} = board.holder_agency)"),
+            Moment::Now => format!(" OR board.holder_agency = {scope})"),
+            // One value and not EXISTS: a database that asks it for all dossiers at once reads the whole table.
             Moment::At(_) | Moment::Known { .. } => format!(
-                " OR ({scope} = board.holder_agency AND EXISTS (
-                      SELECT 1 FROM deadline_board AS latest WHERE latest.dossier_id = board.dossier_id
-                         AND latest.until_at = {FOR_EVER} AND latest.gone_known = {FOR_EVER}
-                         AND latest.holder_agency = {scope})))"
+                " OR (board.holder_agency = {scope} AND {scope} = (
+                      SELECT latest.holder_agency FROM deadline_board AS latest
+                      WHERE latest.dossier_id = board.dossier_id
+                        AND latest.until_at = {FOR_EVER} AND latest.gone_known = {FOR_EVER} LIMIT 1)))"
             ),
         });
     }
@@ -234,35 +237,83 @@ pub async fn counts(
     group_by: GroupBy,
     part: &Within,
 ) -> sqlx::Result<Vec<Group>> {
-    let none = "CAST(NULL AS UUID)";
-    let (agency, procedure, step, groups) = match group_by {
-        GroupBy::Whole => (none, none, "CAST(NULL AS TEXT)", ""),
-        GroupBy::CompetentAgency => {
-            ("competent_agency", none, "CAST(NULL AS TEXT)", " GROUP BY competent_agency")
-        }
-        GroupBy::HolderAgency => ("holder_agency", none, "CAST(NULL AS TEXT)", " GROUP BY holder_agency"),
-        GroupBy::Procedure => (none, "procedure_id", "CAST(NULL AS TEXT)", " GROUP BY procedure_id"),
-        GroupBy::Step => (none, "procedure_id", "step", " GROUP BY procedure_id, step"),
+    let (agency, procedure, step) = match group_by {
+        GroupBy::Whole => (None, None, None),
+        GroupBy::CompetentAgency => (Some("competent_agency"), None, None),
+        GroupBy::HolderAgency => (Some("holder_agency"), None, None),
+        GroupBy::Procedure => (None, Some("procedure_id"), None),
+        GroupBy::Step => (None, Some("procedure_id"), Some("step")),
     };
+    let none = "CAST(NULL AS UUID)";
+    let columns = format!(
+        "{} AS agency_id, {} AS procedure_id, {} AS step",
+        agency.unwrap_or(none),
+        procedure.unwrap_or(none),
+        step.unwrap_or("CAST(NULL AS TEXT)")
+    );
+    let by: Vec<&str> = [agency, procedure, step].into_iter().flatten().collect();
+    let groups = if by.is_empty() { String::new() } else { format!(" GROUP BY {}", by.join(", ")) };
     let mut statement = Statement::default();
     let (at, day_end) = (statement.bind(as_of.at), statement.bind(as_of.day_end.max(as_of.at)));
     let soon_end = statement.bind(as_of.soon_end.max(as_of.day_end).max(as_of.at));
-    statement.push(&format!(
-        "SELECT {agency} AS agency_id, {procedure} AS procedure_id, {step} AS step,
-                COUNT(CASE WHEN state = 'RUNNING' AND due_at < {at} THEN 1 END) AS overdue,
-                COUNT(CASE WHEN state = 'RUNNING' AND due_at >= {at} AND due_at < {day_end} THEN 1 END) AS due_today,
-                COUNT(CASE WHEN state = 'RUNNING' AND due_at >= {day_end} AND due_at < {soon_end} THEN 1 END)
-                    AS due_soon,
-                COUNT(CASE WHEN state = 'RUNNING' AND due_at >= {soon_end} THEN 1 END) AS on_time,
-                COUNT(CASE WHEN state = 'PAUSED' THEN 1 END) AS paused,
-                COUNT(CASE WHEN state = 'SUBMITTED' THEN 1 END) AS intake_waiting,
-                COUNT(CASE WHEN state = 'SUBMITTED' AND wait_until < {at} THEN 1 END) AS intake_overdue,
-                COUNT(CASE WHEN state IN ('AWAITING', 'PAUSED') AND wait_until < {at} THEN 1 END) AS unanswered
-         FROM deadline_board AS board WHERE"
-    ));
-    valid(&mut statement, as_of.moment);
-    within(&mut statement, as_of.moment, part);
-    statement.push(groups);
+    let before = |column: &str, instant: &str| format!("COUNT(CASE WHEN {column} < {instant} THEN 1 END)");
+    statement.push(
+        "SELECT agency_id, procedure_id, step,
+                CAST(SUM(overdue) AS BIGINT) AS overdue,
+                CAST(SUM(until_today) - SUM(overdue) AS BIGINT) AS due_today,
+                CAST(SUM(until_soon) - SUM(until_today) AS BIGINT) AS due_soon,
+                CAST(SUM(running) - SUM(until_soon) AS BIGINT) AS on_time,
+                CAST(SUM(paused) AS BIGINT) AS paused,
+                CAST(SUM(intake_waiting) AS BIGINT) AS intake_waiting,
+                CAST(SUM(intake_overdue) AS BIGINT) AS intake_overdue,
+                CAST(SUM(unanswered) AS BIGINT) AS unanswered FROM (",
+    );
+    let zero = || "0".to_owned();
+    let waits = || before("wait_until", &at);
+    let all = || "COUNT(*)".to_owned();
+    // By state, so that only numbers are compared row by row.
+    let parts = [
+        (
+            State::Running,
+            [
+                before("due_at", &at),
+                before("due_at", &day_end),
+                before("due_at", &soon_end),
+                all(),
+                zero(),
+                zero(),
+                zero(),
+                zero(),
+            ],
+        ),
+        (State::Paused, [zero(), zero(), zero(), zero(), all(), zero(), zero(), waits()]),
+        (State::Submitted, [zero(), zero(), zero(), zero(), zero(), all(), waits(), zero()]),
+        (State::Awaiting, [zero(), zero(), zero(), zero(), zero(), zero(), zero(), waits()]),
+    ];
+    let names = [
+        "overdue",
+        "until_today",
+        "until_soon",
+        "running",
+        "paused",
+        "intake_waiting",
+        "intake_overdue",
+        "unanswered",
+    ];
+    for (nth, (state, figures)) in parts.iter().enumerate() {
+        let figures: Vec<String> =
+            figures.iter().zip(names).map(|(figure, name)| format!("{figure} AS {name}")).collect();
+        let union = if nth == 0 { "" } else { " UNION ALL " };
+        statement.push(&format!(
+            "{union}SELECT {columns}, {} FROM deadline_board AS board WHERE state = '{}' AND",
+            figures.join(", "),
+            state.name()
+        ));
+        valid(&mut statement, as_of.moment);
+        within(&mut statement, as_of.moment, part);
+        statement.push(&groups);
+    }
+    statement.push(") AS parts GROUP BY agency_id, procedure_id, step");
     statement.fetch_all(database).await
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use domain::recorded::{Event, Position, Version};
 use infrastructure::clock::Clock;
 use infrastructure::event_store::{EventStore, micros};
-use projections::deadline_board::{self, AgencyPart, AsOf, Class, GroupBy, Moment, Within};
+use projections::deadline_board::{self, AsOf, Class, GroupBy, Moment, Within};
 use projections::dossier_summary::{self, WorkList};
 use projections::read_model::Occurrence;
 use projections::{Model, ReadSide, public_status};
@@ -98,10 +98,8 @@ impl ReadBench {
         let day = 86_400_000_000;
         let board = |at| AsOf { moment: Moment::At(at), at, day_end: at + day, soon_end: at + 3 * day };
         let current = AsOf { moment: Moment::Now, ..board(now) };
-        let of = |nth: u64| Within {
-            agency: Some(AgencyPart { agency: agency(nth).0, subordinates_on: None }),
-            ..Within::default()
-        };
+        // As the officers of an agency see it.
+        let of = |nth: u64| Within { scope: Some(agency(nth).0), ..Within::default() };
         let whole = Within::default();
         let start = (i64::MIN, Uuid::nil());
         let mut rows = Vec::new();

@@ -6,7 +6,7 @@ use clap::Args;
 use infrastructure::bench::Scratch;
 use infrastructure::clock::Clock;
 use infrastructure::event_store::EventStore;
-use projections::{Model, ReadSide};
+use projections::{Model, PORTION_EVENTS, ReadSide};
 use serde::Serialize;
 use serde_json::json;
 
@@ -21,6 +21,12 @@ pub(in crate::cli) struct RebuildBench {
     /// Dossiers that are open at once: so many lives interleave in the log
     #[arg(long, default_value_t = 10_000)]
     open: u64,
+    /// Events that are folded before they are written
+    #[arg(long, value_name = "EVENTS", default_value_t = PORTION_EVENTS)]
+    portion: usize,
+    /// Only the pass that feeds all models
+    #[arg(long)]
+    together: bool,
     #[command(flatten)]
     store: StoreArgs,
     /// Print one JSON object
@@ -64,10 +70,12 @@ impl RebuildBench {
         let store = EventStore::open(&scratch.url, Clock::System).await?;
         generate(&store, self.events, self.open).await?;
         let head = store.head().await?.0.unsigned_abs();
-        let read_side = ReadSide::open(&read_url(scratch)?, store.clone()).await?;
+        let read_side = ReadSide::open(&read_url(scratch)?, store.clone()).await?.rebuilding_by(self.portion);
         let mut rows = Vec::new();
         let mut sets = vec![("all, one pass", Model::ALL.to_vec())];
-        sets.extend(Model::ALL.iter().map(|model| (model.name(), vec![*model])));
+        if !self.together {
+            sets.extend(Model::ALL.iter().map(|model| (model.name(), vec![*model])));
+        }
         for (name, models) in sets {
             let memory = PeakMemory::begin();
             let started = Instant::now();
