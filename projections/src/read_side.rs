@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use domain::recorded::Position;
 use domain::time::Instant;
 use infrastructure::clock::Clock;
-use infrastructure::db::{Contents, Database, DbError};
+use infrastructure::db::{Contents, Database, Db, DbError};
 use infrastructure::environment;
 use infrastructure::event_store::{EventStore, PageLimit, micros};
 use infrastructure::location::DbUrl;
@@ -28,6 +28,8 @@ static RUNNERS: AtomicU32 = AtomicU32::new(1);
 /// While the models follow the log, each page is written at once.
 const LIVE: Portion =
     Portion { page: PageLimit::rows(2_000), events: 1, partitions: 1, is_written_beside: false };
+/// Events of a portion while tables of an older program are built again beside a server.
+const UPGRADE_PORTION_SQLITE: usize = 25_000;
 /// How long those who need a model at the log's end wait for another process that feeds it and does not get on.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a query may wait for the position it asked for.
@@ -235,7 +237,12 @@ impl ReadSide {
     async fn upgrade(self, models: Vec<Model>) {
         let names: Vec<_> = models.iter().map(|model| model.name()).collect();
         tracing::info!(models = ?names, "an older program has built these read models: they are built again beside");
-        if let Err(error) = self.rebuild(&models, |_| true).await {
+        let read_side = match &self.database.writer {
+            // The models that answer wait for the one writer meanwhile: shorter waits, and a longer rebuild.
+            Db::Sqlite(_) => self.rebuilding_by(UPGRADE_PORTION_SQLITE),
+            Db::Postgres(_) => self,
+        };
+        if let Err(error) = read_side.rebuild(&models, |_| true).await {
             tracing::error!(error = &error as &dyn std::error::Error, "read models were not built again");
             tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
         }
