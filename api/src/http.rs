@@ -189,14 +189,14 @@ async fn asset(Path(path): Path<String>) -> Response {
 
 /// Ready: log and read models answer, each has something to answer with, and no newer program has written to the log.
 async fn ready(State(server): State<Server>) -> Response {
-    match server.service.read_side.status(server.service.clock().now()).await {
+    match server.service.status().await {
         Ok(status) => {
             let newer = server.service.read_side.newer_writer();
             let models: Vec<_> = status
                 .iter()
                 .map(|status| {
                     json!({
-                        "name": status.model.name(),
+                        "name": status.name,
                         "lag": status.lag_events,
                         "parked": status.parked.len(),
                         "stopped": status.stopped.is_some(),

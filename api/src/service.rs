@@ -12,6 +12,7 @@ mod life_cycle;
 mod papers;
 mod projections;
 mod queries;
+mod search;
 mod synchronisation;
 mod tables;
 
@@ -29,8 +30,12 @@ pub use indicators::{Indicator, Measured, StepTime};
 pub use papers::{Book, Printed};
 pub use projections::Projection;
 pub use queries::{DossierPage, HistoryEntry, Names, SearchInput, WorkListOf};
+pub use search::{Hit, SearchMatch};
 
 use ::projections::ReadSide;
+use ::projections::person_search::PersonSearch;
+use ::projections::read_side::Status;
+use ::projections::runner::RunError;
 use domain::access::Principal;
 use domain::identity::CommandId;
 use domain::recorded::{Position, Version, Via};
@@ -51,6 +56,7 @@ use crate::problem::{Failure, ServiceError};
 pub struct Service {
     pub executor: Executor,
     pub read_side: ReadSide,
+    pub people: PersonSearch,
     pub files: Files,
 }
 
@@ -81,7 +87,16 @@ impl Service {
         let files = ContentStore::new(&location.files, keys.identity(), entropy);
         let read_side = ReadSide::open(&location.read, store.clone()).await?;
         let files = Files::new(files, FilePolicy::default());
-        Ok(Self { executor: Executor::new(store, keys, clock), read_side, files })
+        let people = PersonSearch::new(&read_side, keys.clone());
+        Ok(Self { executor: Executor::new(store, keys, clock), read_side, people, files })
+    }
+
+    /// How the read models are doing, and the table of people.
+    pub async fn status(&self) -> Result<Vec<Status>, RunError> {
+        let now = self.clock().now();
+        let mut status = self.read_side.status(now).await?;
+        status.extend(self.people.status(now).await?);
+        Ok(status)
     }
 
     pub fn store(&self) -> &EventStore {

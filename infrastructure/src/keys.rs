@@ -49,6 +49,7 @@ const CREATE_KEY_STORE: &str =
 const WRAPPED_KEY: &str = "SELECT wrapped FROM sealing_key WHERE key_id = $1";
 const DESTROY_KEY: &str = "
     UPDATE sealing_key SET wrapped = NULL, destroyed_at = COALESCE(destroyed_at, $2) WHERE key_id = $1";
+const DESTROYED_SINCE: &str = "SELECT key_id FROM sealing_key WHERE destroyed_at >= $1 ORDER BY destroyed_at";
 /// One statement for a whole batch: `$1` is the time, then an id and a wrapped key for each row.
 static CREATE_KEYS: LazyLock<String> = LazyLock::new(|| {
     let rows: Vec<_> =
@@ -274,6 +275,21 @@ impl Keys {
     /// The mac of a request in its canonical form: the same for every process with this master key.
     pub fn request_mac(&self, canonical: &[u8]) -> String {
         self.0.master.request_mac(canonical)
+    }
+
+    /// What somebody is found under: the mac of a kind of text and the text, under a key of its own. The same for every
+    /// process with this master key.
+    pub fn search_mac(&self, kind: u8, text: &str) -> Uuid {
+        Uuid::from_bytes(self.0.master.search_mac(kind, text))
+    }
+
+    /// The keys that anybody has destroyed since then. Clocks of processes differ: whoever asks again and again goes back
+    /// a little each time.
+    pub async fn destroyed_since(&self, at: Instant) -> Result<Vec<KeyId>, KeyError> {
+        let ids: Vec<Uuid> = on_db!(&self.0.database.readers, pool => {
+            sqlx::query_scalar(DESTROYED_SINCE).bind(at.timestamp_micros()).fetch_all(pool).await
+        })?;
+        Ok(ids.into_iter().map(KeyId).collect())
     }
 
     /// Seals every open value of an event with the key of its owner. All of them or, on error, none.

@@ -93,16 +93,25 @@ impl<R: ReadModel> Batch<R> {
             std::panic::resume_unwind(panic.into_panic());
         }
         for stream in &self.unparked {
-            on_tx!(&mut *tx, connection => sqlx::query(UNPARK_STREAM)
-                .bind(&self.name).bind(stream).execute(connection).await.map(|_| ()))?;
+            unpark(tx, &self.name, stream).await?;
         }
-        for Parked { name, stream, version, position, reason } in &self.parked {
-            on_tx!(&mut *tx, connection => sqlx::query(PARK)
-                .bind(name).bind(stream).bind(*version).bind(*position).bind(reason)
-                .execute(connection).await.map(|_| ()))?;
+        for parked in &self.parked {
+            park(tx, parked).await?;
         }
         Ok(())
     }
+}
+
+pub(crate) async fn park(tx: &mut Tx, parked: &Parked) -> sqlx::Result<()> {
+    let Parked { name, stream, version, position, reason } = parked;
+    on_tx!(tx, connection => sqlx::query(PARK)
+        .bind(name).bind(stream).bind(*version).bind(*position).bind(reason)
+        .execute(connection).await.map(|_| ()))
+}
+
+pub(crate) async fn unpark(tx: &mut Tx, name: &str, stream: &str) -> sqlx::Result<()> {
+    on_tx!(tx, connection => sqlx::query(UNPARK_STREAM)
+        .bind(name).bind(stream).execute(connection).await.map(|_| ()))
 }
 
 impl<R: ReadModel> Batch<R> {

@@ -48,7 +48,11 @@ pub(crate) async fn clear(tx: &mut Tx, model: Model, slot: Slot) -> sqlx::Result
         let sql = format!("DELETE FROM {}", slot.name(table.name));
         on_tx!(&mut *tx, connection => sqlx::query(AssertSqlSafe(sql)).execute(connection).await.map(|_| ()))?;
     }
-    on_tx!(tx, connection => sqlx::query(UNPARK).bind(slot.name(model.name())).execute(connection).await.map(|_| ()))
+    unpark_all(tx, &slot.name(model.name())).await
+}
+
+pub(crate) async fn unpark_all(tx: &mut Tx, name: &str) -> sqlx::Result<()> {
+    on_tx!(tx, connection => sqlx::query(UNPARK).bind(name).execute(connection).await.map(|_| ()))
 }
 
 /// Where a stream is parked.

@@ -23,7 +23,7 @@ const HOLD: &str = "UPDATE checkpoint SET until_at = $3 WHERE name = $1 AND fenc
     RETURNING position, version";
 const MOVE: &str = "UPDATE checkpoint SET position = $3, per_second = $4, until_at = $5, stopped = NULL
     WHERE name = $1 AND fence = $2";
-const BEGIN_AGAIN: &str = "UPDATE checkpoint SET position = 0, stopped = NULL
+const BEGIN_AGAIN: &str = "UPDATE checkpoint SET version = $3, position = 0, stopped = NULL
     WHERE name = $1 AND fence = $2";
 const RELEASE: &str = "UPDATE checkpoint SET holder = NULL WHERE name = $1 AND fence = $2";
 const STOP: &str = "UPDATE checkpoint SET stopped = $3 WHERE name = $1 AND fence = $2";
@@ -127,10 +127,10 @@ impl Lease {
             .execute(connection).await.map(|_| ()))
     }
 
-    /// Sets the checkpoint back to the beginning of the log, for a table that was emptied.
-    pub(crate) async fn begin_again(&self, tx: &mut Tx) -> sqlx::Result<()> {
+    /// Sets the checkpoint back to the beginning of the log, for a table of this version that was emptied.
+    pub(crate) async fn begin_again(&self, tx: &mut Tx, version: i64) -> sqlx::Result<()> {
         on_tx!(tx, connection => sqlx::query(BEGIN_AGAIN)
-            .bind(&self.name).bind(self.fence).execute(connection).await.map(|_| ()))
+            .bind(&self.name).bind(self.fence).bind(version).execute(connection).await.map(|_| ()))
     }
 
     /// Says why the model stands still.

@@ -12,6 +12,7 @@
 //! | [`dossier_summary`], [`deadline_board`], [`public_status`], [`procedure_catalogue`], [`agency_directory`] | one read model each: row, fold, SQL, queries |
 //! | [`indicators`] | what QĐ 766/QĐ-TTg measures |
 //! | `interval` | which stretches of time contain an instant, from a B-tree |
+//! | [`person_search`] | finding people, for those who may know them: no fold, and the only one that opens names |
 //! | `statement` | a SELECT put together from parts |
 //! | [`progress`] | figures of any days, from the counters and the board |
 //!
@@ -29,6 +30,7 @@ pub mod indicators;
 mod interval;
 mod lease;
 mod page;
+pub mod person_search;
 pub mod procedure_catalogue;
 pub mod progress;
 pub mod public_status;
@@ -55,6 +57,7 @@ pub fn shared_sql() -> Vec<&'static str> {
         public_status::SQL,
         folder::SQL,
         lease::SQL,
+        person_search::SQL,
         shadow::SQL,
     ]
     .concat()

@@ -23,8 +23,8 @@ use crate::rebuild::PORTION_EVENTS;
 use crate::runner::{Portion, RunError, Runner, Step};
 use crate::shadow::{self, Slot};
 
-/// Tells the runners of this process apart.
-static RUNNERS: AtomicU32 = AtomicU32::new(1);
+/// Tells those who hold leases in this process apart.
+static HOLDERS: AtomicU32 = AtomicU32::new(1);
 /// While the models follow the log, each page is written at once.
 const LIVE: Portion =
     Portion { page: PageLimit::rows(2_000), events: 1, partitions: 1, is_written_beside: false };
@@ -75,7 +75,8 @@ pub enum WaitError {
 /// How a read model is doing.
 #[derive(Clone, Debug)]
 pub struct Status {
-    pub model: Model,
+    /// Of a read model, or of the table of people.
+    pub name: &'static str,
     /// Of its table.
     pub version: i64,
     pub at: Position,
@@ -109,13 +110,22 @@ pub struct Rebuild {
     pub holder: Option<String>,
 }
 
-/// Feeds the models until it is stopped, or dropped. Dropped, it leaves its leases to end by themselves.
+/// Works in the background until it is stopped, or dropped. Dropped, it leaves its leases to end by themselves.
 pub struct Follower {
     task: tokio::task::JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
 
 impl Follower {
+    /// The work ends soon after it is told to stop.
+    pub fn start<F>(work: impl FnOnce(watch::Receiver<bool>) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, stopped) = watch::channel(false);
+        Self { task: tokio::spawn(work(stopped)), stop }
+    }
+
     /// Ends after the page under way and gives the leases back, so that another process can go on at once.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
@@ -164,8 +174,7 @@ impl ReadSide {
     /// Follows the log, as far as no other process does.
     pub fn follow(&self) -> Follower {
         let read_side = self.clone();
-        let (stop, mut stopped) = watch::channel(false);
-        let task = tokio::spawn(async move {
+        Follower::start(|mut stopped| async move {
             while !*stopped.borrow() {
                 let mut runner = read_side.runner(Slot::Live, Model::ALL, LIVE);
                 // A failure costs a pause, never an event: the next runner starts at the checkpoints.
@@ -180,8 +189,7 @@ impl ReadSide {
                     tracing::warn!(error = &error as &dyn std::error::Error, "leases were not given back");
                 }
             }
-        });
-        Follower { task, stop }
+        })
     }
 
     pub(crate) fn store(&self) -> &EventStore {
@@ -194,9 +202,12 @@ impl ReadSide {
 
     pub(crate) fn runner(&self, slot: Slot, models: &[Model], portion: Portion) -> Runner {
         let (database, store, clock) = (self.database.clone(), self.store.clone(), self.clock.clone());
-        let nth = RUNNERS.fetch_add(1, Ordering::Relaxed);
-        let holder = format!("{}/{nth}", environment::process_name());
-        Runner::new(database, store, clock, holder, slot, models, portion)
+        Runner::new(database, store, clock, self.holder(), slot, models, portion)
+    }
+
+    /// A name for whoever is about to take leases, which nobody else has.
+    pub(crate) fn holder(&self) -> String {
+        format!("{}/{}", environment::process_name(), HOLDERS.fetch_add(1, Ordering::Relaxed))
     }
 
     async fn feed(&self, runner: &mut Runner, stop: &mut watch::Receiver<bool>) -> Result<(), RunError> {
@@ -371,33 +382,43 @@ impl ReadSide {
 
     /// All models with how far they are, who feeds them, and what they go on without.
     pub async fn status(&self, now: Instant) -> Result<Vec<Status>, RunError> {
+        let models: Vec<_> = Model::ALL.iter().map(|model| (model.name(), model.version())).collect();
+        self.status_of(&models, now).await
+    }
+
+    /// The same of whatever has a checkpoint, by name and version.
+    pub(crate) async fn status_of(
+        &self,
+        models: &[(&'static str, i64)],
+        now: Instant,
+    ) -> Result<Vec<Status>, RunError> {
         let head = self.store.head().await?;
         let mut checkpoints = lease::checkpoints(&self.database).await?;
         let parked = folder::parked(&self.database).await?;
         let mut status = Vec::new();
-        for &model in Model::ALL {
-            let checkpoint = checkpoints.remove(model.name());
+        for &(name, version) in models {
+            let checkpoint = checkpoints.remove(name);
             let at = Position(checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.position));
             let unseen_since = self.store.recorded_after(at).await?;
             let lag = unseen_since.map_or(TimeDelta::zero(), |since| now - since);
             let leased_at = micros(self.clock.now());
             let holder = checkpoint.as_ref().and_then(|checkpoint| checkpoint.holder(leased_at));
-            let rebuild = checkpoints.remove(&Slot::Shadow.name(model.name())).map(|shadow| Rebuild {
+            let rebuild = checkpoints.remove(&Slot::Shadow.name(name)).map(|shadow| Rebuild {
                 at: Position(shadow.position),
                 per_second: shadow.per_second,
                 holder: shadow.holder(leased_at).map(str::to_owned),
             });
             status.push(Status {
                 rebuild,
-                model,
-                version: checkpoint.as_ref().map_or(model.version(), |checkpoint| checkpoint.version),
+                name,
+                version: checkpoint.as_ref().map_or(version, |checkpoint| checkpoint.version),
                 at,
                 lag_events: (head.0 - at.0).max(0),
                 lag_seconds: lag.num_seconds().max(0),
                 per_second: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.per_second),
                 holder: holder.map(str::to_owned),
                 stopped: checkpoint.and_then(|checkpoint| checkpoint.stopped),
-                parked: parked.iter().filter(|parked| parked.name == model.name()).cloned().collect(),
+                parked: parked.iter().filter(|parked| parked.name == name).cloned().collect(),
             });
         }
         Ok(status)

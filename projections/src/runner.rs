@@ -307,7 +307,7 @@ impl Runner {
             if head < position {
                 tracing::warn!(model = name, %position, %head, "the read model is ahead of the log: it starts again");
                 clear(&mut tx, model, self.slot).await?;
-                lease.begin_again(&mut tx).await?;
+                lease.begin_again(&mut tx, model.version()).await?;
                 position = Position(0);
             }
             all_taken.push((nth, lease, position));
@@ -680,7 +680,7 @@ fn is_lock_timeout(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some("55P03"))
 }
 
-fn per_second(events: usize, elapsed: Duration) -> i64 {
+pub(crate) fn per_second(events: usize, elapsed: Duration) -> i64 {
     let micros = u128::max(elapsed.as_micros(), 1);
     i64::try_from(events as u128 * 1_000_000 / micros).unwrap_or(i64::MAX)
 }

@@ -430,6 +430,17 @@ pub(crate) async fn execute_all(tx: &mut Tx, mut statements: Receiver<Prepared>)
     Ok(())
 }
 
+/// Executes statements that are all there.
+pub(crate) async fn write_all(tx: &mut Tx, statements: Vec<Prepared>) -> sqlx::Result<()> {
+    let (prepared, receiver) = tokio::sync::mpsc::channel(statements.len().max(1));
+    for statement in statements {
+        // There is room for all of them.
+        let _ = prepared.try_send(statement);
+    }
+    drop(prepared);
+    execute_all(tx, receiver).await
+}
+
 /// Signature, no flags, no header extension.
 const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 

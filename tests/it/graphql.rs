@@ -2043,11 +2043,13 @@ async fn health_and_graphiql_are_served_without_another_host() {
         let alive = system.get("/livez").await;
         assert_eq!((alive.status, alive.body.as_str()), (StatusCode::OK, "ok\n"));
         system.service.wait_for(projections::Model::ALL, Some(system.head().await)).await.unwrap();
+        system.service.people.catch_up().await.unwrap();
         let ready = system.get("/readyz").await;
         assert_eq!(ready.status, StatusCode::OK);
-        let models: Vec<_> = projections::Model::ALL
-            .iter()
-            .map(|model| json!({"name": model.name(), "lag": 0, "parked": 0, "stopped": false, "missing": false}))
+        let names = projections::Model::ALL.iter().map(|model| model.name());
+        let models: Vec<_> = names
+            .chain([projections::person_search::NAME])
+            .map(|name| json!({"name": name, "lag": 0, "parked": 0, "stopped": false, "missing": false}))
             .collect();
         assert_eq!(ready.json(), json!({"ready": true, "models": models, "newerWriter": null}));
 

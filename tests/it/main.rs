@@ -16,6 +16,7 @@ mod graphql;
 mod leaf;
 mod papers;
 mod parked;
+mod people;
 mod read_models;
 mod real_input;
 mod rebuild;

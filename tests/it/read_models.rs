@@ -360,7 +360,7 @@ async fn poison_parks_a_stream_and_a_newer_writer_stops_the_models() {
         fixture.read_side.catch_up().await.unwrap();
         for model in fixture.read_side.status(Instant::UNIX_EPOCH).await.unwrap() {
             assert_eq!((model.at, model.lag_events), (Position(head + 1), 0), "{backend:?}");
-            assert_eq!(model.parked.len(), 1, "{backend:?} {:?}", model.model);
+            assert_eq!(model.parked.len(), 1, "{backend:?} {}", model.name);
             assert_eq!(
                 (model.parked[0].stream.as_str(), model.parked[0].position),
                 (poisoned.as_str(), head + 1)

@@ -29,7 +29,7 @@ const LONG: Duration = Duration::from_secs(30);
 
 async fn status(fixture: &Fixture, model: Model) -> Status {
     let status = fixture.read_side.status(Clock::System.now()).await.unwrap();
-    status.into_iter().find(|status| status.model == model).unwrap()
+    status.into_iter().find(|status| status.name == model.name()).unwrap()
 }
 
 /// Waits until something is so.

@@ -106,7 +106,7 @@ fn object(projection: &Projection) -> serde_json::Value {
         json!({"position": rebuild.at.0, "eventsPerSecond": rebuild.per_second, "holder": rebuild.holder})
     });
     json!({
-        "name": status.model.name(),
+        "name": status.name,
         "version": status.version,
         "position": status.at.0,
         "lagEvents": status.lag_events,
@@ -132,7 +132,7 @@ fn people(projections: &[Projection]) -> String {
             format!("{} by {}", rebuild.at, rebuild.holder.as_deref().unwrap_or("nobody: interrupted"))
         });
         table.add_row([
-            status.model.name().to_owned(),
+            status.name.to_owned(),
             status.version.to_string(),
             status.at.to_string(),
             format!("{} events, {} s", status.lag_events, status.lag_seconds),
@@ -142,7 +142,7 @@ fn people(projections: &[Projection]) -> String {
             skipped.len().to_string(),
             rebuild,
         ]);
-        let name = status.model.name();
+        let name = status.name;
         if let Some(reason) = &status.stopped {
             notes += &format!("{name} stands still: {reason}\n");
         }

@@ -95,7 +95,7 @@ pub(super) async fn serve(
     let what = format!("{listen} cannot be listened on");
     let listener = TcpListener::bind(listen).await.map_err(CliError::io(what))?;
     let address = listener.local_addr().map_err(CliError::io("the address is not known"))?;
-    let follower = service.read_side.follow();
+    let followers = [service.read_side.follow(), service.people.follow()];
     if settings.development_tokens {
         tracing::warn!("development tokens are taken: never where real dossiers are");
     }
@@ -103,6 +103,8 @@ pub(super) async fn serve(
     ready(address);
     let served =
         axum::serve(listener, router(service, settings)).with_graceful_shutdown(stop_requested()).await;
-    follower.stop().await;
+    for follower in followers {
+        follower.stop().await;
+    }
     served.map_err(CliError::io("the server stopped"))
 }

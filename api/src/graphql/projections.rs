@@ -88,7 +88,7 @@ pub struct ProjectionRebuild {
 impl From<Found> for Projection {
     fn from(Found { status, skipped }: Found) -> Self {
         Self {
-            name: status.model.name().to_owned(),
+            name: status.name.to_owned(),
             version: status.version,
             position: PositionText(status.at),
             lag_events: status.lag_events,

@@ -63,6 +63,46 @@ impl From<WorkListOf> for service::WorkListOf {
     }
 }
 
+/// What a dossier was found by; the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum SearchMatch {
+    /// Mã hồ sơ, typed or scanned.
+    Code,
+    /// Số giấy tờ of the applicant.
+    IdNumber,
+    /// Số điện thoại of the applicant.
+    Phone,
+    /// Họ tên: the whole name, without regard to case and diacritics.
+    Name,
+    /// All words of the name, in any order.
+    NameWords,
+    /// Một phần mã hồ sơ.
+    PartOfCode,
+    /// Thủ tục hoặc cơ quan.
+    Text,
+}
+
+impl From<service::SearchMatch> for SearchMatch {
+    fn from(by: service::SearchMatch) -> Self {
+        match by {
+            service::SearchMatch::Code => Self::Code,
+            service::SearchMatch::IdNumber => Self::IdNumber,
+            service::SearchMatch::Phone => Self::Phone,
+            service::SearchMatch::Name => Self::Name,
+            service::SearchMatch::Words => Self::NameWords,
+            service::SearchMatch::PartOfCode => Self::PartOfCode,
+            service::SearchMatch::Text => Self::Text,
+        }
+    }
+}
+
+/// Kết quả tìm kiếm.
+#[derive(SimpleObject)]
+pub struct SearchHit {
+    pub dossier: Dossier,
+    pub matched_by: SearchMatch,
+}
+
 /// A dossier that waits. What the caller can do with it is in `dossier.allowedActions`.
 #[derive(SimpleObject)]
 pub struct WorkItem {
@@ -149,6 +189,26 @@ impl DossierQuery {
             load.await.map_err(|error| ctx.error(error))
         })
         .await
+    }
+
+    /// Tìm kiếm: by code, scanned code, part of a code, applicant (name, telephone, identity number; for those who may read
+    /// personal data), procedure or agency; without regard to case and diacritics. The surest first, then the newest.
+    #[graphql(complexity = "1 + page_size(first) * child_complexity")]
+    async fn search(
+        &self,
+        ctx: &Context<'_>,
+        text: String,
+        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
+        min_position: Option<PositionText>,
+    ) -> Result<Vec<SearchHit>> {
+        let first = i64::from(checked_page(first)?);
+        let position = min_position.map(|position| position.0);
+        let hits = ctx.service().search(ctx.caller()?, &text, first, position).await;
+        let hits = hits.map_err(|error| ctx.error(error))?;
+        Ok(hits
+            .into_iter()
+            .map(|hit| SearchHit { dossier: Dossier::new(hit.row), matched_by: hit.by.into() })
+            .collect())
     }
 
     /// Danh sách công việc, đến hạn trước xếp trước.

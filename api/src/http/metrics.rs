@@ -34,7 +34,7 @@ async fn metrics(State(server): State<Server>) -> Response {
     let service = &server.service;
     let asked = async {
         let head = service.store().head().await?;
-        let status = service.read_side.status(service.clock().now()).await?;
+        let status = service.status().await?;
         Ok::<_, projections::runner::RunError>(text(head.0, &status))
     };
     match asked.await {
@@ -85,7 +85,7 @@ fn text(head: i64, models: &[Status]) -> Result<String, std::fmt::Error> {
     for (name, help, value) in GAUGES {
         let family = Family::<Labels, Gauge>::default();
         for status in models {
-            family.get_or_create(&Labels { name: status.model.name() }).set(value(status));
+            family.get_or_create(&Labels { name: status.name }).set(value(status));
         }
         registry.register(name, help, family);
     }

@@ -297,7 +297,7 @@ impl Service {
 
     async fn parked_dossiers(&self) -> Result<Vec<Uuid>, ServiceError> {
         let all = self.read_side.status(self.clock().now()).await?;
-        let parked = all.into_iter().filter(|status| status.model == Model::DossierSummary);
+        let parked = all.into_iter().filter(|status| status.name == Model::DossierSummary.name());
         let parked = parked.flat_map(|status| status.parked);
         Ok(parked.filter_map(|parked| parked.stream.strip_prefix("dossier-")?.parse().ok()).collect())
     }

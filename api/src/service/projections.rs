@@ -28,8 +28,8 @@ impl Service {
     pub async fn projections(&self, caller: &Caller) -> Result<Vec<Projection>, ServiceError> {
         caller.principal.require(Function::Administer).map_err(Problem::from)?;
         let mut projections = Vec::new();
-        for status in self.read_side.status(self.clock().now()).await? {
-            let stream = read_model::stream(status.model.name());
+        for status in self.status().await? {
+            let stream = read_model::stream(status.name);
             let mut skipped = Vec::new();
             for row in self.store().read_stream(&stream, Version(0)).await? {
                 let Event::StreamSkipped(event) = row.decode_as()?;
@@ -81,7 +81,7 @@ impl Service {
     async fn is_parked(&self, model: Model, stream: &str, version: i64) -> Result<bool, ServiceError> {
         let status = self.read_side.status(self.clock().now()).await?;
         let mut parked =
-            status.iter().filter(|status| status.model == model).flat_map(|status| &status.parked);
+            status.iter().filter(|status| status.name == model.name()).flat_map(|status| &status.parked);
         Ok(parked.any(|parked| parked.stream == stream && parked.version == version))
     }
 }

@@ -10,6 +10,7 @@ use domain::private::SealedToken;
 use domain::recorded::{Position, Recorded, Version};
 use domain::time::{Instant, day_start, local_date};
 use infrastructure::event_store::micros;
+use infrastructure::keys::KeyError;
 use projections::Model;
 use projections::agency_directory::{self, AgencyDirectory};
 use projections::dossier_summary::{self, Cursor, DossierSummary, Filter, Waiting, WorkList};
@@ -23,7 +24,10 @@ use super::dossiers::plain;
 use super::{Caller, Service};
 use crate::problem::{Problem, ServiceError};
 
-const SEARCH_CHARS_MAX: usize = 300;
+pub(super) const SEARCH_CHARS_MAX: usize = 300;
+
+/// In the place of a value whose key was destroyed.
+const ERASED: &str = "[đã xóa]";
 
 /// What to list, as clients say it.
 #[derive(Clone, Debug, Default)]
@@ -312,7 +316,10 @@ impl Service {
     ) -> Result<String, ServiceError> {
         let stream = dossier::stream(DossierId(row.dossier_id));
         let token = SealedToken::from_text(token);
-        let secret = self.executor.keys.open_value(&token, &stream, "dossier.submitted.v1").await?;
+        let secret = match self.executor.keys.open_value(&token, &stream, "dossier.submitted.v1").await {
+            Err(KeyError::Destroyed(_)) => return Ok(ERASED.to_owned()),
+            opened => opened?,
+        };
         Ok(if caller.principal.has(Function::ReadPersonalData) {
             secret.expose().to_owned()
         } else {
@@ -334,7 +341,7 @@ fn events_of(entries: &[HistoryEntry]) -> impl Iterator<Item = (Instant, &dossie
     })
 }
 
-fn sees(caller: &Caller, row: &DossierSummary) -> bool {
+pub(super) fn sees(caller: &Caller, row: &DossierSummary) -> bool {
     let agencies = [
         row.supporting_agency,
         Some(row.receiving_agency),

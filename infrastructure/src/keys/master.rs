@@ -25,6 +25,7 @@ const WRAP_DOMAIN: &[u8] = b"motcua.key.1";
 const PROOF_DOMAIN: &[u8] = b"motcua.keys.1";
 const PROOF_TEXT: &[u8] = b"motcua.keys";
 const MAC_DOMAIN: &[u8] = b"motcua.request-mac.1";
+const SEARCH_DOMAIN: &[u8] = b"motcua.person-search.1";
 
 /// A file of a key is 64 hex digits and a line end; whoever reads more than this reads another file.
 const FILE_BYTES_MAX: u64 = 256;
@@ -33,14 +34,21 @@ const FILE_BYTES_MAX: u64 = 256;
 pub struct MasterKey {
     wrap: SealingKey,
     request_mac: Hmac<Sha256>,
+    search_mac: Hmac<Sha256>,
 }
 
 impl MasterKey {
     pub fn new(bytes: [u8; KEY_BYTES]) -> Self {
         let bytes = KeyBytes(bytes);
-        let derived = hmac_sha256(&bytes.0).chain_update(MAC_DOMAIN).finalize();
-        let derived = KeyBytes(derived.into_bytes().into());
-        Self { wrap: SealingKey::new(&bytes.0), request_mac: hmac_sha256(&derived.0) }
+        let derived = |domain| {
+            let derived = hmac_sha256(&bytes.0).chain_update(domain).finalize();
+            hmac_sha256(&KeyBytes(derived.into_bytes().into()).0)
+        };
+        Self {
+            wrap: SealingKey::new(&bytes.0),
+            request_mac: derived(MAC_DOMAIN),
+            search_mac: derived(SEARCH_DOMAIN),
+        }
     }
 
     /// Reads the file, or creates it where there is none: 64 hex digits, for its owner only. Of several processes that
@@ -106,6 +114,14 @@ impl MasterKey {
 
     pub(super) fn request_mac(&self, canonical: &[u8]) -> String {
         BASE64.encode(self.request_mac.clone().chain_update(canonical).finalize().into_bytes())
+    }
+
+    /// The first 16 bytes: two words in a province do not meet there by chance.
+    pub(super) fn search_mac(&self, kind: u8, text: &str) -> [u8; 16] {
+        let mac = self.search_mac.clone().chain_update([kind]).chain_update(text).finalize().into_bytes();
+        let mut first = [0; 16];
+        first.copy_from_slice(&mac[..16]);
+        first
     }
 
     fn encrypt(&self, nonce: [u8; NONCE_BYTES], aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {

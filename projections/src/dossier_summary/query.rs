@@ -315,6 +315,28 @@ pub async fn received_in(
         .bind(agency).bind(from).bind(until).bind(limit).fetch_all(pool).await)
 }
 
+/// Dossiers whose code has a part, in the scope of an agency if one is given; newest first.
+pub async fn with_part_of_code(
+    database: &Database,
+    part: &str,
+    scope: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<DossierSummary>> {
+    let mut statement = Statement::default();
+    let part = statement.bind(like(part).to_uppercase());
+    statement.push(concat!("SELECT ", columns!(), " FROM dossier_summary WHERE code LIKE "));
+    statement.push(&format!("{part} ESCAPE '\\'"));
+    if let Some(agency) = scope {
+        let agency = statement.bind(agency);
+        statement.push(&format!(
+            " AND {agency} IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency)"
+        ));
+    }
+    let limit = statement.bind(limit);
+    statement.push(&format!(" ORDER BY submitted_at DESC, dossier_id DESC LIMIT {limit}"));
+    statement.fetch_all(database).await
+}
+
 /// The pattern that finds a text anywhere, folded as the search columns are.
 pub fn like(text: &str) -> String {
     let mut pattern = String::from("%");
