@@ -7,6 +7,7 @@ mod due;
 mod export;
 mod files;
 mod import;
+mod notices;
 mod output;
 mod projections;
 mod rebuild;
@@ -65,6 +66,9 @@ enum Command {
     Rebuild(rebuild::Rebuild),
     /// Show how far each read model is, who feeds it and what it goes on without
     Projections(projections::Projections),
+    /// Remind people of deadlines, and see what was not delivered
+    #[command(subcommand)]
+    Notices(notices::Notices),
     /// Look after the files of dossiers
     #[command(subcommand)]
     Files(files::Files),
@@ -227,6 +231,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Replay(replay) => replay.run().await,
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Projections(projections) => projections.run().await,
+        Command::Notices(notices) => notices.run().await,
         Command::Files(files) => files.run().await,
         Command::Schema => output::text(&crate::graphql::sdl()),
         Command::Due(due) => due.run(),

@@ -9,6 +9,7 @@ pub mod objects;
 pub mod payload;
 pub mod projections;
 pub mod query;
+pub mod reminders;
 pub mod scalars;
 pub mod synchronisation;
 

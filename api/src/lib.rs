@@ -23,6 +23,7 @@ pub mod http;
 pub mod import;
 pub mod input;
 pub mod messages;
+pub mod notices;
 pub mod papers;
 pub mod problem;
 pub mod service;

@@ -151,6 +151,12 @@ impl From<domain::synchronisation::Rejection> for Problem {
     }
 }
 
+impl From<domain::notice::Rejection> for Problem {
+    fn from(rejection: domain::notice::Rejection) -> Self {
+        Self::refused(&rejection)
+    }
+}
+
 impl From<domain::read_model::Rejection> for Problem {
     fn from(rejection: domain::read_model::Rejection) -> Self {
         Self::refused(&rejection)

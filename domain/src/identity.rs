@@ -53,6 +53,8 @@ ids! {
     /// One append to one stream: a request's main append, or a further one with a purpose.
     AppendId,
     EventId,
+    /// One message to one person by one way.
+    DeliveryId,
 }
 
 /// The root of every derived id.

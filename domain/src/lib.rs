@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`dossier`], [`procedure`], [`agency`], [`calendar_book`], [`read_model`] | the aggregates: command, event, state, rejection, decide, evolve |
 //! | [`synchronisation`] | what the national portal has of a dossier, beside it |
+//! | [`notice`] | who is to be reminded of a dossier's deadline, and whether it reached them, beside it |
 //! | [`form`] | what an applicant fills in: JSON Schema, validation, what of it is public |
 //! | [`code_book`] | numbers of the day, as a stream per agency and date |
 //! | [`access`] | who may do what: function, scope, relation |
@@ -30,6 +31,7 @@ pub mod decider;
 pub mod dossier;
 pub mod form;
 pub mod identity;
+pub mod notice;
 pub mod private;
 pub mod procedure;
 pub mod read_model;

@@ -6,7 +6,7 @@ use crate::access::ActingAs;
 use crate::decider::{DecodeError, StoredEvent};
 use crate::identity::{CommandId, EventId, PrincipalId};
 use crate::time::Instant;
-use crate::{agency, calendar_book, code_book, dossier, procedure, read_model, synchronisation};
+use crate::{agency, calendar_book, code_book, dossier, notice, procedure, read_model, synchronisation};
 
 /// Any event of the system.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,7 @@ pub enum Event {
     Calendar(calendar_book::Event),
     Synchronisation(synchronisation::Event),
     ReadModel(read_model::Event),
+    Notice(notice::Event),
 }
 
 impl Event {
@@ -33,6 +34,7 @@ impl Event {
                 synchronisation::Event::decode(type_name, data).map(Self::Synchronisation)
             }
             Some("read_model") => read_model::Event::decode(type_name, data).map(Self::ReadModel),
+            Some("notice") => notice::Event::decode(type_name, data).map(Self::Notice),
             _ => Err(DecodeError::UnknownType(type_name.to_owned())),
         }
     }
@@ -47,6 +49,7 @@ impl Event {
             calendar_book::Event::TYPE_NAMES,
             synchronisation::Event::TYPE_NAMES,
             read_model::Event::TYPE_NAMES,
+            notice::Event::TYPE_NAMES,
         ]
         .into_iter()
         .flatten()
@@ -62,6 +65,7 @@ impl Event {
             Self::Calendar(event) => event.type_name(),
             Self::Synchronisation(event) => event.type_name(),
             Self::ReadModel(event) => event.type_name(),
+            Self::Notice(event) => event.type_name(),
         }
     }
 }
@@ -93,6 +97,8 @@ pub enum Via {
     CommandLine,
     Import,
     Demo,
+    /// Nobody: a process of the program.
+    Process,
 }
 
 /// A place in the one global order. 1, 2, 3 … without holes in SQL stores.

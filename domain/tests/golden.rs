@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use domain::decider::DecodeError;
 use domain::recorded::Event;
 use domain::{
-    agency, calendar_book, code_book, decider::StoredEvent, dossier, procedure, read_model, synchronisation,
+    agency, calendar_book, code_book, decider::StoredEvent, dossier, notice, procedure, read_model,
+    synchronisation,
 };
 
 fn folder() -> PathBuf {
@@ -39,6 +40,7 @@ fn type_names() -> BTreeSet<String> {
         calendar_book::Event::TYPE_NAMES,
         synchronisation::Event::TYPE_NAMES,
         read_model::Event::TYPE_NAMES,
+        notice::Event::TYPE_NAMES,
     ]
     .concat()
     .into_iter()
@@ -55,6 +57,7 @@ fn encode(event: &Event) -> String {
         Event::Calendar(event) => event.encode(),
         Event::Synchronisation(event) => event.encode(),
         Event::ReadModel(event) => event.encode(),
+        Event::Notice(event) => event.encode(),
     }
     .unwrap()
 }

@@ -13,6 +13,7 @@ use domain::codes::{AgencyCode, DossierCode};
 use domain::decider::{Decider, StoredEvent};
 use domain::dossier::Dossier;
 use domain::identity::{AppendId, CommandId, DossierId, KeyId};
+use domain::notice::Notices;
 use domain::private::KeyOwner;
 use domain::procedure::Procedure;
 use domain::read_model::Skips;
@@ -172,6 +173,7 @@ pub struct Caches {
     calendars: Cache<String, Arc<Folded<CalendarBook>>>,
     synchronisations: Cache<String, Arc<Folded<Synchronisation>>>,
     read_models: Cache<String, Arc<Folded<Skips>>>,
+    notices: Cache<String, Arc<Folded<Notices>>>,
 }
 
 impl Cached for Dossier {
@@ -214,6 +216,12 @@ impl Cached for Skips {
     }
 }
 
+impl Cached for Notices {
+    fn cache(caches: &Caches) -> &Cache<String, Arc<Folded<Self>>> {
+        &caches.notices
+    }
+}
+
 impl Executor {
     pub fn new(store: EventStore, keys: Keys, clock: Clock) -> Self {
         let caches = Arc::new(Caches {
@@ -223,6 +231,7 @@ impl Executor {
             calendars: Cache::new(CACHED_STATES_MAX),
             synchronisations: Cache::new(CACHED_STATES_MAX),
             read_models: Cache::new(CACHED_STATES_MAX),
+            notices: Cache::new(CACHED_STATES_MAX),
         });
         Self { store, keys, clock, caches }
     }

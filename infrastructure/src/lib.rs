@@ -7,6 +7,7 @@
 //! | [`execute`] | the command path: load, authorise, decide, seal, append |
 //! | [`keys`], [`seal`] | keys outside the log; sealed values |
 //! | [`content_store`], [`scanner`] | files, sealed, in a directory; a program that looks at them on the way in |
+//! | [`carrier`] | e-mail, SMS gateways, webhooks: messages to people, one interface |
 //! | [`leaf`] | the bytes of an event that the ledger will hash |
 //! | [`db`], [`location`] | two SQL dialects behind one text; where the databases are |
 //! | [`bench`] | the yardstick of the benchmarks, on a scratch database |
@@ -15,6 +16,7 @@
 //! It must not know GraphQL or the rows of a read model.
 
 pub mod bench;
+pub mod carrier;
 pub mod clock;
 pub mod content_store;
 pub mod db;

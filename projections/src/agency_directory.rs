@@ -129,6 +129,7 @@ impl ReadModel for AgencyDirectory {
             | Event::Procedure(_)
             | Event::Calendar(_)
             | Event::Synchronisation(_)
+            | Event::Notice(_)
             | Event::ReadModel(_) => None,
         }
     }

@@ -399,6 +399,7 @@ impl ReadModel for DeadlineBoard {
             | Event::Agency(_)
             | Event::Calendar(_)
             | Event::Synchronisation(_)
+            | Event::Notice(_)
             | Event::ReadModel(_) => None,
         }
     }

@@ -440,6 +440,7 @@ impl ReadModel for DossierSummary {
             | Event::Agency(_)
             | Event::Calendar(_)
             | Event::Synchronisation(_)
+            | Event::Notice(_)
             | Event::ReadModel(_) => None,
         }
     }

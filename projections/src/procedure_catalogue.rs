@@ -64,6 +64,7 @@ impl ReadModel for ProcedureCatalogue {
             | Event::Agency(_)
             | Event::Calendar(_)
             | Event::Synchronisation(_)
+            | Event::Notice(_)
             | Event::ReadModel(_) => None,
         }
     }

@@ -125,6 +125,7 @@ impl ReadModel for PublicStatus {
             | Event::Agency(_)
             | Event::Calendar(_)
             | Event::Synchronisation(_)
+            | Event::Notice(_)
             | Event::ReadModel(_) => None,
         }
     }

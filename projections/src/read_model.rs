@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::agency_directory::AgencyDirectory;
 use crate::deadline_board::DeadlineBoard;
 use crate::dossier_summary::DossierSummary;
+use crate::notice::Notice;
 use crate::procedure_catalogue::ProcedureCatalogue;
 use crate::public_status::PublicStatus;
 use crate::table::{Cell, Cells, Table, WrongCell};
@@ -147,4 +148,5 @@ models! {
     DossierSummary is "dossier_summary",
     DeadlineBoard is "deadline_board",
     PublicStatus is "public_status",
+    Notice is "notice",
 }

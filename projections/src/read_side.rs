@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::folder::{self, Parked};
-use crate::lease::{self, RENEW_EVERY};
+use crate::lease::{self, Lease, RENEW_EVERY};
 use crate::read_model::{AnyFolder, Model, on_folder};
 use crate::rebuild::PORTION_EVENTS;
 use crate::runner::{Portion, RunError, Runner, Step};
@@ -32,6 +32,10 @@ const LIVE: Portion =
 const UPGRADE_PORTION_SQLITE: usize = 25_000;
 /// How long those who need a model at the log's end wait for another process that feeds it and does not get on.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(20);
+/// How often whoever is to be the only one says that it still is.
+pub const SOLE_RENEW_EVERY: Duration = RENEW_EVERY;
+/// Of the lease of a process that is no read model.
+const SOLE_VERSION: i64 = 1;
 /// How long a query may wait for the position it asked for.
 pub const WAIT_MAX: Duration = Duration::from_secs(2);
 /// How often another process's runner is looked at while waiting.
@@ -133,6 +137,27 @@ impl Follower {
     }
 }
 
+/// The right to be the only process that does something, for as long as it is renewed (every [`SOLE_RENEW_EVERY`]).
+pub struct Sole {
+    read_side: ReadSide,
+    lease: Lease,
+}
+
+impl Sole {
+    /// Renews it, and says whether it is still held.
+    pub async fn renew(&self) -> sqlx::Result<bool> {
+        let mut tx = self.read_side.database.begin_write().await?;
+        let held = self.lease.hold(&mut tx, self.read_side.clock.now()).await?;
+        tx.commit().await?;
+        Ok(held.is_some())
+    }
+
+    /// Gives it back, so that nobody has to wait until it ends.
+    pub async fn release(self) -> sqlx::Result<()> {
+        self.lease.release(&self.read_side.database).await
+    }
+}
+
 impl Drop for Follower {
     fn drop(&mut self) {
         self.task.abort();
@@ -205,8 +230,16 @@ impl ReadSide {
         Runner::new(database, store, clock, self.holder(), slot, models, portion)
     }
 
+    /// Takes the right to be the only one who does what the name says, unless another process has it.
+    pub async fn sole(&self, name: &str, holder: &str) -> sqlx::Result<Option<Sole>> {
+        let mut tx = self.database.begin_write().await?;
+        let taken = Lease::take(&mut tx, name, SOLE_VERSION, holder, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(taken.map(|taken| Sole { read_side: self.clone(), lease: taken.lease }))
+    }
+
     /// A name for whoever is about to take leases, which nobody else has.
-    pub(crate) fn holder(&self) -> String {
+    pub fn holder(&self) -> String {
         format!("{}/{}", environment::process_name(), HOLDERS.fetch_add(1, Ordering::Relaxed))
     }
 

@@ -14,6 +14,7 @@ mod figures;
 mod files;
 mod graphql;
 mod leaf;
+mod notices;
 mod papers;
 mod parked;
 mod people;

@@ -131,7 +131,7 @@ async fn a_server_that_was_paused_writes_nothing_after_another_took_over(backend
     let head = fixture.store.head().await.unwrap();
     fixture.read_side.wait_for(Model::ALL, Some(head), LONG).await.unwrap();
 
-    first.signal("STOP").await;
+    first.hold_up(&fixture.place).await;
     watch_moves(&fixture).await;
     let second = Server::start(&fixture.place).await;
     fixture.append(during).await;

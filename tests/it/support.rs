@@ -7,6 +7,7 @@
 mod binary;
 pub(crate) mod http;
 pub(crate) mod office;
+pub(crate) mod receiver;
 
 pub(crate) use binary::{Server, binary};
 

@@ -1,12 +1,14 @@
 //! `motcua serve`
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use infrastructure::scanner::Scanner;
 use tokio::net::TcpListener;
 
+use super::notices::notifier;
 use super::{CliError, StoreArgs, output, stop_requested};
 use crate::http::{Settings, admin_router, router};
 use crate::service::{FILE_BYTES_MAX, FilePolicy, Service};
@@ -21,6 +23,9 @@ pub(super) struct Serve {
     /// Where metrics (/metrics) and health are told, for those who run this; nowhere if absent
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
+    /// Remind people of deadlines, by this file of settings: see `motcua notices example`; nobody is reminded if absent
+    #[arg(long, value_name = "FILE")]
+    notices: Option<PathBuf>,
     /// Take tokens of the form dev:<group>:<name>@<agency code>. They prove nothing: for development only
     #[arg(long)]
     development_tokens: bool,
@@ -43,7 +48,14 @@ impl Serve {
         if let Some(admin) = self.admin {
             serve_admin(&service, admin).await?;
         }
-        serve(service, self.listen, Settings { development_tokens: self.development_tokens }, |_| {}).await
+        let notifier = self.notices.as_deref().map(|settings| notifier(&service, settings)).transpose()?;
+        let settings = Settings { development_tokens: self.development_tokens };
+        let carrying = notifier.map(|notifier| notifier.follow());
+        let served = serve(service, self.listen, settings, |_| {}).await;
+        if let Some(carrying) = carrying {
+            carrying.stop().await;
+        }
+        served
     }
 
     async fn file_policy(&self) -> Result<FilePolicy, CliError> {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::ContextExt;
 use super::files::AttachedFile;
+use super::reminders::Reminder;
 use super::synchronisation::Synchronisation;
 use crate::input::{ObligationKind, PaymentMethod, Vnd};
 use crate::messages::Language;
@@ -459,6 +460,13 @@ impl Dossier {
         let id = DossierId(self.row.dossier_id);
         let of = ctx.service().synchronisation_of(id).await.map_err(|error| ctx.error(error))?;
         Ok(Synchronisation::new(of, Version(self.row.stream_version)))
+    }
+
+    /// Nhắc việc: which officials were to be told of its deadlines, and whether it reached them. The oldest first.
+    #[graphql(complexity = "1 + 2 * child_complexity")]
+    async fn reminders(&self, ctx: &Context<'_>) -> Result<Vec<Reminder>> {
+        let rows = ctx.service().notices_of(DossierId(self.row.dossier_id)).await;
+        Ok(rows.map_err(|error| ctx.error(error))?.into_iter().filter_map(Reminder::of).collect())
     }
 
     /// What the caller can do with it as it stands, by the rules that decide. What exactly is asked may still be refused.

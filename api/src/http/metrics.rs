@@ -35,7 +35,8 @@ async fn metrics(State(server): State<Server>) -> Response {
     let asked = async {
         let head = service.store().head().await?;
         let status = service.status().await?;
-        Ok::<_, projections::runner::RunError>(text(head.0, &status))
+        let notices = projections::notice::counts(service.read_side.database()).await?;
+        Ok::<_, projections::runner::RunError>(text(head.0, &status, notices))
     };
     match asked.await {
         Ok(Ok(text)) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
@@ -77,11 +78,17 @@ const GAUGES: [(&str, &str, Value); 8] = [
     ),
 ];
 
-fn text(head: i64, models: &[Status]) -> Result<String, std::fmt::Error> {
+fn text(head: i64, models: &[Status], (waiting, given_up): (i64, i64)) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("motcua");
-    let position: Gauge = Gauge::default();
-    position.set(head);
-    registry.register("log_head_position", "Position of the last event", position);
+    for (name, help, value) in [
+        ("log_head_position", "Position of the last event", head),
+        ("notices_waiting", "Reminders that are to be delivered, or tried again", waiting),
+        ("notices_given_up", "Reminders that could not be delivered", given_up),
+    ] {
+        let gauge: Gauge = Gauge::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    }
     for (name, help, value) in GAUGES {
         let family = Family::<Labels, Gauge>::default();
         for status in models {

@@ -280,7 +280,7 @@ impl Service {
         Ok((rows, has_more))
     }
 
-    pub(super) async fn summaries(
+    pub(crate) async fn summaries(
         &self,
         ids: impl Iterator<Item = Uuid>,
     ) -> Result<HashMap<Uuid, DossierSummary>, ServiceError> {

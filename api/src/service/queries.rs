@@ -337,6 +337,7 @@ fn events_of(entries: &[HistoryEntry]) -> impl Iterator<Item = (Instant, &dossie
         | domain::recorded::Event::Agency(_)
         | domain::recorded::Event::Calendar(_)
         | domain::recorded::Event::Synchronisation(_)
+        | domain::recorded::Event::Notice(_)
         | domain::recorded::Event::ReadModel(_) => None,
     })
 }

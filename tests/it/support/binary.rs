@@ -7,6 +7,9 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use infrastructure::environment;
+use infrastructure::location::DbUrl;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -90,12 +93,18 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `motcua serve` and waits until it listens.
     pub(crate) async fn start(place: &Place) -> Self {
+        Self::start_with(place, &[]).await
+    }
+
+    /// The same with further arguments.
+    pub(crate) async fn start_with(place: &Place, arguments: &[&str]) -> Self {
         let start = std::time::Instant::now();
         let mut child = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--development-tokens"])
             .args(["--store", &place.store(), "--keys", &place.keys()])
             .arg("--master-key")
             .arg(place.master_key())
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -131,6 +140,31 @@ impl Server {
     pub(crate) async fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args(["-s", signal, &self.pid().to_string()]).status().await;
         assert!(sent.unwrap().success(), "{signal}");
+    }
+
+    /// Stops it where it stands, but not where it would lock others out for as long as it stands: a SQLite database has
+    /// one lock, and nobody takes it away.
+    pub(crate) async fn hold_up(&self, place: &Place) {
+        let location = place.location();
+        loop {
+            self.signal("STOP").await;
+            let mut is_free = true;
+            for url in [&location.log, &location.read, &location.keys] {
+                if let DbUrl::Sqlite(path) = url {
+                    let options =
+                        SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_millis(200));
+                    let mut connection = options.connect().await.unwrap();
+                    let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await;
+                    is_free &= begun.is_ok();
+                    connection.close().await.unwrap();
+                }
+            }
+            if is_free {
+                return;
+            }
+            self.signal("CONT").await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Ends it as a power cut would, and waits until it is gone.

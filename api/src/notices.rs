@@ -1,0 +1,429 @@
+//! Reminders: whoever has to act on a dossier is told that it is due soon, due today or overdue, and the head of the agency
+//! when it stays overdue. docs/adr/0018
+//!
+//! One process of all carries them. A round looks at the deadline board for what nobody was told yet, writes down who is to
+//! be told (`notice.raised.v1`), then tries what waits and writes down what came of it. All it needs to know is in the
+//! log, so it can stop at any moment; a message may go out twice then, under the same id, and never not at all.
+
+mod settings;
+mod wording;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use domain::dossier::Stage;
+use domain::identity::{AgencyId, DossierId};
+use domain::notice::{Addressee, Command, Occasion, Way, Withdrawal};
+use domain::recorded::Position;
+use domain::time::{Instant, VIETNAM};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use infrastructure::carrier::{Address, Carrier, CarrierError, Message, NotTaken, Taken};
+use infrastructure::event_store::{instant, micros};
+use projections::Model;
+use projections::deadline_board::Item;
+use projections::dossier_summary::DossierSummary;
+use projections::notice::{self, Notice, START};
+use projections::read_side::{Follower, SOLE_RENEW_EVERY, Sole, WAIT_MAX};
+use uuid::Uuid;
+
+pub use self::settings::{EXAMPLE, Settings, SettingsError};
+use self::wording::Wording;
+use crate::problem::{Problem, ServiceError};
+use crate::service::{Names, NoticeBounds, Service};
+
+/// Of the lease.
+pub const NAME: &str = "notices";
+const MODELS: &[Model] = &[Model::DossierSummary, Model::DeadlineBoard, Model::Notice];
+/// Between two rounds.
+const EVERY: Duration = Duration::from_secs(15);
+const PAGE: i64 = 500;
+/// Messages that are carried at the same time.
+const AT_ONCE: usize = 8;
+/// Notices that are written down at the same time: the lane takes them together.
+const RECORDED_AT_ONCE: usize = 64;
+/// Minutes after each try that came to nothing. After the last one it is given up.
+const AGAIN_AFTER_MINUTES: [i64; 7] = [1, 5, 15, 60, 240, 720, 1_440];
+
+/// Carries notices. Clones are cheap.
+#[derive(Clone)]
+pub struct Notifier {
+    service: Service,
+    settings: Arc<Settings>,
+    carriers: Arc<HashMap<Way, Carrier>>,
+    holder: String,
+}
+
+/// What a round did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Dossiers of which somebody is to be told.
+    pub raised: u64,
+    pub delivered: u64,
+    /// Tries that came to nothing.
+    pub failed: u64,
+    /// Messages that are not needed any more.
+    pub withdrawn: u64,
+    /// Messages that wait for the morning.
+    pub quiet: u64,
+}
+
+/// What becomes of a message now.
+enum Fate {
+    Send(Box<Message>, Box<Carrier>, Address),
+    Withdraw(Withdrawal),
+    NotSetUp,
+    Wait,
+}
+
+/// A round as of an instant.
+struct Now {
+    at: Instant,
+    is_day_off: bool,
+    /// Which deadlines each occasion is about, the gravest first. They do not overlap.
+    ranges: Vec<(Occasion, (i64, i64))>,
+    names: Names,
+    /// By their codes of today.
+    agencies: HashMap<String, AgencyId>,
+}
+
+impl Notifier {
+    pub fn new(service: Service, settings: Settings) -> Result<Self, CarrierError> {
+        let carriers = settings.carriers(service.clock())?;
+        let holder = service.read_side.holder();
+        Ok(Self { service, settings: Arc::new(settings), carriers: Arc::new(carriers), holder })
+    }
+
+    /// Carries notices until it is stopped, as far as no other process does.
+    pub fn follow(&self) -> Follower {
+        let notifier = self.clone();
+        Follower::start(|mut stopped| async move {
+            let mut sole = None;
+            while !*stopped.borrow() {
+                let pause = match notifier.turn(&mut sole).await {
+                    Ok(true) => EVERY,
+                    Ok(false) => SOLE_RENEW_EVERY,
+                    Err(ServiceError::Problem(Problem::Behind(behind))) => {
+                        tracing::info!(
+                            model = behind.model,
+                            lag = behind.lag,
+                            "notices wait for a read model"
+                        );
+                        SOLE_RENEW_EVERY
+                    }
+                    Err(error) => {
+                        tracing::error!(
+                            error = &error as &dyn std::error::Error,
+                            "notices are not carried; trying again"
+                        );
+                        EVERY
+                    }
+                };
+                tokio::select! {
+                    () = keep(&mut sole, pause) => {}
+                    _ = stopped.changed() => {}
+                }
+            }
+            if let Some(sole) = sole
+                && let Err(error) = sole.release().await
+            {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a lease was not given back");
+            }
+        })
+    }
+
+    /// One round, if it is this process that carries notices.
+    async fn turn(&self, sole: &mut Option<Sole>) -> Result<bool, ServiceError> {
+        if sole.is_none() {
+            *sole = self.service.read_side.sole(NAME, &self.holder).await?;
+        }
+        let Some(held) = &*sole else { return Ok(false) };
+        let round = tokio::select! {
+            round = self.round() => Some(round?),
+            // What is under way is dropped: whoever has the lease now tries it again.
+            () = lost(held) => None,
+        };
+        match round {
+            Some(round) => {
+                if round != Round::default() {
+                    let Round { raised, delivered, failed, withdrawn, quiet } = round;
+                    tracing::info!(raised, delivered, failed, withdrawn, quiet, "notices");
+                }
+                Ok(true)
+            }
+            None => {
+                tracing::warn!("the lease of the notices is lost");
+                *sole = None;
+                Ok(false)
+            }
+        }
+    }
+
+    /// One round by itself; nothing if another process carries notices.
+    pub async fn once(&self) -> Result<Option<Round>, ServiceError> {
+        let Some(sole) = self.service.read_side.sole(NAME, &self.holder).await? else { return Ok(None) };
+        let round = self.round().await;
+        sole.release().await?;
+        round.map(Some)
+    }
+
+    async fn round(&self) -> Result<Round, ServiceError> {
+        // What another process has done is seen before anything is done again.
+        let head = self.service.store().head().await?;
+        self.service.read_side.wait_for(MODELS, Some(head), WAIT_MAX).await?;
+        let at = self.service.clock().now();
+        let Settings { due_soon_working_days, escalate_after_working_days, .. } = &*self.settings;
+        let bounds =
+            self.service.notice_bounds(at, *due_soon_working_days, *escalate_after_working_days).await?;
+        let mut agencies = HashMap::new();
+        for code in self.settings.agencies() {
+            agencies.insert(code.to_owned(), self.service.agency_of_today(code, at).await?);
+        }
+        let ranges = ranges(micros(at), self.settings.since(), &bounds);
+        let names = self.service.names().await?;
+        let now = Now { at, is_day_off: bounds.is_day_off, ranges, names, agencies };
+        let mut round = Round::default();
+        let mut raised_at = None;
+        for (occasion, range) in &now.ranges {
+            raised_at = raised_at.max(self.raise(&now, *occasion, *range, &mut round).await?);
+        }
+        self.service.read_side.wait_for(&[Model::Notice], raised_at, WAIT_MAX).await?;
+        self.deliver(&now, &mut round).await?;
+        Ok(round)
+    }
+
+    async fn raise(
+        &self,
+        now: &Now,
+        occasion: Occasion,
+        range: (i64, i64),
+        round: &mut Round,
+    ) -> Result<Option<Position>, ServiceError> {
+        let mut after = (i64::MIN, Uuid::nil());
+        let mut raised_at = None;
+        loop {
+            let items =
+                notice::not_told(self.service.read_side.database(), occasion, range, after, PAGE).await?;
+            let Some(last) = items.last() else { return Ok(raised_at) };
+            after = (last.due_at, last.dossier_id);
+            let summaries = self.service.summaries(items.iter().map(|item| item.dossier_id)).await?;
+            let mut raising = Vec::new();
+            for item in items {
+                if let Some(summary) = summaries.get(&item.dossier_id) {
+                    raising.push(self.raise_one(now, occasion, item, summary).boxed());
+                }
+            }
+            let raised: Vec<Position> =
+                stream::iter(raising).buffer_unordered(RECORDED_AT_ONCE).try_collect().await?;
+            round.raised += raised.len() as u64;
+            raised_at = raised_at.max(raised.into_iter().max());
+        }
+    }
+
+    async fn raise_one(
+        &self,
+        now: &Now,
+        occasion: Occasion,
+        item: Item,
+        summary: &DossierSummary,
+    ) -> Result<Position, ServiceError> {
+        let dossier = DossierId(item.dossier_id);
+        let holder = AgencyId(summary.holder_agency.unwrap_or(summary.competent_agency));
+        let to = self.addressees(now, occasion, summary, holder).into_iter().collect();
+        let key = format!("{}:{}", occasion.name(), item.due_at);
+        let command = Command::Raise { dossier, occasion, due_at: instant(item.due_at), holder, to };
+        self.service.record_notice(dossier, holder, &key, command).await
+    }
+
+    /// Who is told: whoever has the dossier in hand, else the heads of the agency that has it; of what stays overdue the
+    /// heads, also those of the competent agency. Where nobody is set up, the log of the program.
+    fn addressees(
+        &self,
+        now: &Now,
+        occasion: Occasion,
+        summary: &DossierSummary,
+        holder: AgencyId,
+    ) -> BTreeSet<Addressee> {
+        let heads = |agencies: &[AgencyId]| {
+            self.settings.ways(|person| {
+                person.head
+                    && now.agencies.get(&person.agency).is_some_and(|agency| agencies.contains(agency))
+            })
+        };
+        let mut told = match occasion {
+            Occasion::DueSoon | Occasion::DueToday | Occasion::Overdue => {
+                let assignee = summary.assignee;
+                let told = self.settings.ways(|person| Some(person.id) == assignee);
+                if told.is_empty() { heads(&[holder]) } else { told }
+            }
+            Occasion::Escalated => heads(&[holder, AgencyId(summary.competent_agency)]),
+        };
+        if told.is_empty() {
+            told.insert(Addressee { to: None, by: Way::Log });
+        }
+        told
+    }
+
+    async fn deliver(&self, now: &Now, round: &mut Round) -> Result<(), ServiceError> {
+        let mut after = START;
+        // Later than what was just raised.
+        let by_now = micros(self.service.clock().now());
+        loop {
+            let database = self.service.read_side.database();
+            let rows = notice::to_send(database, by_now, after, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = last.place();
+            let summaries = self.service.summaries(rows.iter().map(|row| row.dossier_id)).await?;
+            let mut tries = Vec::new();
+            for row in &rows {
+                tries.push(self.try_one(now, row, summaries.get(&row.dossier_id)).boxed());
+            }
+            let mut tried = stream::iter(tries).buffer_unordered(AT_ONCE);
+            while let Some(counted) = tried.next().await {
+                let counted = counted?;
+                round.delivered += counted.delivered;
+                round.failed += counted.failed;
+                round.withdrawn += counted.withdrawn;
+                round.quiet += counted.quiet;
+            }
+        }
+    }
+
+    async fn try_one(
+        &self,
+        now: &Now,
+        row: &Notice,
+        summary: Option<&DossierSummary>,
+    ) -> Result<Round, ServiceError> {
+        let delivery = row.delivery();
+        let outcome = match self.fate(now, row, summary) {
+            Fate::Wait => return Ok(Round { quiet: 1, ..Round::default() }),
+            Fate::Withdraw(why) => {
+                let command = Command::Withdraw { delivery, why };
+                self.service
+                    .record_notice(row.dossier(), row.holder(), &delivery.to_string(), command)
+                    .await?;
+                return Ok(Round { withdrawn: 1, ..Round::default() });
+            }
+            Fate::NotSetUp => Err(NotTaken::not_set_up()),
+            Fate::Send(message, carrier, address) => carrier.carry(&message, &address).await,
+        };
+        match outcome {
+            Ok(Taken { receipt }) => {
+                let command = Command::Deliver { delivery, receipt };
+                self.service
+                    .record_notice(row.dossier(), row.holder(), &delivery.to_string(), command)
+                    .await?;
+                Ok(Round { delivered: 1, ..Round::default() })
+            }
+            Err(not_taken) => {
+                let attempt = u32::try_from(row.attempts).unwrap_or(u32::MAX).saturating_add(1);
+                let again_at = self.again_at(&not_taken, row.attempts);
+                tracing::warn!(%delivery, way = row.way.0.name(), failure = ?not_taken.failure, ?again_at, "a notice was not delivered");
+                let command = Command::Fail { delivery, attempt, failure: not_taken.failure, again_at };
+                let key = format!("{delivery}:{attempt}");
+                self.service.record_notice(row.dossier(), row.holder(), &key, command).await?;
+                Ok(Round { failed: 1, ..Round::default() })
+            }
+        }
+    }
+
+    /// When it is tried again, if it is, after so many tries before this one.
+    fn again_at(&self, not_taken: &NotTaken, attempts: i64) -> Option<Instant> {
+        if not_taken.is_final {
+            return None;
+        }
+        let minutes = usize::try_from(attempts).ok().and_then(|nth| AGAIN_AFTER_MINUTES.get(nth))?;
+        let asked = not_taken.not_before.and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or_default();
+        Some(self.service.clock().now() + TimeDelta::minutes(*minutes).max(asked))
+    }
+
+    fn fate(&self, now: &Now, row: &Notice, summary: Option<&DossierSummary>) -> Fate {
+        let Some(summary) = summary.filter(|summary| is_due_at(summary, row.due_at)) else {
+            return Fate::Withdraw(Withdrawal::NoLongerDue);
+        };
+        let Some(occasion) = row.occasion() else { return Fate::NotSetUp };
+        if now
+            .ranges
+            .iter()
+            .any(|(graver, (from, before))| occasion < *graver && (*from..*before).contains(&row.due_at))
+        {
+            return Fate::Withdraw(Withdrawal::Overtaken);
+        }
+        let way = row.way.0;
+        let person = row.recipient.and_then(|id| self.settings.person(id));
+        let address = match (way, person) {
+            (Way::Log, _) => Some(Address::new("")),
+            (Way::Email | Way::Sms | Way::Webhook, Some(person)) => person.address(way),
+            (Way::Email | Way::Sms | Way::Webhook, None) => None,
+        };
+        let (Some(address), Some(carrier)) = (address, self.carriers.get(&way)) else {
+            return Fate::NotSetUp;
+        };
+        let disturbs = matches!(way, Way::Email | Way::Sms) && person.is_some_and(|person| person.quiet);
+        if disturbs && self.settings.is_quiet(now.at.with_timezone(&VIETNAM).time(), now.is_day_off) {
+            return Fate::Wait;
+        }
+        let wording = Wording { row, occasion, summary, names: &now.names, settings: &self.settings };
+        Fate::Send(Box::new(wording.message()), Box::new(carrier.clone()), address)
+    }
+}
+
+/// Nobody is told of what was due before notices began.
+fn ranges(at: i64, since: i64, bounds: &NoticeBounds) -> Vec<(Occasion, (i64, i64))> {
+    let NoticeBounds { day_end, soon_end, escalate_before, .. } = *bounds;
+    let escalate_before = escalate_before.unwrap_or(i64::MIN).max(since);
+    let mut ranges = vec![
+        (Occasion::Escalated, (since, escalate_before)),
+        (Occasion::Overdue, (escalate_before, at)),
+        (Occasion::DueToday, (at.max(since), day_end)),
+    ];
+    match soon_end {
+        Some(soon_end) => ranges.push((Occasion::DueSoon, (day_end.max(since), soon_end))),
+        None => tracing::warn!("no calendar is loaded for the days to come: nobody is told what is due soon"),
+    }
+    ranges.retain(|(_, (from, before))| from < before);
+    ranges
+}
+
+/// Its clock runs, and it is due at that instant.
+fn is_due_at(summary: &DossierSummary, due_at: i64) -> bool {
+    let runs = match summary.stage {
+        Stage::Submitted
+        | Stage::AwaitingIntakeSupplement
+        | Stage::Refused
+        | Stage::Finished
+        | Stage::Returned
+        | Stage::Withdrawn
+        | Stage::Stopped => false,
+        Stage::Received
+        | Stage::InProgress
+        | Stage::AwaitingSupplement
+        | Stage::AwaitingPayment
+        | Stage::OnHold
+        | Stage::Suspended => summary.paused_since.is_none(),
+    };
+    runs && summary.due_at == Some(due_at)
+}
+
+/// Ends when the right is lost.
+async fn lost(sole: &Sole) {
+    while sole.renew().await.unwrap_or(false) {
+        tokio::time::sleep(SOLE_RENEW_EVERY).await;
+    }
+}
+
+/// Holds on to the right for a while.
+async fn keep(sole: &mut Option<Sole>, pause: Duration) {
+    let until = tokio::time::Instant::now() + pause;
+    while tokio::time::Instant::now() < until {
+        tokio::time::sleep(SOLE_RENEW_EVERY.min(pause)).await;
+        if let Some(held) = &*sole
+            && !held.renew().await.unwrap_or(false)
+        {
+            *sole = None;
+            return;
+        }
+    }
+}
