@@ -1,19 +1,24 @@
 //! The event log: append-only, one global order. What is written stays as it was written, byte for byte.
 
+mod copy_out;
+
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use domain::decider::DecodeError;
 use domain::identity::{AppendId, EventId};
 use domain::recorded::{Event, Metadata, Position, Recorded, Version};
 use domain::time::Instant;
+use futures::TryStreamExt;
+use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 pub use crate::lane::{APPEND_EVENTS_MAX, Append, Appended, EVENT_BYTES_MAX, Expected, NewEvent};
 
 use crate::clock::Clock;
-use crate::db::{Contents, Database, DbError, Trouble, trouble};
+use crate::db::{Contents, Database, Db, DbError, Trouble, trouble};
 use crate::lane::{self, Outcome, Waiting};
 use crate::location::DbUrl;
 use crate::on_db;
@@ -84,6 +89,8 @@ pub struct EventStore {
     database: Database,
     lane: mpsc::Sender<Waiting>,
     head: watch::Receiver<Position>,
+    /// Events of a page for folding that came within its bytes lately (PostgreSQL).
+    fitting: Arc<AtomicU32>,
 }
 
 /// An event as the log holds it, not yet decoded.
@@ -107,7 +114,7 @@ pub struct StoredRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimit {
     pub rows: u32,
-    /// Of data and metadata together.
+    /// Of data and metadata together, as far as they are read.
     pub bytes: i64,
 }
 
@@ -115,11 +122,20 @@ pub struct PageLimit {
 /// drivers than everything else about it. Without what no table is made of: who did it, and on which command.
 #[derive(Debug)]
 pub struct PageText {
-    text: String,
+    content: Content,
     events: usize,
     after: Position,
     /// Nothing more was there when this page was read.
     pub at_end: bool,
+}
+
+/// What a database makes least work of.
+#[derive(Debug)]
+enum Content {
+    /// SQLite: an aggregate over the page.
+    Text(String),
+    /// PostgreSQL: rows as a binary `COPY` sends them, without its header.
+    Copied(Vec<u8>),
 }
 
 /// An event of a [`PageText`], not yet decoded.
@@ -173,6 +189,8 @@ const READ_TEXT: &str = concat!(
     on_page!(),
     ") AS page"
 );
+/// What a page is made of on PostgreSQL, in the order in which [`copy_out`] takes it apart.
+const COPIED: &str = "SELECT position, version, occurred_at, recorded_at, stream, type, data FROM event";
 const RECORDED_AFTER: &str = "SELECT recorded_at FROM event WHERE position > $1 ORDER BY position LIMIT 1";
 const READ_STREAM: &str = "
     SELECT position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at
@@ -184,7 +202,7 @@ const SET_KEYS_ID: &str = "INSERT INTO log_keys (id, keys_id) VALUES (1, $1) ON 
 
 /// Every statement here that both dialects share; a test prepares each on both.
 pub const SQL: &[&str] =
-    &[READ_ALL, READ_TEXT, RECORDED_AFTER, READ_STREAM, FIND_EVENT, HEAD, KEYS_ID, SET_KEYS_ID];
+    &[READ_ALL, READ_TEXT, COPIED, RECORDED_AFTER, READ_STREAM, FIND_EVENT, HEAD, KEYS_ID, SET_KEYS_ID];
 
 /// Bytes of a page: some ten thousand usual events, or some hundred of the largest.
 const PAGE_BYTES: i64 = 32 * 1024 * 1024;
@@ -201,7 +219,7 @@ impl EventStore {
         let (head_sender, head) = watch::channel(Position(at));
         tokio::spawn(watch_other_processes(database.clone(), head_sender.clone()));
         let (lane, _) = lane::start(database.clone(), clock, head_sender);
-        Ok(Self { database, lane, head })
+        Ok(Self { database, lane, head, fitting: Arc::new(AtomicU32::new(u32::MAX)) })
     }
 
     /// Binds the log to the key store that seals it, once and for ever.
@@ -292,12 +310,59 @@ impl EventStore {
 
     /// Events of all streams after a position, in the one global order, for folding.
     pub async fn read_text(&self, after: Position, limit: PageLimit) -> Result<PageText, StoreError> {
-        let (events, bytes, text): (i64, i64, String) = on_db!(&self.database.readers, pool => {
-            sqlx::query_as(READ_TEXT)
-                .bind(after.0).bind(i64::from(limit.rows)).bind(limit.bytes).fetch_one(pool).await
-        })?;
-        let at_end = events < i64::from(limit.rows) && bytes < limit.bytes;
-        Ok(PageText { text, events: usize::try_from(events).unwrap_or_default(), after, at_end })
+        match &self.database.readers {
+            Db::Sqlite(pool) => {
+                let (events, bytes, text): (i64, i64, String) = sqlx::query_as(READ_TEXT)
+                    .bind(after.0)
+                    .bind(i64::from(limit.rows))
+                    .bind(limit.bytes)
+                    .fetch_one(pool)
+                    .await?;
+                let at_end = events < i64::from(limit.rows) && bytes < limit.bytes;
+                let events = usize::try_from(events).unwrap_or_default();
+                Ok(PageText { content: Content::Text(text), events, after, at_end })
+            }
+            Db::Postgres(pool) => Ok(self.copy_page(pool, after, limit).await?),
+        }
+    }
+
+    /// A page as one `COPY`. What is beyond the bytes of a page is passed over, and fewer rows are asked for next time.
+    async fn copy_page(&self, pool: &PgPool, after: Position, limit: PageLimit) -> sqlx::Result<PageText> {
+        let fitting = self.fitting.load(Ordering::Relaxed);
+        let asked = limit.rows.min(fitting);
+        // Numbers of ours: a COPY takes no values.
+        let sql = format!(
+            "COPY ({COPIED} WHERE position > {} ORDER BY position LIMIT {asked}) TO STDOUT (FORMAT binary)",
+            after.0
+        );
+        let mut connection = pool.acquire().await?;
+        let mut rows = connection.copy_out_raw(&sql).await?;
+        let (mut bytes, mut events, mut is_full, mut is_first) = (Vec::new(), 0, false, true);
+        let bytes_max = usize::try_from(limit.bytes).unwrap_or(usize::MAX);
+        // One message for each row and one for the end; the header is with the first of them.
+        while let Some(message) = rows.try_next().await? {
+            let row = if is_first { copy_out::after_header(&message) } else { &message };
+            is_first = false;
+            if row == copy_out::END {
+                continue;
+            }
+            is_full |= bytes_max <= bytes.len();
+            if !is_full {
+                bytes.extend_from_slice(row);
+                events += 1;
+            }
+        }
+        drop(rows);
+        let next = if is_full {
+            u32::try_from(events).unwrap_or(u32::MAX)
+        } else if asked < limit.rows {
+            fitting.saturating_mul(2)
+        } else {
+            fitting
+        };
+        self.fitting.store(next, Ordering::Relaxed);
+        let at_end = !is_full && events < asked as usize;
+        Ok(PageText { content: Content::Copied(bytes), events, after, at_end })
     }
 
     /// When the first event after a position was recorded, if there is one.
@@ -387,13 +452,32 @@ impl PageText {
 
     /// The events one after the other.
     pub fn iter(&self) -> impl Iterator<Item = Result<RawEvent<'_>, StoreError>> {
-        let (mut rest, mut last) = (self.text.as_str(), self.after);
+        let mut rest = match &self.content {
+            Content::Text(text) => Rest::Text(text),
+            Content::Copied(bytes) => Rest::Copied(bytes),
+        };
+        let mut last = self.after;
         (0..self.events).map(move |_| {
-            let event = RawEvent::take(&mut rest).filter(|event| last < event.position);
+            let event = rest.take().filter(|event| last < event.position);
             let event = event.ok_or(StoreError::Garbled { after: last })?;
             last = event.position;
             Ok(event)
         })
+    }
+}
+
+/// What is left of a page.
+enum Rest<'a> {
+    Text(&'a str),
+    Copied(&'a [u8]),
+}
+
+impl<'a> Rest<'a> {
+    fn take(&mut self) -> Option<RawEvent<'a>> {
+        match self {
+            Self::Text(text) => RawEvent::take(text),
+            Self::Copied(bytes) => copy_out::take(bytes),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::table;
 use crate::table::{Cell, Dialect, OnConflict, Prepared, Table};
 
 /// Partitions whose rows are made into cells together.
-const PARTITIONS: usize = 512;
+const PARTITIONS: usize = 2_048;
 /// Rows that are changed together: whole chunks, whatever the dialect makes of them.
 const ROWS: usize = 1_024;
 /// Statements that are ready before they are executed.

@@ -4,6 +4,7 @@
 //! what was built survives a crash, and the same rebuild goes on from there.
 
 use domain::recorded::Position;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use infrastructure::db::{Database, Db, Tx};
 use infrastructure::on_tx;
 use sqlx::AssertSqlSafe;
@@ -151,24 +152,9 @@ pub(crate) async fn index(database: &Database, model: Model) -> sqlx::Result<()>
         let mut tx = database.begin_write().await?;
         let (wanted, there) = (indexes(&mut tx, table).await?, indexes(&mut tx, &shadow).await?);
         tx.rollback().await?;
-        for Index { name, is_unique, shape } in wanted {
-            if there.iter().any(|index| index.shape == shape) {
-                continue;
-            }
-            tracing::info!(table, index = name, "indexing");
-            let mut tx = database.begin_write().await?;
-            let unique = if is_unique { "UNIQUE " } else { "" };
-            let name = match &mut tx {
-                Tx::Sqlite(_) => other_index_name(&name),
-                // PostgreSQL finds one by itself.
-                Tx::Postgres(connection) => {
-                    sqlx::query(INDEX_MEMORY).execute(&mut **connection).await?;
-                    String::new()
-                }
-            };
-            run(&mut tx, format!("CREATE {unique}INDEX {name} ON {shadow} {shape}")).await?;
-            tx.commit().await?;
-        }
+        let missing = wanted.iter().filter(|wanted| !there.iter().any(|index| index.shape == wanted.shape));
+        let making: Vec<_> = missing.map(|index| index.make(database, table, &shadow).boxed()).collect();
+        stream::iter(making).buffer_unordered(at_once(database)).try_collect::<()>().await?;
         if let Db::Postgres(pool) = &database.writer {
             // Until the server does so by itself the planner would know nothing of the new table.
             sqlx::query(AssertSqlSafe(format!("ANALYZE {shadow}"))).execute(pool).await?;
@@ -182,6 +168,33 @@ struct Index {
     is_unique: bool,
     /// Columns and condition, as the database tells them.
     shape: String,
+}
+
+/// Indexes of one table that are made at the same time: PostgreSQL sorts on more than one core.
+fn at_once(database: &Database) -> usize {
+    match database.writer {
+        Db::Sqlite(_) => 1,
+        Db::Postgres(_) => 2,
+    }
+}
+
+impl Index {
+    async fn make(&self, database: &Database, table: &str, shadow: &str) -> sqlx::Result<()> {
+        let Self { name, is_unique, shape } = self;
+        tracing::info!(table, index = name, "indexing");
+        let mut tx = database.begin_write().await?;
+        let unique = if *is_unique { "UNIQUE " } else { "" };
+        let name = match &mut tx {
+            Tx::Sqlite(_) => other_index_name(name),
+            // PostgreSQL finds one by itself.
+            Tx::Postgres(connection) => {
+                sqlx::query(INDEX_MEMORY).execute(&mut **connection).await?;
+                String::new()
+            }
+        };
+        run(&mut tx, format!("CREATE {unique}INDEX {name} ON {shadow} {shape}")).await?;
+        tx.commit().await
+    }
 }
 
 async fn indexes(tx: &mut Tx, table: &str) -> sqlx::Result<Vec<Index>> {

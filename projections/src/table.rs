@@ -150,8 +150,8 @@ pub(crate) struct Statements {
     load_sqlite: String,
     load_postgres: String,
     /// For so many rows at a time.
-    insert_sqlite: [(usize, Arc<str>); 4],
-    upsert_sqlite: [(usize, Arc<str>); 4],
+    insert_sqlite: [(usize, Arc<str>); 5],
+    upsert_sqlite: [(usize, Arc<str>); 5],
     upsert_postgres: Arc<str>,
     copy_postgres: Arc<str>,
 }
@@ -159,6 +159,8 @@ pub(crate) struct Statements {
 /// SQLite takes rows by the chunk: few statements, each prepared once. Measured against one JSON text unpacked by
 /// `json_each`, which parses every row once per column.
 const SQLITE_ROWS: [usize; 4] = [512, 64, 8, 1];
+/// The largest chunk has as many values as one statement of SQLite may have: each is a message to another thread and back.
+const SQLITE_VALUES_MAX: usize = 32_766;
 
 /// What an upsert does with a row that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,6 +205,9 @@ impl Statements {
             let rows = vec![row.as_str(); rows].join(", ");
             format!("INSERT INTO {name} ({columns}) VALUES {rows}")
         };
+        let largest = SQLITE_VALUES_MAX / table.columns().count().max(1);
+        let [many, some, few, one] = SQLITE_ROWS;
+        let chunks = [largest, many.min(largest), some, few, one];
         let or_update = format!(" ON CONFLICT ({key}) DO UPDATE SET {set}");
         let from_arrays = (1..)
             .zip(table.columns())
@@ -220,8 +225,8 @@ impl Statements {
             ),
             load_postgres: format!("SELECT {columns} FROM {name} WHERE {partition} = ANY($1)"),
             copy_postgres: format!("COPY {name} ({columns}) FROM STDIN (FORMAT binary)").into(),
-            insert_sqlite: SQLITE_ROWS.map(|rows| (rows, insert_sqlite(rows).into())),
-            upsert_sqlite: SQLITE_ROWS.map(|rows| (rows, (insert_sqlite(rows) + &or_update).into())),
+            insert_sqlite: chunks.map(|rows| (rows, insert_sqlite(rows).into())),
+            upsert_sqlite: chunks.map(|rows| (rows, (insert_sqlite(rows) + &or_update).into())),
             upsert_postgres: format!(
                 "INSERT INTO {name} ({columns}) SELECT * FROM UNNEST({from_arrays})
                  ON CONFLICT ({key}) DO UPDATE SET {set}"
