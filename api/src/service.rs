@@ -27,6 +27,7 @@ pub use catalogue::Published;
 pub use dossiers::Accepted;
 pub(crate) use files::FILE_ATTACHED;
 pub use files::{Attached, Download, FILE_BYTES_MAX, FileInput, FilePolicy, FileReceipt, Files, ListedFile};
+pub(crate) use indicators::hours;
 pub use indicators::{Indicator, Measured, StepTime};
 pub(crate) use notices::NoticeBounds;
 pub use papers::{Book, Printed};

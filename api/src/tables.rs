@@ -33,8 +33,8 @@ pub enum Cell {
     Empty,
     Text(String),
     Count(i64),
-    /// Per cent, with two decimals.
-    Percent(f64),
+    /// A share in per cent or a mean, with two decimals.
+    Decimal(f64),
     /// Shown in local time.
     Moment(Instant),
 }

@@ -19,7 +19,7 @@ use projections::runner::RunError;
 use projections::table::Cell;
 use projections::{Model, Rebuilt};
 use serde_json::json;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 use uuid::Uuid;
 
@@ -31,6 +31,7 @@ on_each_backend!(
     readers_notice_nothing,
     what_was_rebuilt_is_what_was_there_after_many_commands,
     an_interrupted_rebuild_goes_on_where_it_was,
+    killed_between_two_indexes_it_makes_the_others,
     a_rebuilt_table_has_the_indexes_that_it_had,
     a_rebuild_that_was_killed_goes_on_and_says_so,
     a_table_of_an_older_program_answers_until_the_new_one_is_built,
@@ -293,6 +294,57 @@ async fn a_rebuild_that_was_killed_goes_on_and_says_so(backend: Backend) {
     assert_eq!((&report["position"], &report["interrupted"]), (&json!(head.0), &json!(false)));
     let said = String::from_utf8(again.stderr).unwrap();
     assert!(said.contains("an interrupted rebuild goes on"), "{said}");
+    assert_eq!(comparable(fixture.dump().await), live);
+}
+
+/// Killed with -9 when some indexes are made and others are not: what was built and indexed stays.
+async fn killed_between_two_indexes_it_makes_the_others(backend: Backend) {
+    let mut fixture = Fixture::new(Place::with_keys(backend).await).await;
+    let migrated = indexes(&fixture).await;
+    fixture.append(&logs(5, 60).into_iter().max_by_key(Vec::len).unwrap()).await;
+    fixture.read_side.catch_up().await.unwrap();
+    let live = comparable(fixture.dump().await);
+    let arguments = stored(&fixture.place, &["rebuild", "deadline_board", "--json"]);
+    let count = |indexes: &[(String, String)], table: &str| {
+        indexes.iter().filter(|(indexed, _)| indexed == table).count()
+    };
+    let all = count(&migrated, "deadline_board");
+    let mut killed = false;
+    for _ in 0..20 {
+        let mut child = Command::new(binary())
+            .args(&arguments)
+            .env("HOME", &fixture.place.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut begun = 0;
+        while let Some(line) = lines.next_line().await.unwrap() {
+            begun += usize::from(line.contains("indexing"));
+            if begun == 4 {
+                break;
+            }
+        }
+        child.kill().await.unwrap();
+        // The key and some others. Where it was faster than the kill it is killed again.
+        let made = count(&indexes(&fixture).await, "deadline_board_shadow");
+        if 1 < made && made < all {
+            killed = true;
+            break;
+        }
+        assert_eq!(comparable(fixture.dump().await), live);
+    }
+    assert!(killed, "it was to be killed between two indexes");
+    assert_eq!(comparable(fixture.dump().await), live);
+    let again = motcua(&fixture.place.folder, &arguments).await;
+    assert_eq!(json_of(&again, 0)["interrupted"], json!(false));
+    let said = String::from_utf8(again.stderr).unwrap();
+    let made_now = said.lines().filter(|line| line.contains("indexing")).count();
+    assert!((1..all).contains(&made_now), "{said}");
+    assert_eq!(indexes(&fixture).await, migrated);
     assert_eq!(comparable(fixture.dump().await), live);
 }
 

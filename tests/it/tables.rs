@@ -12,12 +12,14 @@ use infrastructure::clock::Clock;
 use tower::ServiceExt;
 
 use crate::support::office::{
-    ADMIN, AGENCY, CITIZEN, INTAKE, LAN, LEADER, MAI, ask, caller, established, key, on, registered,
+    ADMIN, AGENCY, CITIZEN, INTAKE, LAN, LEADER, MAI, ask, caller, complete, established, forward_to, key,
+    on, registered,
 };
 use crate::support::{Backend, Place, instant, on_each_backend};
 
 on_each_backend!(
     figures_are_what_the_interface_answers,
+    indicators_and_times_of_tasks_are_what_the_interface_answers,
     overdue_dossiers_with_the_working_days_they_are_late,
     a_table_is_for_who_sees_its_dossiers,
 );
@@ -88,6 +90,89 @@ async fn three(service: &Service, clock: &Clock) -> [Accepted; 3] {
     finish(service, &late).await;
     service.read_side.catch_up().await.unwrap();
     [early, late, open]
+}
+
+/// The lines of a CSV, by an independent reader.
+async fn read_by_python(service: &Service, path: &str) -> Vec<Vec<String>> {
+    const READ: &str = "import sys, csv, io, json
+print(json.dumps(list(csv.reader(io.StringIO(sys.stdin.buffer.read().decode('utf-8-sig'), newline='')))))";
+    let (status, _, body) = get(service, path, Some(ADMIN)).await;
+    assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
+    let mut python = tokio::process::Command::new("python3")
+        .args(["-c", READ])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("python3 reads CSV");
+    tokio::io::AsyncWriteExt::write_all(&mut python.stdin.take().unwrap(), &body).await.unwrap();
+    let output = python.wait_with_output().await.unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+async fn indicators_and_times_of_tasks_are_what_the_interface_answers(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, clock) = office(&place, "2024-05-06T09:00:00+07:00").await;
+    let worked = registered(&service, "worked on").await.dossier_id;
+    let forwarding = forward_to(LAN, key("to Lan"), worked);
+    service.forward_dossier(&caller(LEADER), &forwarding).await.unwrap();
+    clock.set(instant("2024-05-07T10:30:00+07:00"));
+    service.complete_step(&caller(LAN), &complete(key("done"), worked)).await.unwrap();
+    three(&service, &clock).await;
+    let query = "{ indicators(period: {from: \"2024-05\", to: \"2024-05\"}) { indicators {
+            number name numerator denominator percent workingDays definition } }
+        stepTimes(period: {from: \"2024-05\", to: \"2024-05\"}, part: {procedure: \"DT01\"}) {
+            step count medianHours ninthDecileHours longestHours } }";
+    let answer = ask(&service, ADMIN, query, serde_json::json!({})).await;
+    // As the table writes it.
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Number(number) if number.is_f64() => format!("{:.2}", number.as_f64().unwrap()),
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let rows = |value: &serde_json::Value, fields: &[&str]| -> Vec<Vec<String>> {
+        let rows = value.as_array().unwrap().iter();
+        rows.map(|row| fields.iter().map(|field| text(&row[*field])).collect()).collect()
+    };
+    let path = "indicators.csv?from=2024-05&to=2024-05";
+    let lines = read_by_python(&service, path).await;
+    assert_eq!(
+        lines[0][..6],
+        ["Chỉ số", "Tên chỉ số", "Tử số", "Mẫu số", "Tỷ lệ (%)", "Trung bình (ngày làm việc)"]
+    );
+    let numbers: Vec<&str> = lines[1..].iter().map(|line| line[0].as_str()).collect();
+    assert_eq!(numbers, ["2.1", "2.2", "3.3", "3.6", "4.1", "4.2"]);
+    let fields = ["number", "name", "numerator", "denominator", "percent", "workingDays", "definition"];
+    assert_eq!(lines[1..], rows(&answer["indicators"]["indicators"], &fields));
+    // On time: one. One was finished late, and two were due on the 13th and are open.
+    assert_eq!(lines[1][2..5], ["1", "4", "25.00"]);
+    let (above, sheet) = xlsx(&service, "indicators.xlsx?from=2024-05&to=2024-05", "Chỉ số").await;
+    assert!(above[1].contains("01/05/2024") && above[2].contains("15/05/2024"), "{above:?}");
+    assert_eq!(sheet.len(), lines.len());
+    for (line, expected) in sheet.iter().zip(&lines) {
+        let same = |(cell, text): (&Data, &String)| {
+            said(cell) == *text || said(cell).parse::<f64>().is_ok_and(|number| text.parse() == Ok(number))
+        };
+        assert!(line.iter().zip(expected).all(same), "{line:?} {expected:?}");
+    }
+
+    let path = "step-times.csv?from=2024-05&to=2024-05&procedure=DT01";
+    let lines = read_by_python(&service, path).await;
+    let fields = ["step", "count", "medianHours", "ninthDecileHours", "longestHours"];
+    assert_eq!(lines[1..], rows(&answer["stepTimes"], &fields));
+    assert_eq!(lines[1][..2], ["THU_LY", "1"]);
+    for odd in [
+        "step-times.csv?from=2024-05&to=2024-05",
+        "indicators.csv?from=2024-05",
+        "indicators.csv?from=2024-05&to=2024-05&by=agency",
+        "step-times.csv?asOf=2024-05-06T09:00:00%2B07:00",
+    ] {
+        assert_eq!(get(&service, odd, Some(ADMIN)).await.0, StatusCode::UNPROCESSABLE_ENTITY, "{odd}");
+    }
+    assert_eq!(
+        get(&service, "indicators.csv?from=2024-05&to=2024-05", None).await.0,
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 async fn figures_are_what_the_interface_answers(backend: Backend) {

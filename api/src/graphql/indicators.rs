@@ -2,7 +2,7 @@
 
 use async_graphql::connection::{Connection, Edge, EmptyFields, OpaqueCursor, query};
 use async_graphql::{ComplexObject, Context, Enum, Object, Result, SimpleObject};
-use chrono::{DateTime, FixedOffset, TimeDelta};
+use chrono::{DateTime, FixedOffset};
 use domain::dossier::Share;
 use projections::Model;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use super::objects::{Dossier, local, local_micros};
 use super::query::{checked_page, page_size};
 use super::{ContextExt, PAGE_DEFAULT, PositionText};
 use crate::input::period;
-use crate::service::{self, Figures, Measured, ProgressQuestion, StepTime};
+use crate::service::{self, Figures, Measured, ProgressQuestion, StepTime, hours};
 
 #[derive(Default)]
 pub struct IndicatorQuery;
@@ -179,11 +179,6 @@ impl IndicatorValue {
             working_days: measured.average.map(|average| (hours(average) / 8.0 * 100.0).round() / 100.0),
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "minutes of dossiers fit")]
-fn hours(time: TimeDelta) -> f64 {
-    time.num_minutes() as f64 / 60.0
 }
 
 /// A dossier behind an indicator.

@@ -1,4 +1,5 @@
-//! `GET /tables/progress.{csv|xlsx}?from=2024-01&to=2024-03-15&by={agency|agency-tree|field|procedure}` and `GET
+//! `GET /tables/progress.{csv|xlsx}?from=2024-01&to=2024-03-15&by={agency|agency-tree|field|procedure}`, `indicators` and
+//! `step-times` with the same days (the latter with a `procedure`), and `GET
 //! /tables/{overdue|due-today|due-soon|not-due|paused|intake-waiting|intake-overdue|unanswered}.{csv|xlsx}?asOf=…`, both
 //! with `knownAt`, `agency`, `withSubordinates`, `procedure` and `field`: what the API answers, as a table to take away.
 
@@ -26,6 +27,8 @@ enum Format {
 #[derive(Clone, Copy)]
 enum What {
     Progress,
+    Indicators,
+    StepTimes,
     Board(Class),
 }
 
@@ -70,6 +73,8 @@ fn parse(file: &str) -> Option<(What, Format)> {
     let (what, extension) = file.split_once('.')?;
     let what = match what {
         "progress" => What::Progress,
+        "indicators" => What::Indicators,
+        "step-times" => What::StepTimes,
         "overdue" => What::Board(Class::Overdue),
         "due-today" => What::Board(Class::DueToday),
         "due-soon" => What::Board(Class::DueSoon),
@@ -128,7 +133,19 @@ async fn table_of(
             let days = period::days(from, to)?;
             service.progress_table(caller, &ProgressQuestion { days, known_at, by, part: whose }).await
         }
-        (What::Progress, _) => {
+        (
+            What::Indicators | What::StepTimes,
+            Part { from: Some(from), to: Some(to), as_of: None, by: None, .. },
+        ) => {
+            let days = period::days(from, to)?;
+            let question = ProgressQuestion { days, known_at, by: ProgressBy::Agency, part: whose };
+            if matches!(what, What::Indicators) {
+                service.indicators_table(caller, &question).await
+            } else {
+                service.step_times_table(caller, &question).await
+            }
+        }
+        (What::Progress | What::Indicators | What::StepTimes, _) => {
             Err(Problem::invalid("from, to", "the first day or month and the last, as in 2024-01").into())
         }
         (What::Board(class), Part { from: None, to: None, by: None, as_of, .. }) => {

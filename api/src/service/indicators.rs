@@ -286,6 +286,12 @@ fn working_time(calendar: &Calendar, from: i64, until: i64) -> Result<TimeDelta,
         .map_err(|error| Problem::Refused { code: "CALENDAR_UNKNOWN", reason: error.to_string() })
 }
 
+/// Hours, in whole minutes.
+#[expect(clippy::cast_precision_loss, reason = "minutes of dossiers fit")]
+pub(crate) fn hours(time: TimeDelta) -> f64 {
+    time.num_minutes() as f64 / 60.0
+}
+
 fn bounded<T>(rows: Vec<T>) -> Result<Vec<T>, ServiceError> {
     if ROWS_MAX < rows.len() as i64 {
         let reason = format!("more than {ROWS_MAX} rows: choose fewer days or an agency");

@@ -1,4 +1,4 @@
-//! Tables to take away: figures of agencies, and the dossiers behind a number of the deadline board.
+//! Tables to take away: figures of agencies, indicators, times of tasks, and the dossiers behind a number of the deadline board.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,10 @@ use projections::deadline_board::Class;
 use projections::progress::Progress;
 use uuid::Uuid;
 
-use super::{Board, BoardItem, BoardQuestion, Caller, GroupKey, Names, ProgressQuestion, Service};
+use super::indicators::hours;
+use super::{
+    Board, BoardItem, BoardQuestion, Caller, Figures, GroupKey, Measured, Names, ProgressQuestion, Service,
+};
 use crate::graphql::boards::FORMULA;
 use crate::graphql::objects::vietnamese;
 use crate::problem::{Problem, ServiceError};
@@ -21,6 +24,9 @@ use crate::tables::{Cell, Column, Table};
 /// Dossiers of one table: more than anybody reads, and less than holds up a server.
 const DOSSIERS_MAX: usize = 20_000;
 const PAGE: i64 = 500;
+
+/// Of working time.
+const HOURS_OF_A_DAY: f64 = 8.0;
 
 const fn column(title: &'static str, width: u16) -> Column {
     Column { title, width }
@@ -62,7 +68,78 @@ const DOSSIERS: &[Column] = &[
     column("Số ngày làm việc quá hạn", 12),
 ];
 
+const INDICATORS: &[Column] = &[
+    column("Chỉ số", 8),
+    column("Tên chỉ số", 40),
+    column("Tử số", 10),
+    column("Mẫu số", 10),
+    column("Tỷ lệ (%)", 10),
+    column("Trung bình (ngày làm việc)", 12),
+    column("Cách tính", 90),
+];
+
+const STEP_TIMES: &[Column] = &[
+    column("Bước", 24),
+    column("Số lần thực hiện", 12),
+    column("Trung vị (giờ làm việc)", 12),
+    column("90 % không quá (giờ làm việc)", 14),
+    column("Lâu nhất (giờ làm việc)", 12),
+];
+
 impl Service {
+    /// Các chỉ số theo QĐ 766/QĐ-TTg, over the dossiers received in the period of the question.
+    pub async fn indicators_table(
+        &self,
+        caller: &Caller,
+        question: &ProgressQuestion,
+    ) -> Result<Table, ServiceError> {
+        let figures = self.progress(caller, question).await?;
+        let rows = self.indicators(&figures).await?.into_iter().map(|measured| {
+            let Measured { indicator, numerator, denominator, average } = measured;
+            vec![
+                indicator.number().into(),
+                indicator.name().into(),
+                Cell::Count(i64::try_from(numerator).unwrap_or(i64::MAX)),
+                Cell::Count(i64::try_from(denominator).unwrap_or(i64::MAX)),
+                measured.share().map(Share::percent).map_or(Cell::Empty, Cell::Decimal),
+                average.map_or(Cell::Empty, |average| Cell::Decimal(hours(average) / HOURS_OF_A_DAY)),
+                indicator.definition().into(),
+            ]
+        });
+        Ok(Table {
+            title: "Chỉ số phục vụ người dân, doanh nghiệp (QĐ 766/QĐ-TTg)".to_owned(),
+            notes: period_notes(&figures),
+            columns: INDICATORS.to_vec(),
+            rows: rows.collect(),
+        })
+    }
+
+    /// Thời gian từng bước: how long the tasks of one procedure took.
+    pub async fn step_times_table(
+        &self,
+        caller: &Caller,
+        question: &ProgressQuestion,
+    ) -> Result<Table, ServiceError> {
+        let figures = self.progress(caller, question).await?;
+        let rows = self.step_times(caller, &figures).await?.into_iter().map(|time| {
+            vec![
+                time.step.as_str().into(),
+                Cell::Count(i64::try_from(time.count).unwrap_or(i64::MAX)),
+                Cell::Decimal(hours(time.median)),
+                Cell::Decimal(hours(time.ninth_decile)),
+                Cell::Decimal(hours(time.longest)),
+            ]
+        });
+        let mut notes = period_notes(&figures);
+        notes.push("Từ bước trước hoặc từ khi tiếp nhận, trừ thời gian tạm dừng".to_owned());
+        Ok(Table {
+            title: "Thời gian giải quyết từng bước".to_owned(),
+            notes,
+            columns: STEP_TIMES.to_vec(),
+            rows: rows.collect(),
+        })
+    }
+
     /// Tình hình giải quyết hồ sơ: the figures of [`Service::progress`], a line for each part, and for all of them.
     pub async fn progress_table(
         &self,
@@ -79,16 +156,15 @@ impl Service {
             .map(|((code, name), row)| figures_of(code.as_str().into(), &name, row))
             .collect();
         rows.push(figures_of(Cell::Empty, "Tổng số", &figures.total));
-        let (from, to) = (figures.period.days.from, figures.period.days.to);
+        let mut notes = period_notes(&figures);
+        notes.extend([
+            "Phải giải quyết = kỳ trước chuyển sang + tiếp nhận trong kỳ + nhận kế thừa − chuyển kế thừa"
+                .to_owned(),
+            format!("Tỷ lệ = {FORMULA}; để trống khi chưa giải quyết hồ sơ nào"),
+        ]);
         Ok(Table {
             title: "Tình hình giải quyết hồ sơ thủ tục hành chính".to_owned(),
-            notes: vec![
-                format!("Từ ngày {} đến ngày {}", from.format("%d/%m/%Y"), to.format("%d/%m/%Y")),
-                format!("Tính đến {}; theo dữ liệu đến {}", moment(figures.as_of), moment(figures.known_at)),
-                "Phải giải quyết = kỳ trước chuyển sang + tiếp nhận trong kỳ + nhận kế thừa − chuyển kế thừa"
-                    .to_owned(),
-                format!("Tỷ lệ = {FORMULA}; để trống khi chưa giải quyết hồ sơ nào"),
-            ],
+            notes,
             columns: PROGRESS.to_vec(),
             rows,
         })
@@ -202,7 +278,7 @@ fn figures_of(code: Cell, name: &str, row: &Progress) -> Vec<Cell> {
         row.refused,
     ];
     cells.extend(counts.map(Cell::Count));
-    cells.push(row.on_time_share().map(Share::percent).map_or(Cell::Empty, Cell::Percent));
+    cells.push(row.on_time_share().map(Share::percent).map_or(Cell::Empty, Cell::Decimal));
     cells
 }
 
@@ -224,6 +300,15 @@ async fn dossier(
         financial(row.finance.0.state()).into(),
         lateness.of(item).await?.into(),
     ])
+}
+
+/// Which days, as of when and as known when.
+fn period_notes(figures: &Figures) -> Vec<String> {
+    let (from, to) = (figures.period.days.from, figures.period.days.to);
+    vec![
+        format!("Từ ngày {} đến ngày {}", from.format("%d/%m/%Y"), to.format("%d/%m/%Y")),
+        format!("Tính đến {}; theo dữ liệu đến {}", moment(figures.as_of), moment(figures.known_at)),
+    ]
 }
 
 fn financial(state: FinancialState) -> Option<&'static str> {

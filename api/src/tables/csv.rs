@@ -21,7 +21,7 @@ fn text(cell: &Cell) -> String {
         Cell::Empty => String::new(),
         Cell::Text(text) => harmless(text),
         Cell::Count(count) => count.to_string(),
-        Cell::Percent(percent) => format!("{percent:.2}"),
+        Cell::Decimal(percent) => format!("{percent:.2}"),
         Cell::Moment(at) => local(*at).format("%Y-%m-%d %H:%M:%S").to_string(),
     }
 }

@@ -4,7 +4,7 @@ fn table() -> Table {
     let columns = ["Mã hồ sơ", "Ghi chú", "Số lượng", "Tỷ lệ (%)", "Lúc"];
     let at = Instant::from_timestamp(1_714_500_000, 0).unwrap(); // 2024-05-01T01:00:00+07:00
     let row = |note: &str| {
-        vec!["000.00.16.H42-240501-0001".into(), note.into(), 1_234.into(), Cell::Percent(99.5), at.into()]
+        vec!["000.00.16.H42-240501-0001".into(), note.into(), 1_234.into(), Cell::Decimal(99.5), at.into()]
     };
     Table {
         title: "Bảng".to_owned(),

@@ -61,7 +61,7 @@ fn write(
         // A string of the sheet is never a formula.
         Cell::Text(text) => sheet.write_string_with_format(line, place, text, &formats.text)?,
         Cell::Count(count) => sheet.write_number_with_format(line, place, *count as f64, &formats.count)?,
-        Cell::Percent(percent) => sheet.write_number_with_format(line, place, *percent, &formats.percent)?,
+        Cell::Decimal(percent) => sheet.write_number_with_format(line, place, *percent, &formats.percent)?,
         Cell::Moment(at) => sheet.write_datetime_with_format(line, place, local(*at), &formats.moment)?,
     };
     Ok(())
