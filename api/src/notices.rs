@@ -9,16 +9,16 @@ mod settings;
 mod wording;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::dossier::Stage;
 use domain::identity::{AgencyId, DossierId};
-use domain::notice::{Addressee, Command, Occasion, Way, Withdrawal};
+use domain::notice::{Addressee, Command, DeliveryFailure, Occasion, Way, Withdrawal};
 use domain::recorded::Position;
 use domain::time::{Instant, VIETNAM};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use infrastructure::carrier::{Address, Carrier, CarrierError, Message, NotTaken, Taken};
 use infrastructure::event_store::{instant, micros};
 use projections::Model;
@@ -43,6 +43,8 @@ const PAGE: i64 = 500;
 const AT_ONCE: usize = 8;
 /// Notices that are written down at the same time: the lane takes them together.
 const RECORDED_AT_ONCE: usize = 64;
+/// After so many silences in a row a carrier is left alone until the next round.
+const SILENT: u32 = 5;
 /// Minutes after each try that came to nothing. After the last one it is given up.
 const AGAIN_AFTER_MINUTES: [i64; 7] = [1, 5, 15, 60, 240, 720, 1_440];
 
@@ -65,8 +67,8 @@ pub struct Round {
     pub failed: u64,
     /// Messages that are not needed any more.
     pub withdrawn: u64,
-    /// Messages that wait for the morning.
-    pub quiet: u64,
+    /// Messages that wait for the morning, or for a carrier that does not answer.
+    pub waiting: u64,
 }
 
 /// What becomes of a message now.
@@ -86,7 +88,12 @@ struct Now {
     names: Names,
     /// By their codes of today.
     agencies: HashMap<String, AgencyId>,
+    /// How often in a row nobody answered, by where it went.
+    silent: Mutex<HashMap<Place, u32>>,
 }
+
+/// What answers or does not: a mail server, a gateway, or somebody's webhook.
+type Place = (Way, Option<Uuid>);
 
 impl Notifier {
     pub fn new(service: Service, settings: Settings) -> Result<Self, CarrierError> {
@@ -147,8 +154,8 @@ impl Notifier {
         match round {
             Some(round) => {
                 if round != Round::default() {
-                    let Round { raised, delivered, failed, withdrawn, quiet } = round;
-                    tracing::info!(raised, delivered, failed, withdrawn, quiet, "notices");
+                    let Round { raised, delivered, failed, withdrawn, waiting } = round;
+                    tracing::info!(raised, delivered, failed, withdrawn, waiting, "notices");
                 }
                 Ok(true)
             }
@@ -178,11 +185,20 @@ impl Notifier {
             self.service.notice_bounds(at, *due_soon_working_days, *escalate_after_working_days).await?;
         let mut agencies = HashMap::new();
         for code in self.settings.agencies() {
-            agencies.insert(code.to_owned(), self.service.agency_of_today(code, at).await?);
+            match self.service.agency_of_today(code, at).await {
+                Ok(agency) => {
+                    agencies.insert(code.to_owned(), agency);
+                }
+                Err(ServiceError::Problem(problem)) => {
+                    tracing::warn!(code, reason = %problem, "an agency of the settings is not there: its heads are not told");
+                }
+                Err(failure) => return Err(failure),
+            }
         }
         let ranges = ranges(micros(at), self.settings.since(), &bounds);
         let names = self.service.names().await?;
-        let now = Now { at, is_day_off: bounds.is_day_off, ranges, names, agencies };
+        let now =
+            Now { at, is_day_off: bounds.is_day_off, ranges, names, agencies, silent: Mutex::default() };
         let mut round = Round::default();
         let mut raised_at = None;
         for (occasion, range) in &now.ranges {
@@ -214,10 +230,13 @@ impl Notifier {
                     raising.push(self.raise_one(now, occasion, item, summary).boxed());
                 }
             }
-            let raised: Vec<Position> =
-                stream::iter(raising).buffer_unordered(RECORDED_AT_ONCE).try_collect().await?;
-            round.raised += raised.len() as u64;
-            raised_at = raised_at.max(raised.into_iter().max());
+            let mut raised = stream::iter(raising).buffer_unordered(RECORDED_AT_ONCE);
+            while let Some(outcome) = raised.next().await {
+                if let Some(position) = unless_of_one_stream(outcome)? {
+                    round.raised += 1;
+                    raised_at = raised_at.max(Some(position));
+                }
+            }
         }
     }
 
@@ -280,12 +299,12 @@ impl Notifier {
                 tries.push(self.try_one(now, row, summaries.get(&row.dossier_id)).boxed());
             }
             let mut tried = stream::iter(tries).buffer_unordered(AT_ONCE);
-            while let Some(counted) = tried.next().await {
-                let counted = counted?;
+            while let Some(outcome) = tried.next().await {
+                let counted = unless_of_one_stream(outcome)?.unwrap_or_default();
                 round.delivered += counted.delivered;
                 round.failed += counted.failed;
                 round.withdrawn += counted.withdrawn;
-                round.quiet += counted.quiet;
+                round.waiting += counted.waiting;
             }
         }
     }
@@ -298,7 +317,7 @@ impl Notifier {
     ) -> Result<Round, ServiceError> {
         let delivery = row.delivery();
         let outcome = match self.fate(now, row, summary) {
-            Fate::Wait => return Ok(Round { quiet: 1, ..Round::default() }),
+            Fate::Wait => return Ok(Round { waiting: 1, ..Round::default() }),
             Fate::Withdraw(why) => {
                 let command = Command::Withdraw { delivery, why };
                 self.service
@@ -307,7 +326,11 @@ impl Notifier {
                 return Ok(Round { withdrawn: 1, ..Round::default() });
             }
             Fate::NotSetUp => Err(NotTaken::not_set_up()),
-            Fate::Send(message, carrier, address) => carrier.carry(&message, &address).await,
+            Fate::Send(message, carrier, address) => {
+                let outcome = carrier.carry(&message, &address).await;
+                now.note(place(row), &outcome);
+                outcome
+            }
         };
         match outcome {
             Ok(Taken { receipt }) => {
@@ -365,8 +388,47 @@ impl Notifier {
         if disturbs && self.settings.is_quiet(now.at.with_timezone(&VIETNAM).time(), now.is_day_off) {
             return Fate::Wait;
         }
+        if now.is_silent(place(row)) {
+            return Fate::Wait;
+        }
         let wording = Wording { row, occasion, summary, names: &now.names, settings: &self.settings };
         Fate::Send(Box::new(wording.message()), Box::new(carrier.clone()), address)
+    }
+}
+
+impl Now {
+    fn note(&self, place: Place, outcome: &Result<Taken, NotTaken>) {
+        let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = silent.entry(place).or_default();
+        *times = match outcome {
+            Err(NotTaken { failure: DeliveryFailure::Unreachable | DeliveryFailure::TimedOut, .. }) => {
+                *times + 1
+            }
+            Ok(_) | Err(_) => 0,
+        };
+    }
+
+    /// Whoever did not answer so often is left alone until the next round, and holds up nobody else's messages.
+    fn is_silent(&self, place: Place) -> bool {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        silent.get(&place).is_some_and(|times| SILENT <= *times)
+    }
+}
+
+fn place(row: &Notice) -> Place {
+    let way = row.way.0;
+    (way, row.recipient.filter(|_| way == Way::Webhook))
+}
+
+/// What is wrong with one dossier's stream holds up no other's: it is said, and comes again in the next round.
+fn unless_of_one_stream<T>(outcome: Result<T, ServiceError>) -> Result<Option<T>, ServiceError> {
+    match outcome {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.is_about_one_stream() => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a notice is passed over");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::cli::{json_of, motcua, stored};
 use crate::support::office::{
-    AGENCY, LAN, LEADER, ask, caller, established, forward_to, key, on, registered,
+    AGENCY, LAN, LEADER, MAI, ask, caller, established, forward_to, key, on, registered,
 };
 use crate::support::receiver::{Answer, MailServer, Receiver};
 use crate::support::{Backend, Place, Server, instant, on_each_backend, whole_log};
@@ -38,6 +38,7 @@ on_each_backend!(
     nobody_is_disturbed_at_night_or_on_days_off,
     an_e_mail_is_one_and_a_server_that_says_no_is_believed,
     a_gateway_of_sms_gets_what_it_asks_for,
+    who_does_not_answer_holds_up_nobody_else,
     built_again_nothing_is_sent_again,
     one_carries_and_another_stands_by,
     killed_at_any_moment_everybody_is_told_and_knows_what_is_the_same,
@@ -132,7 +133,7 @@ fn pair(path: &str, occasion: &str) -> (String, String) {
     (path.to_owned(), occasion.to_owned())
 }
 
-const NOTHING: Round = Round { raised: 0, delivered: 0, failed: 0, withdrawn: 0, quiet: 0 };
+const NOTHING: Round = Round { raised: 0, delivered: 0, failed: 0, withdrawn: 0, waiting: 0 };
 const ONE: Round = Round { raised: 1, delivered: 1, ..NOTHING };
 
 async fn each_occasion_is_told_once_to_whom_it_concerns(backend: Backend) {
@@ -323,16 +324,16 @@ async fn nobody_is_disturbed_at_night_or_on_days_off(backend: Backend) {
     // Machines do not sleep.
     assert_eq!(
         office.at(&notifier, "2026-03-05T00:00").await,
-        Round { raised: 1, delivered: 1, quiet: 2, ..NOTHING }
+        Round { raised: 1, delivered: 1, waiting: 2, ..NOTHING }
     );
     assert_eq!((paths(), mail.take().len()), (vec!["/hook".to_owned()], 0));
-    assert_eq!(office.at(&notifier, "2026-03-05T06:59").await, Round { quiet: 2, ..NOTHING });
+    assert_eq!(office.at(&notifier, "2026-03-05T06:59").await, Round { waiting: 2, ..NOTHING });
     assert_eq!(office.at(&notifier, "2026-03-05T07:00").await, Round { delivered: 2, ..NOTHING });
     assert_eq!((paths(), mail.take().len()), (vec!["/sms".to_owned()], 1));
     // Overdue in the evening; whoever is on duty is told at once.
     assert_eq!(
         office.at(&notifier, "2026-03-09T18:30").await,
-        Round { raised: 1, delivered: 1, quiet: 2, ..NOTHING }
+        Round { raised: 1, delivered: 1, waiting: 2, ..NOTHING }
     );
     let awake = person(
         LAN,
@@ -347,7 +348,7 @@ async fn nobody_is_disturbed_at_night_or_on_days_off(backend: Backend) {
     let due = office.service.history(&caller(LAN), late).await.unwrap().last().unwrap().due_at.unwrap();
     assert_eq!(due, instant("2026-03-17T17:00:00+07:00"));
     let notifier = office.notifier(&format!("{ways}{lan}"));
-    assert_eq!(office.at(&notifier, "2026-03-14T12:00").await.quiet, 2);
+    assert_eq!(office.at(&notifier, "2026-03-14T12:00").await.waiting, 2);
 }
 
 async fn an_e_mail_is_one_and_a_server_that_says_no_is_believed(backend: Backend) {
@@ -453,6 +454,48 @@ async fn a_gateway_of_sms_gets_what_it_asks_for(backend: Backend) {
         panic!("delivered last")
     };
     assert_eq!(delivered.receipt.as_deref(), Some("abc1"));
+}
+
+/// Nor does a stream that nobody can read, nor an agency that is not there.
+async fn who_does_not_answer_holds_up_nobody_else(backend: Backend) {
+    let office = Office::new(backend).await;
+    let mut dossiers = Vec::new();
+    for nth in 0..20 {
+        dossiers.push(office.dossier(&format!("{nth}")).await.dossier_id);
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nowhere = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    let settings = format!(
+        "since = \"2026-01-01\"\n{}{}{}",
+        person(LAN, &format!("webhook = \"{nowhere}\"")),
+        person(LEADER, &format!("head = true\nwebhook = \"{}/head\"", office.receiver.url)),
+        person(MAI, "head = true\nwebhook = \"http://127.0.0.1:1/\"").replace(AGENCY, "000.99.99.H99"),
+    );
+    let notifier = office.notifier(&settings);
+    let round = office.at(&notifier, "2026-03-05T09:00").await;
+    assert_eq!((round.raised, round.delivered, round.failed + round.waiting), (20, 0, 20));
+    // Five in a row, and those that were under way then.
+    assert!((5..=12).contains(&round.failed), "{round:?}");
+    // Overdue, and escalated: heads are told of all, whatever became of the others.
+    office.place.sql(&unreadable(backend, dossiers[3])).await.unwrap();
+    let round = office.at(&notifier, "2026-03-10T09:00").await;
+    assert_eq!((round.raised, round.delivered, round.failed), (19, 19, 0));
+    assert_eq!(told(&office.receiver).len(), 19);
+}
+
+/// An event of a dossier's notices that no program reads.
+fn unreadable(backend: Backend, dossier: DossierId) -> String {
+    let id = match backend {
+        Backend::Sqlite => format!("X'{}'", dossier.0.simple()),
+        Backend::Postgres => format!("'{}'", dossier.0),
+    };
+    format!(
+        "UPDATE log_head SET position = position + 1;
+         INSERT INTO event (position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at)
+         VALUES ((SELECT position FROM log_head), '{}', 99, {id}, 'notice.delivered.v1', 'not json', '{{}}', 0, 0)",
+        notice::stream(dossier),
+    )
 }
 
 async fn built_again_nothing_is_sent_again(backend: Backend) {

@@ -97,14 +97,14 @@ impl Run {
     }
 
     fn tell(&self, round: Round) -> Result<(), CliError> {
-        let Round { raised, delivered, failed, withdrawn, quiet } = round;
+        let Round { raised, delivered, failed, withdrawn, waiting } = round;
         if self.json {
             return output::json(&json!({
-                "raised": raised, "delivered": delivered, "failed": failed, "withdrawn": withdrawn, "quiet": quiet,
+                "raised": raised, "delivered": delivered, "failed": failed, "withdrawn": withdrawn, "waiting": waiting,
             }));
         }
         output::text(&format!(
-            "{raised} raised, {delivered} delivered, {failed} failed, {withdrawn} withdrawn, {quiet} wait for the morning\n"
+            "{raised} raised, {delivered} delivered, {failed} failed, {withdrawn} withdrawn, {waiting} wait\n"
         ))
     }
 }

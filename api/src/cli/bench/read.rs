@@ -3,11 +3,16 @@
 use std::time::Instant;
 
 use clap::Args;
+use domain::identity::KeyId;
 use domain::recorded::{Event, Position, Version};
 use infrastructure::clock::Clock;
+use infrastructure::entropy::Entropy;
 use infrastructure::event_store::{EventStore, micros};
+use infrastructure::keys::{Keys, MasterKey};
+use infrastructure::location::DbUrl;
 use projections::deadline_board::{self, AsOf, Class, GroupBy, Moment, Within};
 use projections::dossier_summary::{self, WorkList};
+use projections::person_search::PersonSearch;
 use projections::read_model::Occurrence;
 use projections::{Model, ReadSide, public_status};
 use serde::Serialize;
@@ -56,7 +61,14 @@ impl ReadBench {
         let scratch = scratch(&self.store).await?;
         let store = EventStore::open(&scratch.url, Clock::System).await?;
         let read_side = ReadSide::open(&read_url(&scratch)?, store.clone()).await?;
-        let measured = self.measure(&read_side).await;
+        // Nothing is sealed here: a key for the MACs is all that is needed.
+        let folder = std::env::temp_dir().join(format!("motcua-bench-keys-{}", std::process::id()));
+        let keys = DbUrl::Sqlite(folder.join("keys.db"));
+        let keys = Keys::open(&keys, MasterKey::new([7; 32]), Entropy::seeded(7), Clock::System).await;
+        let keys = keys.map_err(|error| CliError::Failure(error.into()))?;
+        let measured = self.measure(&read_side, &PersonSearch::new(&read_side, keys.clone())).await;
+        keys.close().await;
+        std::fs::remove_dir_all(&folder).map_err(CliError::io("the keys of the benchmark stay behind"))?;
         read_side.database().close().await;
         store.database().close().await;
         if self.keep {
@@ -84,7 +96,7 @@ impl ReadBench {
         output::text(&format!("{table}\n"))
     }
 
-    async fn measure(&self, read_side: &ReadSide) -> Result<Vec<ReadRow>, CliError> {
+    async fn measure(&self, read_side: &ReadSide, people: &PersonSearch) -> Result<Vec<ReadRow>, CliError> {
         let mut progress = output::Progress::new("writing dossiers", self.dossiers);
         let first_open = self.dossiers.saturating_sub(self.open);
         let lives = (0..self.dossiers).map(|dossier| {
@@ -93,6 +105,7 @@ impl ReadBench {
         });
         read_side.fill(MODELS, lives, |done| progress.set(done)).await?;
         progress.finish();
+        self.fill_people(people).await?;
         let database = read_side.database();
         let now = micros(Life::now());
         let day = 86_400_000_000;
@@ -168,7 +181,50 @@ impl ReadBench {
             })
             .await?,
         );
+        rows.push(
+            self.ask("part of a code: day and number", async |nth| {
+                let code = Life { dossier: nth * 7_919 % self.dossiers, is_open: false }.code()?;
+                let (_, part) = code.as_str().split_at(code.as_str().len() - 11);
+                Ok(dossier_summary::with_part_of_code(database, part, None, PAGE).await?.len())
+            })
+            .await?,
+        );
+        rows.push(
+            self.ask("a person by the whole name", async |nth| {
+                Ok(people.find(&name(nth * 7_919 % self.dossiers), None, PAGE).await?.len())
+            })
+            .await?,
+        );
+        rows.push(
+            self.ask("a person by two words, in an agency", async |nth| {
+                let name = name(nth * 7_919 % self.dossiers);
+                let words = name.split(' ').rev().take(2).collect::<Vec<_>>().join(" ");
+                Ok(people.find(&words, Some(agency(nth).0), PAGE).await?.len())
+            })
+            .await?,
+        );
+        rows.push(
+            self.ask("a person by telephone", async |nth| {
+                Ok(people.find(&phone(nth * 7_919 % self.dossiers), None, PAGE).await?.len())
+            })
+            .await?,
+        );
         Ok(rows)
+    }
+
+    async fn fill_people(&self, people: &PersonSearch) -> Result<(), CliError> {
+        let mut progress = output::Progress::new("making people findable", self.dossiers);
+        let numbers: Vec<u64> = (0..self.dossiers).collect();
+        for numbers in numbers.chunks(10_000) {
+            let person = |nth: &u64| {
+                let id = Life { dossier: *nth, is_open: false }.id();
+                (KeyId(id), id, i64::try_from(*nth).unwrap_or(i64::MAX), name(*nth), phone(*nth))
+            };
+            people.fill(&numbers.iter().map(person).collect::<Vec<_>>()).await?;
+            progress.set(numbers.last().copied().unwrap_or_default());
+        }
+        progress.finish();
+        Ok(())
     }
 
     async fn ask(
@@ -199,6 +255,28 @@ impl ReadBench {
             worst_ms: times.per_mille(1000),
         })
     }
+}
+
+/// Names as they are distributed: two in five are called Nguyễn, and few words make most of the rest.
+fn name(nth: u64) -> String {
+    const FAMILIES: [&str; 10] =
+        ["Nguyễn", "Nguyễn", "Nguyễn", "Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Đặng", "Vũ"];
+    const MIDDLES: [&str; 4] = ["Văn", "Thị", "Đức", "Minh"];
+    const GIVEN: [&str; 40] = [
+        "An", "Anh", "Bình", "Châu", "Cường", "Dung", "Dũng", "Đạt", "Giang", "Hà", "Hải", "Hạnh", "Hiền",
+        "Hiếu", "Hoa", "Hòa", "Hồng", "Hùng", "Hương", "Khánh", "Lan", "Linh", "Loan", "Long", "Mai", "Nam",
+        "Nga", "Ngọc", "Nhung", "Phúc", "Phương", "Quân", "Quang", "Sơn", "Tâm", "Thảo", "Thành", "Trang",
+        "Tuấn", "Yến",
+    ];
+    let mixed = nth.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let pick = |from: &[&'static str], shift: u32| {
+        from[usize::try_from((mixed >> shift) % from.len() as u64).unwrap_or(0)]
+    };
+    format!("{} {} {} {}", pick(&FAMILIES, 8), pick(&MIDDLES, 24), pick(&GIVEN, 32), pick(&GIVEN, 44))
+}
+
+fn phone(nth: u64) -> String {
+    format!("09{:08}", nth % 100_000_000)
 }
 
 impl Life {
