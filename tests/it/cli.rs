@@ -658,7 +658,7 @@ async fn benchmarks_print_their_figures_and_leave_nothing_behind() {
         let read = ["bench", "read", "--dossiers", "700", "--open", "700", "--samples", "20", "--json"];
         let report = json_of(&motcua(&place.folder, &stored(&place, &read)).await, 0);
         let rows = report["rows"].as_array().unwrap();
-        assert_eq!(rows.len(), 9);
+        assert_eq!(rows.len(), 13);
         // What is asked is there: a question without an answer would be fast.
         assert!(rows.iter().all(|row| 0.0 < row["rows"].as_f64().unwrap()), "{report}");
         assert!(rows.iter().all(|row| row["p50_ms"].as_f64() <= row["p99_ms"].as_f64()), "{report}");

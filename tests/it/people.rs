@@ -189,7 +189,7 @@ async fn whoever_is_erased_is_not_found(backend: Backend) {
     let of_key = async |service: &Service| {
         table(service).await.into_iter().filter(|row| row[0] == Cell::Uuid(key.0)).count()
     };
-    assert_eq!(of_key(&service).await, 5);
+    assert_eq!(of_key(&service).await, 11);
     service.executor.keys.destroy(key).await.unwrap();
     // Until it is purged nothing can be read either.
     let query = "{ search(text: \"lê thị gone\") { dossier { applicantName } } }";
@@ -283,7 +283,7 @@ async fn an_unreadable_person_waits_until_it_can_be_read(backend: Backend) {
     swap("\"chanel\"", "\"channel\"").await;
     fed(&service).await;
     assert_eq!(parked().await, [] as [String; 0]);
-    assert_eq!(table(&service).await.len(), 5);
+    assert_eq!(table(&service).await.len(), 11);
 }
 
 async fn an_odd_search_is_refused(backend: Backend) {

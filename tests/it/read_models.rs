@@ -169,7 +169,8 @@ pub(crate) fn logs(count: u32, dossiers_max: usize) -> Vec<Log> {
             DossierEvent::Submitted(submitted) => Some(&submitted.code),
             _ => None,
         });
-        if submitted.all(|code| codes.insert(code)) {
+        // A history whose first command is refused is empty, and shows nothing.
+        if !log.is_empty() && submitted.all(|code| codes.insert(code)) {
             logs.push(log);
         }
     }

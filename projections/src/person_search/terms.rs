@@ -2,8 +2,8 @@
 
 use domain::text::fold;
 
-/// A name longer than this is found by its first words.
-const WORDS_MAX: usize = 16;
+/// A name longer than this is found by its first words. Each two of them are kept, so it is not many.
+const WORDS_MAX: usize = 10;
 /// Fewer digits are no telephone number and no identity number.
 const DIGITS_MIN: usize = 8;
 
@@ -23,6 +23,8 @@ pub enum PersonMatch {
 pub(super) enum Term {
     Name(String),
     Word(String),
+    /// Two words of a name, in the order of the alphabet: few people share two that one in ten has.
+    Pair(String),
     Phone(String),
     IdNumber(String),
 }
@@ -33,6 +35,7 @@ impl Term {
         match self {
             Self::Name(_) => b'n',
             Self::Word(_) => b'w',
+            Self::Pair(_) => b'2',
             Self::Phone(_) => b'p',
             Self::IdNumber(_) => b'i',
         }
@@ -40,7 +43,11 @@ impl Term {
 
     pub(super) fn text(&self) -> &str {
         match self {
-            Self::Name(text) | Self::Word(text) | Self::Phone(text) | Self::IdNumber(text) => text,
+            Self::Name(text)
+            | Self::Word(text)
+            | Self::Pair(text)
+            | Self::Phone(text)
+            | Self::IdNumber(text) => text,
         }
     }
 }
@@ -51,7 +58,11 @@ pub(super) fn terms_of(name: &str, phone: Option<&str>, id_number: Option<&str>)
     if 1 < words.len() {
         terms.push(Term::Name(words.join(" ")));
     }
-    terms.extend(distinct(&words).into_iter().map(Term::Word));
+    let words = distinct(&words);
+    for (nth, one) in words.iter().enumerate() {
+        terms.extend(words[..nth].iter().map(|other| pair(one, other)));
+    }
+    terms.extend(words.into_iter().map(Term::Word));
     terms.extend(phone.map(phone_digits).filter(|digits| !digits.is_empty()).map(Term::Phone));
     terms.extend(id_number.map(id_text).filter(|text| !text.is_empty()).map(Term::IdNumber));
     terms
@@ -69,10 +80,22 @@ pub(super) fn sought(text: &str) -> Vec<(PersonMatch, Vec<Term>)> {
     if 1 < words.len() {
         sought.push((PersonMatch::Name, vec![Term::Name(words.join(" "))]));
     }
-    if !words.is_empty() {
-        sought.push((PersonMatch::Words, distinct(&words).into_iter().map(Term::Word).collect()));
+    let words = distinct(&words);
+    match &words[..] {
+        [] => {}
+        [word] => sought.push((PersonMatch::Words, vec![Term::Word(word.clone())])),
+        // Each word is in one of them.
+        words => {
+            let pairs = words.windows(2).map(|two| pair(&two[0], &two[1]));
+            sought.push((PersonMatch::Words, pairs.collect()));
+        }
     }
     sought
+}
+
+fn pair(one: &str, other: &str) -> Term {
+    let (first, last) = if one <= other { (one, other) } else { (other, one) };
+    Term::Pair(format!("{first} {last}"))
 }
 
 /// Punctuation separates: `Công ty TNHH An-Bình` is found by `binh an`.
@@ -128,6 +151,9 @@ mod tests {
             terms,
             [
                 Term::Name("dang thi thi hong".to_owned()),
+                pair("dang", "thi"),
+                pair("dang", "hong"),
+                pair("hong", "thi"),
                 word("dang"),
                 word("thi"),
                 word("hong"),
@@ -146,6 +172,9 @@ mod tests {
         assert_eq!(by("hồng đặng"), [PersonMatch::Name, PersonMatch::Words]);
         assert_eq!(by("1234567"), [PersonMatch::Words]);
         assert_eq!(by(" .,- "), []);
+        let two = sought("Hồng Thị Đặng").pop().unwrap();
+        assert_eq!(two, (PersonMatch::Words, vec![pair("thi", "hong"), pair("dang", "thi")]));
+        assert_eq!(sought("Hồng")[0].1, [word("hong")]);
         let numbers = sought("0084 912 345 678");
         assert_eq!(numbers[1].1, [Term::Phone("0912345678".to_owned())]);
     }
@@ -154,11 +183,16 @@ mod tests {
     #[test]
     fn kinds_differ() {
         let text = || "7".to_owned();
-        let kinds: std::collections::HashSet<u8> =
-            [Term::Name(text()), Term::Word(text()), Term::Phone(text()), Term::IdNumber(text())]
-                .iter()
-                .map(Term::kind)
-                .collect();
-        assert_eq!(kinds.len(), 4);
+        let kinds: std::collections::HashSet<u8> = [
+            Term::Name(text()),
+            Term::Word(text()),
+            Term::Pair(text()),
+            Term::Phone(text()),
+            Term::IdNumber(text()),
+        ]
+        .iter()
+        .map(Term::kind)
+        .collect();
+        assert_eq!(kinds.len(), 5);
     }
 }

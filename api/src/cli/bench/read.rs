@@ -197,9 +197,10 @@ impl ReadBench {
         );
         rows.push(
             self.ask("a person by two words, in an agency", async |nth| {
-                let name = name(nth * 7_919 % self.dossiers);
+                let dossier = nth * 7_919 % self.dossiers;
+                let name = name(dossier);
                 let words = name.split(' ').rev().take(2).collect::<Vec<_>>().join(" ");
-                Ok(people.find(&words, Some(agency(nth).0), PAGE).await?.len())
+                Ok(people.find(&words, Some(agency(dossier).0), PAGE).await?.len())
             })
             .await?,
         );
