@@ -452,19 +452,18 @@ fn ranges(at: i64, since: i64, bounds: &NoticeBounds) -> Vec<(Occasion, (i64, i6
 /// Its clock runs, and it is due at that instant.
 fn is_due_at(summary: &DossierSummary, due_at: i64) -> bool {
     let runs = match summary.stage {
+        Stage::Received | Stage::InProgress => true,
         Stage::Submitted
         | Stage::AwaitingIntakeSupplement
         | Stage::Refused
+        | Stage::AwaitingSupplement
+        | Stage::AwaitingPayment
+        | Stage::OnHold
+        | Stage::Suspended
         | Stage::Finished
         | Stage::Returned
         | Stage::Withdrawn
         | Stage::Stopped => false,
-        Stage::Received
-        | Stage::InProgress
-        | Stage::AwaitingSupplement
-        | Stage::AwaitingPayment
-        | Stage::OnHold
-        | Stage::Suspended => summary.paused_since.is_none(),
     };
     runs && summary.due_at == Some(due_at)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use api::input::{ExtendDossierInput, PauseDossierInput, PauseReason};
+use api::input::{ExtendDossierInput, NoteInput, PauseDossierInput, PauseReason};
 use api::notices::{Notifier, Round, Settings};
 use api::service::{Accepted, Service};
 use chrono::DateTime;
@@ -216,6 +216,11 @@ async fn another_deadline_begins_anew_and_what_is_done_is_not_told(backend: Back
     let states = office.states(dossier_id).await;
     use DeliveryState::{Delivered, Withdrawn};
     assert_eq!(states, [("DUE_TODAY", Withdrawn), ("DUE_SOON", Delivered), ("DUE_TODAY", Withdrawn)]);
+    // It runs again, towards a later deadline.
+    let resume = NoteInput { on: on(key("resume"), dossier_id), note: None };
+    office.service.resume_dossier(&caller(LAN), &resume).await.unwrap();
+    assert_eq!(office.at(&notifier, "2026-04-20T09:00").await, ONE);
+    assert_eq!(told(&office.receiver).pop(), Some(pair("/head", "ESCALATED")));
 }
 
 async fn a_graver_notice_takes_the_place_of_a_milder_one(backend: Backend) {
