@@ -58,6 +58,8 @@ install_missing() {
     # What papers are read back with, by programs that are not ours.
     command -v pdftoppm >/dev/null || packages+=(poppler-utils)
     command -v zbarimg >/dev/null || packages+=(zbar-tools)
+    # Reads e-mail and CSV, as somebody else would.
+    command -v python3 >/dev/null || packages+=(python3-minimal libpython3-stdlib)
     command -v rsvg-convert >/dev/null || packages+=(librsvg2-bin)
     if [[ -n $mutation_run ]]; then
         command -v jq >/dev/null || packages+=(jq)
