@@ -346,7 +346,7 @@ impl EventStore {
             if row == copy_out::END {
                 continue;
             }
-            is_full |= bytes_max <= bytes.len();
+            is_full |= 0 < events && bytes_max <= bytes.len();
             if !is_full {
                 bytes.extend_from_slice(row);
                 events += 1;

@@ -248,6 +248,33 @@ async fn a_page_as_one_text_holds_the_same_events(backend: Backend) {
     assert_eq!(after, Position(36));
     let beyond = store.read_text(after, limit).await.unwrap();
     assert!(beyond.is_empty() && beyond.at_end && beyond.iter().next().is_none());
+
+    // By bytes as well: pages are small then, none is empty before the end, and all together are the log. Small ones now and
+    // then, as a few large events make them, do not stay small.
+    for bytes in [1, 200, 1_000] {
+        let (mut after, mut pages) = (Position(0), 0);
+        loop {
+            let page = store.read_text(after, PageLimit { rows: 100, bytes }).await.unwrap();
+            let events: Vec<_> = page.iter().map(Result::unwrap).collect();
+            let positions: Vec<i64> = events.iter().map(|event| event.position.0).collect();
+            assert_eq!(positions, (after.0 + 1..).take(positions.len()).collect::<Vec<_>>());
+            let before_last: usize = events.iter().rev().skip(1).map(|event| event.data.len()).sum();
+            assert!(before_last as i64 <= bytes, "{before_last} bytes before the last of a page of {bytes}");
+            after = positions.last().map_or(after, |last| Position(*last));
+            pages += 1;
+            if page.at_end {
+                break;
+            }
+            assert!(!positions.is_empty(), "a page of {bytes} bytes after {after}");
+        }
+        assert_eq!(after, Position(36), "{bytes} bytes");
+        assert!(1 < pages, "{pages} pages of {bytes} bytes");
+    }
+    let mut largest = 0;
+    for _ in 0..8 {
+        largest = store.read_text(Position(0), PageLimit::rows(36)).await.unwrap().len().max(largest);
+    }
+    assert_eq!(largest, 36);
 }
 
 async fn after_is_exclusive(backend: Backend) {
