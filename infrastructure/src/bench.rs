@@ -111,7 +111,7 @@ pub async fn plain_inserts(
             Db::Postgres(pool)
         }
     };
-    let database = Database { readers: database.clone(), writer: database };
+    let database = Database { readers: database.clone(), writer: database, bulk: None };
     let done = Arc::new(AtomicU64::new(0));
     let started = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
+use crate::bulk::Bulk;
 use crate::location::DbUrl;
 
 /// A pool of connections to one database.
@@ -55,6 +56,8 @@ macro_rules! on_tx {
 pub struct Database {
     pub readers: Db,
     pub writer: Db,
+    /// Read models on SQLite.
+    pub bulk: Option<Bulk>,
 }
 
 /// What is kept in a database: its schema in PostgreSQL, and how durable a commit is.
@@ -105,8 +108,15 @@ static KEYS_SQLITE: Migrator = sqlx::migrate!("../migrations/keys/sqlite");
 static KEYS_POSTGRES: Migrator = sqlx::migrate!("../migrations/keys/postgres");
 
 const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
+const WRITER_PRAGMAS: &[(&str, &str)] = &[
+    ("wal_autocheckpoint", "4000"),
+    // KiB. The pages that one transaction changes stay in memory; else they are written, and read again.
+    ("cache_size", "-65536"),
+    // Sorts the entries of an index on the other cores.
+    ("threads", "4"),
+];
 const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const READERS_MAX: u32 = 8;
 const POSTGRES_CONNECTIONS_MAX: u32 = 12;
@@ -152,12 +162,10 @@ impl Database {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
-            .busy_timeout(BUSY_TIMEOUT)
-            .pragma("wal_autocheckpoint", "4000")
-            // KiB. The pages that one transaction changes stay in memory; else they are written, and read again.
-            .pragma("cache_size", "-65536")
-            // Sorts the entries of an index on the other cores.
-            .pragma("threads", "4");
+            .busy_timeout(BUSY_TIMEOUT);
+        for (name, value) in WRITER_PRAGMAS {
+            options = options.pragma(*name, *value);
+        }
         if contents == Contents::Keys {
             options = options.pragma("secure_delete", "ON");
         }
@@ -190,7 +198,8 @@ impl Database {
             .connect_with(reading)
             .await
             .map_err(failed)?;
-        Ok(Self { readers: Db::Sqlite(readers), writer: Db::Sqlite(writer) })
+        let bulk = (contents == Contents::Read).then(|| Bulk::new(path, WRITER_PRAGMAS));
+        Ok(Self { readers: Db::Sqlite(readers), writer: Db::Sqlite(writer), bulk })
     }
 
     async fn open_postgres(url: &DbUrl, text: &str, contents: Contents) -> Result<Self, DbError> {
@@ -244,7 +253,7 @@ impl Database {
                 .map_err(failed)?,
             Contents::Read | Contents::Keys => pool.clone(),
         };
-        Ok(Self { readers: Db::Postgres(pool), writer: Db::Postgres(writer) })
+        Ok(Self { readers: Db::Postgres(pool), writer: Db::Postgres(writer), bulk: None })
     }
 
     async fn migrate(&self, url: &DbUrl, contents: Contents) -> Result<(), DbError> {
@@ -293,6 +302,9 @@ impl Database {
     pub async fn close(&self) {
         on_db!(&self.readers, pool => pool.close().await);
         on_db!(&self.writer, pool => pool.close().await);
+        if let Some(bulk) = &self.bulk {
+            bulk.close();
+        }
     }
 }
 

@@ -10,12 +10,14 @@
 //! | [`carrier`] | e-mail, SMS gateways, webhooks: messages to people, one interface |
 //! | [`leaf`] | the bytes of an event that the ledger will hash |
 //! | [`db`], [`location`] | two SQL dialects behind one text; where the databases are |
+//! | [`bulk`] | much at once into SQLite |
 //! | [`bench`] | the yardstick of the benchmarks, on a scratch database |
 //! | [`clock`], [`entropy`], [`environment`] | the only places that ask for the time, for randomness, for the environment |
 //!
 //! It must not know GraphQL or the rows of a read model.
 
 pub mod bench;
+pub mod bulk;
 pub mod carrier;
 pub mod clock;
 pub mod content_store;

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use infrastructure::db::Tx;
 use infrastructure::on_tx;
+use rusqlite::{Connection, named_params};
 use tokio::sync::mpsc;
 
 use crate::folder::Parked;
 use crate::read_model::ReadModel;
 use crate::shadow::Slot;
 use crate::table;
-use crate::table::{Cell, Dialect, OnConflict, Prepared, Table};
+use crate::table::{Cell, Dialect, OnConflict, Rows, Statements, Table};
 
 /// Partitions whose rows are made into cells together.
 const PARTITIONS: usize = 2_048;
@@ -31,14 +32,14 @@ pub(crate) const SQL: &[&str] = &[PARK, UNPARK_STREAM];
 /// Where the rows of a read model go.
 pub(crate) struct Target {
     slot: Slot,
-    pub(crate) rows: table::Statements,
-    tally: Option<table::Statements>,
+    pub(crate) rows: Statements,
+    tally: Option<Statements>,
 }
 
 impl Target {
     pub(crate) fn of<R: ReadModel>(slot: Slot) -> Self {
         let statements =
-            |table: Table, on_conflict| table::Statements::new(table, &slot.name(table.name), on_conflict);
+            |table: Table, on_conflict| Statements::new(table, &slot.name(table.name), on_conflict);
         Self {
             slot,
             rows: statements(R::TABLE, OnConflict::Replace),
@@ -62,20 +63,34 @@ pub(crate) struct Batch<R: ReadModel> {
     pub(crate) unparked: Vec<String>,
 }
 
-type Statements = mpsc::Sender<Prepared>;
-type Refused = mpsc::error::SendError<Prepared>;
-
 pub(crate) type Writing<'a> = Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>>;
 
 /// A batch of some read model.
 pub(crate) trait Unwritten: Send + Sync {
     /// The caller commits, or makes the folder adopt again.
     fn write<'a>(self: Box<Self>, tx: &'a mut Tx) -> Writing<'a>;
+
+    /// The same on SQLite, on this thread.
+    fn write_in_bulk(&self, connection: &Connection) -> rusqlite::Result<()>;
 }
 
 impl<R: ReadModel> Unwritten for Batch<R> {
     fn write<'a>(self: Box<Self>, tx: &'a mut Tx) -> Writing<'a> {
         Box::pin(Arc::new(*self).write_all(tx))
+    }
+
+    fn write_in_bulk(&self, connection: &Connection) -> rusqlite::Result<()> {
+        self.make(&mut |statements, are, rows| statements.write_in_bulk(connection, are, rows))?;
+        for stream in &self.unparked {
+            connection.execute(UNPARK_STREAM, named_params! { "$1": self.name, "$2": stream })?;
+        }
+        for Parked { name, stream, version, position, reason } in &self.parked {
+            let values = named_params! {
+                "$1": name, "$2": stream, "$3": version, "$4": position, "$5": reason,
+            };
+            connection.execute(PARK, values)?;
+        }
+        Ok(())
     }
 }
 
@@ -84,9 +99,12 @@ impl<R: ReadModel> Batch<R> {
         let (prepared, statements) = mpsc::channel(AHEAD);
         let (batch, dialect) = (Arc::clone(&self), Dialect::of(tx));
         // One makes statements while the database executes others.
-        let making = tokio::spawn(async move {
+        let making = tokio::task::spawn_blocking(move || {
             // Nobody takes any more when one has failed.
-            let _ = batch.make(dialect, &prepared).await;
+            let _ = batch.make(&mut |statements, are, rows| {
+                let mut made = statements.statements(dialect, are, rows).into_iter();
+                made.try_for_each(|statement| prepared.blocking_send(statement).map_err(|_| ()))
+            });
         });
         table::execute_all(tx, statements).await?;
         if let Err(panic) = making.await {
@@ -100,22 +118,12 @@ impl<R: ReadModel> Batch<R> {
         }
         Ok(())
     }
-}
 
-pub(crate) async fn park(tx: &mut Tx, parked: &Parked) -> sqlx::Result<()> {
-    let Parked { name, stream, version, position, reason } = parked;
-    on_tx!(tx, connection => sqlx::query(PARK)
-        .bind(name).bind(stream).bind(*version).bind(*position).bind(reason)
-        .execute(connection).await.map(|_| ()))
-}
-
-pub(crate) async fn unpark(tx: &mut Tx, name: &str, stream: &str) -> sqlx::Result<()> {
-    on_tx!(tx, connection => sqlx::query(UNPARK_STREAM)
-        .bind(name).bind(stream).execute(connection).await.map(|_| ()))
-}
-
-impl<R: ReadModel> Batch<R> {
-    async fn make(&self, dialect: Dialect, prepared: &Statements) -> Result<(), Refused> {
+    /// Gives away what is to be in the table, and in that of the counters.
+    fn make<E>(
+        &self,
+        put: &mut impl FnMut(&Statements, Rows, &[Vec<Cell<'_>>]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let Target { slot, rows, tally } = &*self.target;
         let mut counters = Counters::default();
         let mut changed = Vec::new();
@@ -137,24 +145,30 @@ impl<R: ReadModel> Batch<R> {
                 }
             }
             if !added.is_empty() {
-                for statement in rows.inserts(dialect, &added) {
-                    prepared.send(statement).await?;
-                }
+                put(rows, Rows::New, &added)?;
             }
         }
         for changed in changed.chunks(ROWS) {
             let cells: Vec<_> = changed.iter().map(|row| row.to_cells()).collect();
-            for statement in rows.upserts(dialect, &cells) {
-                prepared.send(statement).await?;
-            }
+            put(rows, Rows::Changed, &cells)?;
         }
-        if let Some(tally) = tally {
-            for statement in tally.upserts(dialect, &counters.into_rows()) {
-                prepared.send(statement).await?;
-            }
+        match tally {
+            Some(tally) => put(tally, Rows::Changed, &counters.into_rows()),
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+pub(crate) async fn park(tx: &mut Tx, parked: &Parked) -> sqlx::Result<()> {
+    let Parked { name, stream, version, position, reason } = parked;
+    on_tx!(tx, connection => sqlx::query(PARK)
+        .bind(name).bind(stream).bind(*version).bind(*position).bind(reason)
+        .execute(connection).await.map(|_| ()))
+}
+
+pub(crate) async fn unpark(tx: &mut Tx, name: &str, stream: &str) -> sqlx::Result<()> {
+    on_tx!(tx, connection => sqlx::query(UNPARK_STREAM)
+        .bind(name).bind(stream).execute(connection).await.map(|_| ()))
 }
 
 /// How the rows of a partition differ from what they were.

@@ -9,6 +9,7 @@ use domain::recorded::Position;
 use infrastructure::db::{Database, Tx};
 use infrastructure::event_store::micros;
 use infrastructure::{on_db, on_tx};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 /// How long a lease holds without being renewed: so long nobody feeds the models after a crash.
 pub(crate) const TERM: Duration = Duration::from_secs(3);
@@ -125,6 +126,32 @@ impl Lease {
         on_tx!(tx, connection => sqlx::query(MOVE)
             .bind(&self.name).bind(self.fence).bind(to.0).bind(per_second).bind(term_from(now))
             .execute(connection).await.map(|_| ()))
+    }
+
+    /// As [`Self::hold`], in bulk.
+    pub(crate) fn hold_in_bulk(
+        &self,
+        connection: &Connection,
+        now: domain::time::Instant,
+    ) -> rusqlite::Result<Option<(Position, i64)>> {
+        let values = named_params! { "$1": self.name, "$2": self.fence, "$3": term_from(now) };
+        let held = |row: &rusqlite::Row<'_>| Ok((Position(row.get(0)?), row.get(1)?));
+        connection.query_row(HOLD, values, held).optional()
+    }
+
+    /// As [`Self::advance`], in bulk.
+    pub(crate) fn advance_in_bulk(
+        &self,
+        connection: &Connection,
+        to: Position,
+        per_second: i64,
+        now: domain::time::Instant,
+    ) -> rusqlite::Result<()> {
+        let until = term_from(now);
+        let values = named_params! {
+            "$1": self.name, "$2": self.fence, "$3": to.0, "$4": per_second, "$5": until,
+        };
+        connection.execute(MOVE, values).map(|_| ())
     }
 
     /// Sets the checkpoint back to the beginning of the log, for a table of this version that was emptied.

@@ -9,6 +9,7 @@ use infrastructure::event_store::{PageLimit, micros};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::batch::Unwritten;
 use crate::lease::{RENEW_EVERY, TERM, checkpoints};
 use crate::read_model::{AnyFolder, Model, Occurrence, on_folder};
 use crate::read_side::{ReadSide, WAIT_POLL};
@@ -146,15 +147,12 @@ impl ReadSide {
                 }
                 done += 1;
             }
-            let mut tx = self.database().begin_write().await.map_err(failed)?;
-            for folder in &mut folders {
-                on_folder!(&mut *folder, folder => folder.take_batch())
-                    .write(&mut tx)
-                    .await
-                    .map_err(failed)?;
-                on_folder!(folder, folder => folder.adopt(Position(0), &[]));
-            }
-            tx.commit().await.map_err(failed)?;
+            let batches: Vec<_> =
+                folders.iter_mut().map(|folder| on_folder!(folder, folder => folder.take_batch())).collect();
+            self.write_filled(batches).await?;
+            folders
+                .iter_mut()
+                .for_each(|folder| on_folder!(folder, folder => folder.adopt(Position(0), &[])));
             report(done);
         }
         for &model in models {
@@ -168,16 +166,34 @@ impl ReadSide {
         Ok(())
     }
 
+    async fn write_filled(&self, batches: Vec<Box<dyn Unwritten>>) -> Result<(), RunError> {
+        if let Some(bulk) = &self.database().bulk {
+            let work = move |connection: &rusqlite::Connection| {
+                batches.iter().try_for_each(|batch| batch.write_in_bulk(connection))
+            };
+            return Ok(bulk.write(work).await?);
+        }
+        let mut tx = self.database().begin_write().await?;
+        for batch in batches {
+            batch.write(&mut tx).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
     /// One table after the other, or at the same time where the database can do that.
     async fn index(&self, runner: &mut Runner, models: &[Model]) -> Result<(), RunError> {
         let mut indexing = JoinSet::new();
         for &model in models {
-            if let Db::Sqlite(_) = self.database().writer {
-                shadow::index(self.database(), model).await?;
-                continue;
-            }
             let database = self.database().clone();
-            indexing.spawn(async move { shadow::index(&database, model).await });
+            match self.database().writer {
+                Db::Sqlite(_) => {
+                    shadow::index(&database, model).await?;
+                    self.hold_all(runner).await?;
+                }
+                Db::Postgres(_) => {
+                    indexing.spawn(async move { shadow::index(&database, model).await });
+                }
+            }
         }
         loop {
             match tokio::time::timeout(RENEW_EVERY, indexing.join_next()).await {

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::recorded::Position;
+use infrastructure::bulk;
 use infrastructure::clock::Clock;
 use infrastructure::db::{Database, Db, Trouble, Tx, trouble};
 use infrastructure::event_store::{EventStore, PageLimit, StoreError, micros};
@@ -39,6 +40,8 @@ pub enum RunError {
     /// Two programs of different versions must not feed one table; `motcua rebuild` of either makes it that one's.
     #[error("a newer program has built the read model {model}")]
     NewerModel { model: &'static str },
+    #[error("the read models cannot be written")]
+    Bulk(#[from] rusqlite::Error),
     #[error("a row of {table} cannot be read")]
     Row {
         table: &'static str,
@@ -67,6 +70,7 @@ impl RunError {
             Self::Unavailable(error) => {
                 matches!(error, sqlx::Error::Database(_)) && trouble(error) == Trouble::Lasting
             }
+            Self::Bulk(error) => error.sqlite_error().is_some() && bulk::trouble(error) == Trouble::Lasting,
             Self::Store(_)
             | Self::NewerModel { .. }
             | Self::Stopped { .. }
@@ -151,6 +155,12 @@ enum Unfed {
     Lost { seat: usize },
     Failed { seat: usize, error: RunError },
     Together(RunError),
+}
+
+impl From<rusqlite::Error> for Unfed {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Together(error.into())
+    }
 }
 
 impl Unfed {
@@ -324,7 +334,8 @@ impl Runner {
 
     async fn renew_if_due(&mut self) -> Result<(), RunError> {
         // What is being written renews them, and would be waited for.
-        if self.renewed_at.elapsed() < RENEW_EVERY || !self.writing.is_empty() {
+        let is_writing = self.writing.iter().any(|writing| !writing.task.is_finished());
+        if self.renewed_at.elapsed() < RENEW_EVERY || is_writing {
             return Ok(());
         }
         let mut tx = self.database.begin_write().await?;
@@ -489,10 +500,17 @@ impl Runner {
                 None => lost = Some(seat),
             }
         }
+        let bulk = database.bulk.clone().filter(|_| self.slot == Slot::Shadow);
         let task = tokio::spawn(async move {
-            match lost {
-                Some(seat) => Err(Unfed::Lost { seat }),
-                None => write(&database, &clock, deliveries, next, events, started).await,
+            match (lost, bulk) {
+                (Some(seat), _) => Err(Unfed::Lost { seat }),
+                (None, Some(bulk)) => {
+                    let work = move |connection: &rusqlite::Connection| {
+                        write_in_bulk(connection, &clock, deliveries, next, events, started)
+                    };
+                    bulk.write(work).await
+                }
+                (None, None) => write(&database, &clock, deliveries, next, events, started).await,
             }
         });
         self.writing.push(Writing { fed, next, task });
@@ -673,6 +691,31 @@ async fn write(
         lease.advance(&mut tx, next, per_second, now).await.map_err(together)?;
     }
     tx.commit().await.map_err(together)
+}
+
+/// As [`write`], on the thread that may wait for SQLite.
+fn write_in_bulk(
+    connection: &rusqlite::Connection,
+    clock: &Clock,
+    deliveries: Vec<Delivery>,
+    next: Position,
+    events: usize,
+    started: Instant,
+) -> Result<(), Unfed> {
+    let now = clock.now();
+    for Delivery { seat, model, lease, after, .. } in &deliveries {
+        if lease.hold_in_bulk(connection, now)? != Some((*after, model.version())) {
+            return Err(Unfed::Lost { seat: *seat });
+        }
+    }
+    for Delivery { seat, batch, .. } in &deliveries {
+        batch.write_in_bulk(connection).map_err(|error| Unfed::because_of(*seat, error.into()))?;
+    }
+    let (now, per_second) = (clock.now(), per_second(events, started.elapsed()));
+    for Delivery { lease, .. } in &deliveries {
+        lease.advance_in_bulk(connection, next, per_second, now)?;
+    }
+    Ok(())
 }
 
 /// PostgreSQL: somebody else has kept the lock.

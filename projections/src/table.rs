@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use infrastructure::db::{Database, Db, Tx};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ToSql};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -149,9 +151,10 @@ pub(crate) struct Statements {
     table: Table,
     load_sqlite: String,
     load_postgres: String,
+    insert_one_sqlite: String,
+    upsert_one_sqlite: String,
     /// For so many rows at a time.
-    insert_sqlite: [(usize, Arc<str>); 5],
-    upsert_sqlite: [(usize, Arc<str>); 5],
+    upsert_sqlite: [(usize, Arc<str>); SQLITE_ROWS.len()],
     upsert_postgres: Arc<str>,
     copy_postgres: Arc<str>,
 }
@@ -159,8 +162,15 @@ pub(crate) struct Statements {
 /// SQLite takes rows by the chunk: few statements, each prepared once. Measured against one JSON text unpacked by
 /// `json_each`, which parses every row once per column.
 const SQLITE_ROWS: [usize; 4] = [512, 64, 8, 1];
-/// The largest chunk has as many values as one statement of SQLite may have: each is a message to another thread and back.
-const SQLITE_VALUES_MAX: usize = 32_766;
+
+/// Whether rows are in the table already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// None of their keys is.
+    New,
+    /// They are, or may be.
+    Changed,
+}
 
 /// What an upsert does with a row that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,9 +215,6 @@ impl Statements {
             let rows = vec![row.as_str(); rows].join(", ");
             format!("INSERT INTO {name} ({columns}) VALUES {rows}")
         };
-        let largest = SQLITE_VALUES_MAX / table.columns().count().max(1);
-        let [many, some, few, one] = SQLITE_ROWS;
-        let chunks = [largest, many.min(largest), some, few, one];
         let or_update = format!(" ON CONFLICT ({key}) DO UPDATE SET {set}");
         let from_arrays = (1..)
             .zip(table.columns())
@@ -225,8 +232,9 @@ impl Statements {
             ),
             load_postgres: format!("SELECT {columns} FROM {name} WHERE {partition} = ANY($1)"),
             copy_postgres: format!("COPY {name} ({columns}) FROM STDIN (FORMAT binary)").into(),
-            insert_sqlite: chunks.map(|rows| (rows, insert_sqlite(rows).into())),
-            upsert_sqlite: chunks.map(|rows| (rows, (insert_sqlite(rows) + &or_update).into())),
+            insert_one_sqlite: insert_sqlite(1),
+            upsert_one_sqlite: insert_sqlite(1) + &or_update,
+            upsert_sqlite: SQLITE_ROWS.map(|rows| (rows, (insert_sqlite(rows) + &or_update).into())),
             upsert_postgres: format!(
                 "INSERT INTO {name} ({columns}) SELECT * FROM UNNEST({from_arrays})
                  ON CONFLICT ({key}) DO UPDATE SET {set}"
@@ -309,10 +317,38 @@ impl Statements {
     /// The same for rows whose keys are not there yet.
     pub(crate) fn inserts(&self, dialect: Dialect, rows: &[Vec<Cell<'_>>]) -> Vec<Prepared> {
         match dialect {
-            Dialect::Sqlite => in_chunks(&self.insert_sqlite, rows),
+            Dialect::Sqlite => self.upserts(dialect, rows),
             Dialect::Postgres => {
                 vec![Prepared::Copy { statement: Arc::clone(&self.copy_postgres), rows: copy_binary(rows) }]
             }
+        }
+    }
+
+    /// Adds rows whose keys are not there yet, or changes rows, of a SQLite table.
+    pub(crate) fn write_in_bulk(
+        &self,
+        connection: &Connection,
+        are: Rows,
+        rows: &[Vec<Cell<'_>>],
+    ) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(match are {
+            Rows::New => &self.insert_one_sqlite,
+            Rows::Changed => &self.upsert_one_sqlite,
+        })?;
+        for row in rows {
+            for (n, cell) in (1_usize..).zip(row) {
+                statement.raw_bind_parameter(n, cell)?;
+            }
+            statement.raw_execute()?;
+        }
+        Ok(())
+    }
+
+    /// Makes statements of rows, as [`Self::inserts`] and [`Self::upserts`].
+    pub(crate) fn statements(&self, dialect: Dialect, are: Rows, rows: &[Vec<Cell<'_>>]) -> Vec<Prepared> {
+        match are {
+            Rows::New => self.inserts(dialect, rows),
+            Rows::Changed => self.upserts(dialect, rows),
         }
     }
 
@@ -396,6 +432,17 @@ pub(crate) enum Prepared {
         statement: Arc<str>,
         rows: Vec<u8>,
     },
+}
+
+impl ToSql for Cell<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(value) => ValueRef::Integer(*value),
+            Self::Text(value) => ValueRef::Text(value.as_bytes()),
+            Self::Uuid(value) => ValueRef::Blob(value.as_bytes()),
+        }))
+    }
 }
 
 /// Executes statements as they come, each in a transaction of the dialect that it was made for.

@@ -36,6 +36,7 @@ on_each_backend!(
     a_rebuild_that_was_killed_goes_on_and_says_so,
     a_table_of_an_older_program_answers_until_the_new_one_is_built,
     only_one_rebuilds_a_model_at_a_time,
+    a_write_that_fails_beside_the_next_portion_loses_and_doubles_nothing,
 );
 
 const LONG: Duration = Duration::from_secs(60);
@@ -416,4 +417,62 @@ async fn only_one_rebuilds_a_model_at_a_time(backend: Backend) {
     }
     fixture.sql("UPDATE checkpoint SET until_at = 1 WHERE name = 'public_status_shadow'", false).await;
     assert!(fixture.read_side.rebuild(&models, |_| true).await.unwrap().is_complete);
+}
+
+/// A portion cannot be written while the next one is being folded: what was written before stays, what was folded is
+/// forgotten, and the next rebuild goes on from there.
+async fn a_write_that_fails_beside_the_next_portion_loses_and_doubles_nothing(backend: Backend) {
+    let mut fixture = Fixture::new(Place::new(backend).await).await;
+    let log = logs(20, 2_000).into_iter().find(|log| 5_500 <= log.len()).expect("a long log");
+    fixture.append(&log).await;
+    fixture.read_side.catch_up().await.unwrap();
+    let live = comparable(fixture.dump().await);
+    let head = fixture.store.head().await.unwrap();
+    assert!(5_000 < head.0, "portions, of a page each: {head}");
+    let read_side = fixture.read_side.clone().rebuilding_by(100);
+    // Makes the tables of the shadows.
+    let stopped = read_side.rebuild(Model::ALL, |_| false).await.unwrap();
+    assert_eq!(stopped.at, Position(0));
+
+    // In the second portion and every later one, at a row in the middle.
+    let trap = match backend {
+        Backend::Sqlite => vec![
+            "CREATE TRIGGER trap BEFORE INSERT ON deadline_board_shadow WHEN NEW.dossier_id > x'80'
+             AND 0 < (SELECT position FROM checkpoint WHERE name = 'deadline_board_shadow')
+             BEGIN SELECT RAISE(ABORT, 'trap'); END",
+        ],
+        Backend::Postgres => vec![
+            "CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF NEW.dossier_id > '80000000-0000-0000-0000-000000000000'
+                    AND 0 < (SELECT position FROM checkpoint WHERE name = 'deadline_board_shadow')
+                THEN RAISE EXCEPTION 'trap'; END IF; RETURN NEW; END $$",
+            "CREATE TRIGGER trap BEFORE INSERT ON deadline_board_shadow FOR EACH ROW EXECUTE FUNCTION trap()",
+        ],
+    };
+    for statement in trap {
+        fixture.sql(statement, false).await;
+    }
+    let failed = read_side.rebuild(Model::ALL, |_| true).await.unwrap_err();
+    let mut chain = failed.to_string();
+    let mut cause = std::error::Error::source(&failed);
+    while let Some(inner) = cause {
+        chain.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    assert!(chain.contains("trap"), "{chain}");
+    let left = status(&fixture, Model::DeadlineBoard).await.rebuild.unwrap();
+    assert!(Position(0) < left.at && left.at < head, "{left:?}");
+    assert_eq!(left.holder, None);
+    assert_eq!(comparable(fixture.dump().await), live);
+
+    let gone = match backend {
+        Backend::Sqlite => "DROP TRIGGER trap",
+        Backend::Postgres => "DROP TRIGGER trap ON deadline_board_shadow",
+    };
+    fixture.sql(gone, false).await;
+    let from = fixture.read_side.status(Clock::System.now()).await.unwrap().into_iter();
+    let from = from.filter_map(|status| status.rebuild).map(|rebuild| rebuild.at).min().unwrap();
+    let rebuilt = read_side.rebuild(Model::ALL, |_| true).await.unwrap();
+    assert_eq!(rebuilt, Rebuilt { from, at: head, is_complete: true });
+    assert_eq!(comparable(fixture.dump().await), live);
 }
