@@ -3,8 +3,8 @@
 #
 #   ./test.sh [--long] [-- CARGO-TEST-ARGS…]
 #
-# Works on a Debian machine that has nothing but Rust: installs a C compiler, PostgreSQL's server and the programs that
-# papers are read back with if they are missing, starts a throwaway PostgreSQL (unless TEST_POSTGRES_URL names one), checks
+# Works on a Debian machine that has nothing but Rust: installs a C compiler, PostgreSQL's server, Node and the programs
+# that papers are read back with if they are missing, starts a throwaway PostgreSQL (unless TEST_POSTGRES_URL names one), checks
 # format and lints, builds the binary under test and runs every test on every back end.
 #
 #   --long   everything slow as well: 200 kills instead of 25, more cases per property (MOTCUA_LONG=1); and the mutation
@@ -61,6 +61,8 @@ install_missing() {
     # Reads e-mail and CSV, as somebody else would.
     command -v python3 >/dev/null || packages+=(python3-minimal libpython3-stdlib)
     command -v rsvg-convert >/dev/null || packages+=(librsvg2-bin)
+    # Runs those who judge the API from outside (tests/js).
+    command -v npm >/dev/null || packages+=(nodejs npm)
     if [[ -n $mutation_run ]]; then
         command -v jq >/dev/null || packages+=(jq)
     fi
@@ -104,6 +106,7 @@ stage "build" cargo build --workspace --all-targets
     echo "test.sh: the build left no $MOTCUA_BIN" >&2
     exit 1
 }
+stage "judges" npm ci --prefix tests/js
 stage "tests" cargo test --workspace "$@"
 if [[ -n $mutation_run ]]; then
     stage "mutants" .ci/mutants.sh

@@ -2,8 +2,10 @@
 
 pub mod administration;
 pub mod boards;
+pub mod execution;
 pub mod files;
 pub mod indicators;
+pub mod limits;
 pub mod mutation;
 pub mod objects;
 pub mod payload;
@@ -21,7 +23,9 @@ use tokio::sync::OnceCell;
 
 use administration::{AdministrationMutation, AdministrationQuery};
 use boards::BoardQuery;
+use execution::Executions;
 use indicators::IndicatorQuery;
+use limits::Limits;
 use mutation::DossierMutation;
 use projections::{ProjectionMutation, ProjectionQuery};
 use query::{DossierQuery, checked_page};
@@ -42,9 +46,6 @@ pub struct QueryRoot(DossierQuery, BoardQuery, IndicatorQuery, AdministrationQue
 #[graphql(name = "Mutation")]
 pub struct MutationRoot(DossierMutation, AdministrationMutation, SynchronisationMutation, ProjectionMutation);
 
-/// The introspection of GraphiQL is the deepest: 15, for types within lists within lists.
-const DEPTH_MAX: usize = 16;
-const COMPLEXITY_MAX: usize = 4_000;
 /// The most rows of a page.
 const PAGE_MAX: i32 = 100;
 const PAGE_DEFAULT: i32 = 20;
@@ -52,8 +53,10 @@ const PAGE_DEFAULT: i32 = 20;
 /// The schema over a running system.
 pub fn schema(service: Service) -> Api {
     Schema::build(QueryRoot::default(), MutationRoot::default(), EmptySubscription)
-        .limit_depth(DEPTH_MAX)
-        .limit_complexity(COMPLEXITY_MAX)
+        .extension(Limits)
+        .extension(Executions)
+        // Names of fields are for those who may see the schema.
+        .disable_suggestions()
         .data(service)
         .finish()
 }

@@ -1,14 +1,16 @@
-//! The router: GraphQL by POST, papers, files, GraphiQL from vendored assets, health.
+//! The router: GraphQL, papers, files, GraphiQL from vendored assets, health.
 
 mod files;
+mod graphql;
 mod metrics;
 mod papers;
 mod tables;
 
+use std::time::Duration;
+
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
-use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -19,7 +21,7 @@ use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::development_token;
-use crate::graphql::{Api, RequestContext, schema};
+use crate::graphql::{Api, schema};
 use crate::messages::{self, Language};
 use crate::problem::Problem;
 use crate::service::{Caller, Service};
@@ -29,10 +31,18 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 const CSP: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
 
 /// How the server is run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Take development tokens. They prove nothing: never where real dossiers are.
     pub development_tokens: bool,
+    /// How long a GraphQL request may be worked on.
+    pub time_max: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { development_tokens: false, time_max: Duration::from_secs(30) }
+    }
 }
 
 #[derive(Clone)]
@@ -53,7 +63,7 @@ pub fn router(service: Service, settings: Settings) -> Router {
         SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };
     Router::new()
-        .route("/graphql", post(graphql).get(|| async { Redirect::to("/graphiql/") }))
+        .route("/graphql", get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method))
         .route("/graphiql", get(|| async { Redirect::to("/graphiql/") }))
         .route("/graphiql/", get(|| asset(Path("index.html".to_owned()))))
         .route("/graphiql/{*path}", get(asset))
@@ -76,39 +86,6 @@ pub fn router(service: Service, settings: Settings) -> Router {
 pub fn admin_router(service: Service) -> Router {
     let server = Server { api: schema(service.clone()), service, settings: Settings::default() };
     metrics::router().with_state(server)
-}
-
-/// One document, as JSON, by POST: anything that a browser sends without asking first is refused.
-async fn graphql(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> Response {
-    let is_json = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"));
-    if !is_json {
-        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", "send application/json");
-    }
-    let caller = match caller(&headers, server.settings) {
-        Ok(caller) => caller,
-        Err(reason) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason),
-    };
-    // A list is neither a batch nor, field by field, a request.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", "not a GraphQL request: send one JSON object");
-    }
-    let request: async_graphql::Request = match serde_json::from_slice(&body) {
-        Ok(request) => request,
-        Err(error) => {
-            return refuse(
-                StatusCode::BAD_REQUEST,
-                "BAD_REQUEST",
-                &format!("not a GraphQL request: {error}"),
-            );
-        }
-    };
-    let language = Language::from_accept_language(header(&headers, &ACCEPT_LANGUAGE));
-    let response = server.api.execute(request.data(RequestContext::new(caller, language))).await;
-    json_response(StatusCode::OK, &response)
 }
 
 /// The principal of the bearer token. No token is nobody; a token that is not taken is refused.

@@ -500,7 +500,7 @@ impl Runner {
                 None => lost = Some(seat),
             }
         }
-        let bulk = database.bulk.clone().filter(|_| self.slot == Slot::Shadow);
+        let bulk = database.bulk.clone();
         let task = tokio::spawn(async move {
             match (lost, bulk) {
                 (Some(seat), _) => Err(Unfed::Lost { seat }),

@@ -33,9 +33,9 @@ const B: &str = "000.00.17.H42";
 /// Has nothing to do with either.
 const C: &str = "000.00.18.H42";
 
-const ADMIN: &str = "dev:admin:quan@000.00.16.H42";
+pub(crate) const ADMIN: &str = "dev:admin:quan@000.00.16.H42";
 const CITIZEN: &str = "dev:citizen:minh@000.00.16.H42";
-const INTAKE: &str = "dev:intake:hoa@000.00.16.H42";
+pub(crate) const INTAKE: &str = "dev:intake:hoa@000.00.16.H42";
 const OFFICER_A: &str = "dev:officer:nam@000.00.16.H42";
 const LEADER_A: &str = "dev:leader:an@000.00.16.H42";
 const OFFICER_B: &str = "dev:officer:lan@000.00.17.H42";
@@ -44,7 +44,7 @@ const LEADER_B: &str = "dev:leader:lan@000.00.17.H42";
 const STRANGER: &str = "dev:officer:la@000.00.18.H42";
 const STRANGE_INTAKE: &str = "dev:intake:xa@000.00.18.H42";
 const STRANGE_LEADER: &str = "dev:leader:xa@000.00.18.H42";
-const AUDITOR: &str = "dev:auditor:thu@000.00.18.H42";
+pub(crate) const AUDITOR: &str = "dev:auditor:thu@000.00.18.H42";
 
 const NAME: &str = "Nguyễn Văn Ánh";
 const PHONE: &str = "0912345678";
@@ -60,34 +60,41 @@ const OUTCOME: &str = "
 
 /// A running system with three agencies and three procedures: `FIVE` of five working days, `DAYS.n` of n, and `HAND`,
 /// whose appointment the officer sets.
-struct System {
-    service: Service,
-    router: Router,
-    clock: Clock,
+pub(crate) struct System {
+    pub(crate) service: Service,
+    pub(crate) router: Router,
+    pub(crate) clock: Clock,
     follower: Follower,
-    _place: Place,
+    pub(crate) place: Place,
 }
 
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 }
 
+pub(crate) async fn answer_of(router: &Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    Answer { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() }
+}
+
 impl System {
-    async fn new(backend: Backend, at: &str) -> Self {
+    pub(crate) async fn new(backend: Backend, at: &str) -> Self {
         let place = Place::new(backend).await;
         let clock = Clock::fixed(instant(at));
         let service = Service::open(&place.location(), clock.clone(), Entropy::System).await.unwrap();
         let follower = service.read_side.follow();
-        let router = router(service.clone(), Settings { development_tokens: true });
-        let system = Self { service, router, clock, follower, _place: place };
+        let router = router(service.clone(), Settings { development_tokens: true, ..Settings::default() });
+        let system = Self { service, router, clock, follower, place };
         for (code, name) in [(A, "Ủy ban nhân dân phường Đặng Xá"), (B, "Sở Xây dựng 100%"), (C, "Sở Y tế")]
         {
             let input = json!({"idempotencyKey": key(code), "code": code, "name": name});
@@ -121,22 +128,15 @@ impl System {
         self.clock.set(instant(at));
     }
 
-    async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        }
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        answer_of(&self.router, request).await
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    async fn ask_in(&self, who: &str, language: &str, query: &str, variables: &Value) -> Value {
+    pub(crate) async fn ask_in(&self, who: &str, language: &str, query: &str, variables: &Value) -> Value {
         let mut request = Request::post("/graphql").header("content-type", "application/json");
         if !who.is_empty() {
             request = request.header("authorization", format!("Bearer {who}"));
@@ -152,14 +152,14 @@ impl System {
     }
 
     /// The data of a query that succeeds.
-    async fn ask(&self, who: &str, query: &str, variables: Value) -> Value {
+    pub(crate) async fn ask(&self, who: &str, query: &str, variables: Value) -> Value {
         let answer = self.ask_in(who, "", query, &variables).await;
         assert_eq!(answer.get("errors"), None, "{query}\n{answer}");
         answer["data"].clone()
     }
 
     /// The code and the message of the error of a query that does not.
-    async fn error(&self, who: &str, query: &str, variables: Value) -> (String, String) {
+    pub(crate) async fn error(&self, who: &str, query: &str, variables: Value) -> (String, String) {
         let answer = self.ask_in(who, "en", query, &variables).await;
         let errors = answer["errors"].as_array().unwrap_or_else(|| panic!("no error: {answer}"));
         assert_eq!(errors.len(), 1, "{answer}");
@@ -309,7 +309,7 @@ impl System {
         self.ask(who, query, variables).await["deadlineBoard"].clone()
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.follower.stop().await;
     }
 }
@@ -340,7 +340,7 @@ fn instant(text: &str) -> domain::time::Instant {
 }
 
 /// An idempotency key that a test can name.
-fn key(name: &str) -> Uuid {
+pub(crate) fn key(name: &str) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
 }
 
@@ -1429,7 +1429,7 @@ async fn pages_follow_one_another_without_gap_or_repeat() {
                     json!({"first": first}),
                 )
                 .await;
-            let by_complexity = code.is_empty() && message == "Query is too complex.";
+            let by_complexity = code == "QUERY_TOO_COMPLEX" && message.contains("ask for fewer rows");
             assert!(code == "BAD_USER_INPUT" || by_complexity, "{first}: {code} {message}");
         }
         for cursor in ["x", "eyJ9", "WzEsMl0"] {
@@ -1853,71 +1853,6 @@ async fn anybody_may_ask_for_the_public_status_and_learns_nothing_of_a_person() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_that_are_not_graphql_by_post_are_refused_as_json() {
-    let system = System::new(Backend::Sqlite, "2024-04-22T09:00:00+07:00").await;
-    let post = |content_type: &'static str, body: Vec<u8>| {
-        Request::post("/graphql").header("content-type", content_type).body(Body::from(body)).unwrap()
-    };
-    let query = br#"{"query": "{ __typename }"}"#.to_vec();
-    for media in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
-        let answer = system.send(post(media, query.clone())).await;
-        assert_eq!(
-            (answer.status, answer.json()),
-            (StatusCode::OK, json!({"data": {"__typename": "Query"}}))
-        );
-        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
-        assert_eq!(answer.headers["cache-control"], "no-store");
-    }
-    for media in [
-        "text/plain",
-        "text/plain; application/json",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "",
-    ] {
-        let answer = system.send(post(media, query.clone())).await;
-        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{media}");
-        assert_eq!(answer.json()["errors"][0]["extensions"]["code"], "UNSUPPORTED_MEDIA_TYPE");
-    }
-    let json = "application/json";
-    for body in [
-        &b""[..],
-        b"{",
-        b"null",
-        b"42",
-        b"\"{ __typename }\"",
-        b"\xff\xfe",
-        br#"[{"query": "{ __typename }"}]"#,
-        br#"["{ __typename }"]"#,
-        br#" ["{ __typename }", null, {}, {}]"#,
-        br#"{"query": 42}"#,
-        br#"{"query": "{ __typename }", "variables": 7}"#,
-    ] {
-        let answer = system.send(post(json, body.to_vec())).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", String::from_utf8_lossy(body));
-        assert_eq!(answer.json()["errors"][0]["extensions"]["code"], "BAD_REQUEST");
-        assert_eq!(answer.headers["content-type"], "application/json; charset=utf-8");
-    }
-    // A document that is JSON but not GraphQL is an answer of GraphQL.
-    for bad in [r#"{"query": "{ nothing }"}"#, r#"{"query": "{"}"#, r#"{"query": ""}"#] {
-        let answer = system.send(post(json, bad.into())).await;
-        assert_eq!(answer.status, StatusCode::OK, "{bad}");
-        assert_eq!(answer.json()["errors"].as_array().map(Vec::len), Some(1), "{bad}");
-    }
-
-    // One MiB is the most.
-    let padded = |length: usize| {
-        let mut body = query.clone();
-        body.resize(length, b' ');
-        body
-    };
-    assert_eq!(system.send(post(json, padded(1024 * 1024))).await.status, StatusCode::OK);
-    let large = system.send(post(json, padded(1024 * 1024 + 1))).await;
-    assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
-    system.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_taken_whole_or_refused() {
     let system = System::new(Backend::Sqlite, "2024-04-22T09:00:00+07:00").await;
     let send = async |router: &Router, authorization: &[u8]| {
@@ -1954,52 +1889,6 @@ async fn a_token_is_taken_whole_or_refused() {
     let (status, body) = send(&closed, good.as_bytes()).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     assert_eq!(body["errors"][0]["message"], "this server takes no development tokens");
-    system.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn queries_are_bounded_in_depth_and_in_what_they_cost() {
-    let system = System::new(Backend::Sqlite, "2024-04-22T09:00:00+07:00").await;
-    let holder = "deadlineBoard { dossiers(class: PAUSED, first: 1) { edges { node { dossier { history { actingFor { code } } } } } } }";
-    system.ask(AUDITOR, &format!("{{ {holder} }}"), json!({})).await;
-    // What the schema itself nests, as tools ask for it.
-    let nested = (0..9).fold("name".to_owned(), |inner, _| format!("name ofType {{ {inner} }}"));
-    let introspection = format!(
-        "query IntrospectionQuery {{ __schema {{ queryType {{ name }} types {{ ...Full }} directives {{ name args {{ ...Arg }} }} }} }}
-         fragment Full on __Type {{
-            kind name description fields(includeDeprecated: true) {{ name args {{ ...Arg }} type {{ ...Ref }} }}
-            inputFields {{ ...Arg }} interfaces {{ ...Ref }} enumValues {{ name }} possibleTypes {{ ...Ref }}
-         }}
-         fragment Arg on __InputValue {{ name type {{ ...Ref }} defaultValue }}
-         fragment Ref on __Type {{ kind {nested} }}"
-    );
-    let schema = system.ask("", &introspection, json!({})).await;
-    assert_eq!(schema["__schema"]["queryType"]["name"], "Query");
-
-    let deep = (0..20).fold("name".to_owned(), |inner, _| format!("ofType {{ {inner} }}"));
-    let deep = format!("{{ __type(name: \"Dossier\") {{ {deep} }} }}");
-    assert_eq!(system.error(AUDITOR, &deep, json!({})).await.1, "Query is nested too deep.");
-
-    let aliases = |field: &str, count: usize| {
-        let fields: Vec<_> = (0..count).map(|n| format!("f{n}: {field}")).collect();
-        format!("{{ {} }}", fields.join(" "))
-    };
-    let page = "dossiers(first: 100) { nodes { id code stage } }";
-    system.ask(AUDITOR, &aliases(page, 1), json!({})).await;
-    for costly in [
-        aliases(page, 40),
-        aliases("dossiers(first: 0) { totalCount }", 5_000),
-        aliases("dossiers(first: -1) { totalCount }", 5_000),
-        aliases("deadlineBoard { dossiers(class: PAUSED, first: 0) { pageInfo { hasNextPage } } }", 5_000),
-        aliases("publicStatus(code: \"x\") { code }", 5_000),
-        "{ dossiers(first: 2147483647) { totalCount } }".to_owned(),
-        "{ dossiers(first: 100) { nodes { history { version eventType actor stage dueAt } } } }".to_owned(),
-    ] {
-        let answer = system.ask_in(AUDITOR, "en", &costly, &json!({})).await;
-        let start: String = costly.chars().take(60).collect();
-        assert_eq!(answer["errors"][0]["message"], "Query is too complex.", "{start}: {}", answer["errors"]);
-        assert_eq!(answer["data"], Value::Null, "{start}");
-    }
     system.stop().await;
 }
 
@@ -2071,7 +1960,8 @@ async fn health_and_graphiql_are_served_without_another_host() {
         assert_eq!(missing.iter().map(|model| model["name"].clone()).collect::<Vec<_>>(), ["deadline_board"]);
 
         for path in ["/graphql", "/graphiql"] {
-            let moved = system.get(path).await;
+            let request = Request::get(path).header("accept", "text/html").body(Body::empty()).unwrap();
+            let moved = system.send(request).await;
             assert_eq!(
                 (moved.status, &moved.headers["location"]),
                 (StatusCode::SEE_OTHER, &"/graphiql/".parse().unwrap())

@@ -13,6 +13,7 @@ mod execute;
 mod figures;
 mod files;
 mod graphql;
+mod graphql_http;
 mod leaf;
 mod notices;
 mod papers;

@@ -4,10 +4,11 @@
 //! A back end that `REQUIRED_BACKENDS` names and that is missing fails every test that needs it. One that is neither
 //! required nor there prints one `not run:` line.
 
-mod binary;
+pub(crate) mod binary;
 pub(crate) mod http;
 pub(crate) mod office;
 pub(crate) mod receiver;
+pub(crate) mod statements;
 
 pub(crate) use binary::{Server, binary};
 

@@ -70,7 +70,8 @@ impl Demo {
         if self.no_serve {
             return Ok(());
         }
-        serve(service, self.listen, Settings { development_tokens: true }, try_this).await
+        serve(service, self.listen, Settings { development_tokens: true, ..Settings::default() }, try_this)
+            .await
     }
 
     /// The start instant: of the province that is there already, else as given, else now.

@@ -49,7 +49,7 @@ impl Serve {
             serve_admin(&service, admin).await?;
         }
         let notifier = self.notices.as_deref().map(|settings| notifier(&service, settings)).transpose()?;
-        let settings = Settings { development_tokens: self.development_tokens };
+        let settings = Settings { development_tokens: self.development_tokens, ..Settings::default() };
         let carrying = notifier.map(|notifier| notifier.follow());
         let served = serve(service, self.listen, settings, |_| {}).await;
         if let Some(carrying) = carrying {

@@ -1,0 +1,212 @@
+//! What the specification of GraphQL says about errors and the library does not do: a field that fails is null, and where it
+//! may not be null, so is what is around it, up to what may be (spec §6.4.4). The library leaves such fields out.
+//!
+//! Of an item of a list the library does not tell whether it may be null; no list of the schema has items that may.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_graphql::extensions::{
+    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, ResolveInfo,
+};
+use async_graphql::{QueryPathNode, Response, ServerError, ServerResult, Value};
+
+/// What happened to a request on its way: given along with it, and asked when the answer is there.
+#[derive(Clone, Debug, Default)]
+pub struct Execution(Arc<Happened>);
+
+#[derive(Debug, Default)]
+struct Happened {
+    has_begun: AtomicBool,
+    /// Of fields that are null because of them, and may be.
+    errors: Mutex<Vec<ServerError>>,
+    /// Whether there is any path below: nearly always there is none.
+    has_nulls: AtomicBool,
+    /// Paths of objects that have a null where none may be.
+    nulls: Mutex<HashSet<String>>,
+}
+
+/// The path of the answer as a whole.
+const ROOT: &str = "";
+
+impl Execution {
+    /// The answer as it was executed. It has errors and no data, if it was not.
+    pub fn finish(&self, mut response: Response) -> Result<Response, Vec<ServerError>> {
+        if !self.0.has_begun.load(Ordering::Acquire) {
+            return Err(response.errors);
+        }
+        response.errors.append(&mut lock(&self.0.errors));
+        if self.is_null_because_of_a_part(None) {
+            response.data = Value::Null;
+        }
+        Ok(response)
+    }
+
+    fn null_around(&self, path: &QueryPathNode<'_>) {
+        let around = path.parent.map_or_else(|| ROOT.to_owned(), ToString::to_string);
+        lock(&self.0.nulls).insert(around);
+        self.0.has_nulls.store(true, Ordering::Release);
+    }
+
+    fn is_null_because_of_a_part(&self, path: Option<&QueryPathNode<'_>>) -> bool {
+        self.0.has_nulls.load(Ordering::Acquire)
+            && lock(&self.0.nulls).contains(&path.map_or_else(|| ROOT.to_owned(), ToString::to_string))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps an [`Execution`].
+pub struct Executions;
+
+impl ExtensionFactory for Executions {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Executions)
+    }
+}
+
+#[async_graphql::async_trait::async_trait]
+impl Extension for Executions {
+    async fn execute(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        operation_name: Option<&str>,
+        next: NextExecute<'_>,
+    ) -> Response {
+        if let Some(Execution(happened)) = ctx.data_opt::<Execution>() {
+            happened.has_begun.store(true, Ordering::Release);
+        }
+        next.run(ctx, operation_name).await
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        info: ResolveInfo<'_>,
+        next: NextResolve<'_>,
+    ) -> ServerResult<Option<Value>> {
+        let Some(execution) = ctx.data_opt::<Execution>() else { return next.run(ctx, info).await };
+        let (path, may_be_null) = (info.path_node, !info.return_type.ends_with('!'));
+        match next.run(ctx, info).await {
+            Err(error) if may_be_null => {
+                lock(&execution.0.errors).push(error);
+                Ok(Some(Value::Null))
+            }
+            Err(error) => {
+                execution.null_around(path);
+                Err(error)
+            }
+            Ok(_) if execution.is_null_because_of_a_part(Some(path)) => {
+                if !may_be_null {
+                    execution.null_around(path);
+                }
+                Ok(Some(Value::Null))
+            }
+            resolved => resolved,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Result, Schema};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    struct Query;
+
+    /// Fails as deep as it is told, through fields that may be null and others that may not.
+    #[Object]
+    impl Query {
+        async fn fine(&self) -> u32 {
+            1
+        }
+        async fn failing(&self) -> Result<u32> {
+            Err("no".into())
+        }
+        async fn failing_or_null(&self) -> Result<Option<u32>> {
+            Err("no".into())
+        }
+        async fn part(&self) -> Query {
+            Query
+        }
+        async fn part_or_null(&self) -> Option<Query> {
+            Some(Query)
+        }
+        async fn parts(&self) -> Vec<Query> {
+            vec![Query, Query]
+        }
+        async fn parts_or_null(&self) -> Option<Vec<Query>> {
+            Some(vec![Query, Query])
+        }
+    }
+
+    async fn answer(document: &str) -> (Value, Vec<Value>) {
+        let schema = Schema::build(Query, EmptyMutation, EmptySubscription).extension(Executions).finish();
+        let execution = Execution::default();
+        let response = schema.execute(Request::new(document).data(execution.clone())).await;
+        let response = serde_json::to_value(execution.finish(response).unwrap()).unwrap();
+        let errors = response.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+        (response["data"].clone(), errors.into_iter().map(|error| error["path"].clone()).collect())
+    }
+
+    #[tokio::test]
+    async fn a_field_that_fails_is_null_up_to_what_may_be() {
+        for (document, data, path) in [
+            ("{ fine failingOrNull }", json!({"fine": 1, "failingOrNull": null}), json!(["failingOrNull"])),
+            ("{ fine failing }", Value::Null, json!(["failing"])),
+            ("{ fine part { fine failing } }", Value::Null, json!(["part", "failing"])),
+            (
+                "{ fine partOrNull { fine p: part { fine failing } } }",
+                json!({"fine": 1, "partOrNull": null}),
+                json!(["partOrNull", "p", "failing"]),
+            ),
+            (
+                "{ fine partOrNull { fine failingOrNull } }",
+                json!({"fine": 1, "partOrNull": {"fine": 1, "failingOrNull": null}}),
+                json!(["partOrNull", "failingOrNull"]),
+            ),
+            (
+                "{ partsOrNull { fine failing } fine }",
+                json!({"partsOrNull": null, "fine": 1}),
+                json!(["partsOrNull", 0, "failing"]),
+            ),
+            (
+                "{ partOrNull { parts { fine failing } } fine }",
+                json!({"partOrNull": null, "fine": 1}),
+                json!(["partOrNull", "parts", 0, "failing"]),
+            ),
+        ] {
+            let (answered, paths) = answer(document).await;
+            assert_eq!(answered, data, "{document}");
+            assert!(paths.contains(&path), "{document}: {paths:?}");
+        }
+        assert_eq!(
+            answer("{ fine partOrNull { fine } }").await,
+            (json!({"fine": 1, "partOrNull": {"fine": 1}}), vec![])
+        );
+    }
+
+    #[test]
+    fn no_list_has_items_that_may_be_null() {
+        let sdl = crate::graphql::sdl();
+        let lists = sdl.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
+        let is_type = |inner: &str| inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '!' || c == '_');
+        assert!(lists.clone().any(|(inner, _)| inner == "Problem!"));
+        for (inner, _) in lists.filter(|(inner, _)| is_type(inner)) {
+            assert!(inner.ends_with('!'), "[{inner}]");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_valid_was_not_executed() {
+        let schema = Schema::build(Query, EmptyMutation, EmptySubscription).extension(Executions).finish();
+        let execution = Execution::default();
+        let response = schema.execute(Request::new("{ nothing }").data(execution.clone())).await;
+        assert_eq!(execution.finish(response).unwrap_err().len(), 1);
+    }
+}

@@ -1,0 +1,242 @@
+//! What a document may ask for. Everything here is decided before a resolver runs: first from the text alone, so that
+//! nothing is parsed that could not be, then from the parsed document, then from what the schema says it costs.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextValidation};
+use async_graphql::parser::types::{
+    Directive, DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
+    SelectionSet,
+};
+use async_graphql::{Positioned, ServerError, ValidationResult};
+
+/// Bytes of a document. The introspection of GraphiQL has 2,000.
+const BYTES_MAX: usize = 64 * 1024;
+const TOKENS_MAX: usize = 4_000;
+/// Brackets within brackets: whoever parses goes down a level for each.
+const NESTING_MAX: usize = 64;
+/// Another name for a field is another execution of it.
+const ALIASES_MAX: usize = 40;
+const DIRECTIVES_MAX: usize = 60;
+/// Fields within fields. The introspection of GraphiQL is the deepest: 15, for types within lists within lists.
+const DEPTH_MAX: usize = 16;
+/// Fields, with those of a list as often as the list may be long.
+const COST_MAX: usize = 4_000;
+
+/// Why a document is not executed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TooMuch {
+    #[error("the document has {bytes} bytes; at most {BYTES_MAX}")]
+    Bytes { bytes: usize },
+    #[error("the document has more than {TOKENS_MAX} tokens")]
+    Tokens,
+    #[error("the document nests brackets more than {NESTING_MAX} deep")]
+    Nesting,
+    #[error("the document has {aliases} aliases; at most {ALIASES_MAX}")]
+    Aliases { aliases: usize },
+    #[error("the document has {directives} directives; at most {DIRECTIVES_MAX}")]
+    Directives { directives: usize },
+    #[error("the document is {depth} fields deep; at most {DEPTH_MAX}")]
+    Depth { depth: usize },
+    #[error("the document costs {cost}; at most {COST_MAX}: ask for fewer rows or fields")]
+    Cost { cost: usize },
+}
+
+impl TooMuch {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Bytes { .. } => "DOCUMENT_TOO_LONG",
+            Self::Tokens => "TOO_MANY_TOKENS",
+            Self::Nesting => "NESTED_TOO_DEEP",
+            Self::Aliases { .. } => "TOO_MANY_ALIASES",
+            Self::Directives { .. } => "TOO_MANY_DIRECTIVES",
+            Self::Depth { .. } => "QUERY_TOO_DEEP",
+            Self::Cost { .. } => "QUERY_TOO_COMPLEX",
+        }
+    }
+
+    /// As an answer tells it.
+    pub fn into_error(self) -> ServerError {
+        let mut error = ServerError::new(self.to_string(), None);
+        error.extensions.get_or_insert_default().set("code", self.code());
+        error
+    }
+}
+
+/// Looks at the text only. What is no GraphQL passes: the parser says what is wrong with it.
+pub fn check_text(document: &str) -> Result<(), TooMuch> {
+    let bytes = document.len();
+    if BYTES_MAX < bytes {
+        return Err(TooMuch::Bytes { bytes });
+    }
+    let (mut tokens, mut nesting) = (0_usize, 0_usize);
+    let mut rest = document.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = match byte {
+            b' ' | b'\t' | b'\n' | b'\r' | b',' => {
+                rest = after;
+                continue;
+            }
+            b'#' => {
+                rest = skip(after, |byte| byte != b'\n' && byte != b'\r');
+                continue;
+            }
+            b'"' => after_string(rest),
+            b'{' | b'[' | b'(' => {
+                nesting += 1;
+                after
+            }
+            b'}' | b']' | b')' => {
+                nesting = nesting.saturating_sub(1);
+                after
+            }
+            _ if is_of_word(byte) => skip(after, is_of_word),
+            _ => after,
+        };
+        tokens += 1;
+        if TOKENS_MAX < tokens {
+            return Err(TooMuch::Tokens);
+        }
+        if NESTING_MAX < nesting {
+            return Err(TooMuch::Nesting);
+        }
+    }
+    Ok(())
+}
+
+/// Names and numbers; a byte order mark and what is not ASCII as well.
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+') || !byte.is_ascii()
+}
+
+fn skip(bytes: &[u8], is_skipped: impl Fn(u8) -> bool) -> &[u8] {
+    let end = bytes.iter().position(|byte| !is_skipped(*byte)).unwrap_or(bytes.len());
+    &bytes[end..]
+}
+
+/// What follows a string, or a block string, that begins here.
+fn after_string(bytes: &[u8]) -> &[u8] {
+    if let Some(block) = bytes.strip_prefix(b"\"\"\"") {
+        let mut rest = block;
+        while !rest.is_empty() {
+            if let Some(after) = rest.strip_prefix(b"\\\"\"\"") {
+                rest = after;
+            } else if let Some(after) = rest.strip_prefix(b"\"\"\"") {
+                return after;
+            } else {
+                rest = &rest[1..];
+            }
+        }
+        return rest;
+    }
+    let mut rest = &bytes[1..];
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'\\' => rest = after.get(1..).unwrap_or_default(),
+            b'"' | b'\n' => break,
+            _ => {}
+        }
+    }
+    rest
+}
+
+/// What a document has of what is counted, in all its operations and fragments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    aliases: usize,
+    directives: usize,
+    /// It asks for the schema itself.
+    pub asks_for_schema: bool,
+}
+
+impl Counted {
+    pub fn of(document: &ExecutableDocument) -> Result<Self, TooMuch> {
+        let mut counted = Self::default();
+        for (_, operation) in document.operations.iter() {
+            counted.directives(&operation.node.directives);
+            counted.selections(&operation.node.selection_set.node);
+        }
+        for fragment in document.fragments.values() {
+            counted.directives(&fragment.node.directives);
+            counted.selections(&fragment.node.selection_set.node);
+        }
+        let Self { aliases, directives, .. } = counted;
+        if ALIASES_MAX < aliases {
+            return Err(TooMuch::Aliases { aliases });
+        }
+        if DIRECTIVES_MAX < directives {
+            return Err(TooMuch::Directives { directives });
+        }
+        Ok(counted)
+    }
+
+    fn directives(&mut self, directives: &[Positioned<Directive>]) {
+        self.directives += directives.len();
+    }
+
+    /// No deeper than brackets may nest.
+    fn selections(&mut self, set: &SelectionSet) {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    let Field { alias, name, directives, selection_set, .. } = &field.node;
+                    self.aliases += usize::from(alias.is_some());
+                    self.asks_for_schema |= matches!(name.node.as_str(), "__schema" | "__type");
+                    self.directives(directives);
+                    self.selections(&selection_set.node);
+                }
+                Selection::FragmentSpread(spread) => self.directives(&spread.node.directives),
+                Selection::InlineFragment(fragment) => {
+                    self.directives(&fragment.node.directives);
+                    self.selections(&fragment.node.selection_set.node);
+                }
+            }
+        }
+    }
+}
+
+/// The kind of the operation that a request means, if it means one.
+pub fn operation_type(document: &ExecutableDocument, name: Option<&str>) -> Option<OperationType> {
+    let kind = |operation: &Positioned<OperationDefinition>| operation.node.ty;
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Some(kind(operation)),
+        (DocumentOperations::Single(_), Some(_)) => None,
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(kind),
+        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
+            operations.values().next().map(kind)
+        }
+        (DocumentOperations::Multiple(_), None) => None,
+    }
+}
+
+/// Compares what the schema says a document costs with what it may cost.
+pub struct Limits;
+
+impl ExtensionFactory for Limits {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Limits)
+    }
+}
+
+#[async_graphql::async_trait::async_trait]
+impl Extension for Limits {
+    async fn validation(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        let validated = next.run(ctx).await?;
+        let ValidationResult { depth, complexity: cost, .. } = validated;
+        if DEPTH_MAX < depth {
+            return Err(vec![TooMuch::Depth { depth }.into_error()]);
+        }
+        if COST_MAX < cost {
+            return Err(vec![TooMuch::Cost { cost }.into_error()]);
+        }
+        Ok(validated)
+    }
+}

@@ -1,0 +1,329 @@
+//! GraphQL over HTTP, by its own specification ("GraphQL over HTTP", Stage 2 draft): what is asked by GET and by POST,
+//! which of the two media types answers, and what a status means. One document at a time, no uploads, no batches.
+
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::{Request, ServerError, Variables};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, ALLOW, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Server, caller, header};
+use crate::graphql::RequestContext;
+use crate::graphql::execution::Execution;
+use crate::graphql::limits::{Counted, TooMuch, check_text, operation_type};
+use crate::messages::Language;
+
+/// What an answer is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Media {
+    /// `application/graphql-response+json`: the status says whether the request could be executed.
+    GraphqlResponse,
+    /// `application/json`, as older clients know it: 200 for whatever is a request at all.
+    Json,
+}
+
+impl Media {
+    const ALL: [(Self, &'static str, &'static str); 2] = [
+        (Self::Json, "application", "json"),
+        (Self::GraphqlResponse, "application", "graphql-response+json"),
+    ];
+
+    /// The one that the client likes best; of two that it likes as much, the first that it names. None, if neither.
+    fn negotiate(accept: Option<&str>) -> Option<Self> {
+        let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else { return Some(Self::Json) };
+        let mut best: Option<(f32, Self)> = None;
+        for range in accept.split(',') {
+            let mut parts = range.split(';').map(str::trim);
+            let (main, sub) = parts.next().unwrap_or_default().split_once('/').unwrap_or_default();
+            let quality =
+                parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok());
+            let fits = |(_, of_main, of_sub): &&(Self, &str, &str)| {
+                (main == "*" && sub == "*")
+                    || (main.eq_ignore_ascii_case(of_main)
+                        && (sub == "*" || sub.eq_ignore_ascii_case(of_sub)))
+            };
+            if let (Some((media, ..)), Some(quality)) = (Self::ALL.iter().find(fits), quality)
+                && 0.0 < quality
+                && best.is_none_or(|(found, _)| found < quality)
+            {
+                best = Some((quality, *media));
+            }
+        }
+        best.map(|(_, media)| media)
+    }
+
+    fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        })
+    }
+
+    fn answer(self, status: StatusCode, body: &impl serde::Serialize) -> Response {
+        let mut response = super::json_response(status, body);
+        response.headers_mut().insert(CONTENT_TYPE, self.content_type());
+        response
+    }
+
+    fn refuse(self, status: StatusCode, code: &str, message: &str) -> Response {
+        self.answer(status, &json!({"errors": [{"message": message, "extensions": {"code": code}}]}))
+    }
+
+    /// A request that cannot be executed, as opposed to one that is none.
+    fn unexecuted(self, errors: &[ServerError]) -> Response {
+        let status = match self {
+            Self::GraphqlResponse => StatusCode::BAD_REQUEST,
+            Self::Json => StatusCode::OK,
+        };
+        self.answer(status, &json!({"errors": errors}))
+    }
+}
+
+/// What both ways to ask carry.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Parameters {
+    query: Option<String>,
+    operation_name: Option<String>,
+    variables: Option<Map<String, Value>>,
+    /// There is none that this server knows; it has to be an object all the same.
+    #[serde(rename = "extensions")]
+    _extensions: Option<Map<String, Value>>,
+}
+
+impl Parameters {
+    fn of_body(body: &[u8]) -> Result<Self, String> {
+        // A list is neither a batch nor, field by field, a request.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err("send one JSON object".to_owned());
+        }
+        serde_json::from_slice(body).map_err(|error| error.to_string())
+    }
+
+    fn of_pairs(pairs: Vec<(String, String)>) -> Result<Self, String> {
+        let mut parameters = Self::default();
+        for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+            let object =
+                |value: &str| serde_json::from_str(value).map_err(|error| format!("{name}: {error}"));
+            match name.as_str() {
+                "query" => parameters.query = Some(value),
+                "operationName" => parameters.operation_name = Some(value),
+                "variables" => parameters.variables = object(&value)?,
+                "extensions" => parameters._extensions = object(&value)?,
+                _ => {}
+            }
+        }
+        Ok(parameters)
+    }
+}
+
+/// Queries only: a browser sends a GET for anybody who makes it follow a link.
+pub(super) async fn by_get(
+    State(server): State<Server>,
+    headers: HeaderMap,
+    pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Response {
+    let accept = header(&headers, &ACCEPT);
+    let parameters = match pairs {
+        Ok(Query(pairs)) => Parameters::of_pairs(pairs),
+        Err(rejection) => Err(rejection.body_text()),
+    };
+    let is_empty = matches!(&parameters, Ok(Parameters { query: None, .. }));
+    if is_empty && accept.is_some_and(|accept| accept.contains("text/html")) {
+        return Redirect::to("/graphiql/").into_response();
+    }
+    let media = match acceptable(accept) {
+        Ok(media) => media,
+        Err(refused) => return *refused,
+    };
+    match parameters {
+        Ok(parameters) => answer(&server, &headers, media, parameters, true).await,
+        Err(reason) => media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &not_a_request(&reason)),
+    }
+}
+
+/// As JSON only: anything that a browser sends to another site without asking it first is refused.
+pub(super) async fn by_post(
+    State(server): State<Server>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let media = match acceptable(header(&headers, &ACCEPT)) {
+        Ok(media) => media,
+        Err(refused) => return *refused,
+    };
+    if !is_json(header(&headers, &CONTENT_TYPE)) {
+        let reason = "send application/json, in UTF-8";
+        return media.refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", reason);
+    }
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => {
+            let code = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                "BODY_TOO_LARGE"
+            } else {
+                "BAD_REQUEST"
+            };
+            return media.refuse(rejection.status(), code, &rejection.body_text());
+        }
+    };
+    match Parameters::of_body(&body) {
+        Ok(parameters) => answer(&server, &headers, media, parameters, false).await,
+        Err(reason) => media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &not_a_request(&reason)),
+    }
+}
+
+pub(super) async fn by_another_method() -> Response {
+    not_allowed(Media::Json, "GET, POST", "use GET or POST")
+}
+
+fn not_allowed(media: Media, allowed: &'static str, reason: &str) -> Response {
+    let mut response = media.refuse(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", reason);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn acceptable(accept: Option<&str>) -> Result<Media, Box<Response>> {
+    Media::negotiate(accept).ok_or_else(|| {
+        let reason = "this server answers application/graphql-response+json or application/json";
+        Box::new(Media::Json.refuse(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", reason))
+    })
+}
+
+fn is_json(content_type: Option<&str>) -> bool {
+    let mut parts = content_type.unwrap_or_default().split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = |part: &str| match part.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    };
+    is_json && parts.all(is_utf8)
+}
+
+fn not_a_request(reason: &str) -> String {
+    format!("not a GraphQL request: {reason}")
+}
+
+async fn answer(
+    server: &Server,
+    headers: &HeaderMap,
+    media: Media,
+    parameters: Parameters,
+    is_get: bool,
+) -> Response {
+    let caller = match caller(headers, server.settings) {
+        Ok(caller) => caller,
+        Err(reason) => return media.refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason),
+    };
+    let Parameters { query: Some(query), operation_name, variables, .. } = parameters else {
+        let reason = not_a_request("there is no query");
+        return media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &reason);
+    };
+    // Those who develop against a server of their own see its schema; others know it from its file.
+    let sees_schema = caller.is_some() || server.settings.development_tokens;
+    let document = match checked(&query, sees_schema) {
+        Ok(document) => document,
+        Err(error) => return media.unexecuted(&[error]),
+    };
+    let kind = operation_type(&document, operation_name.as_deref());
+    if is_get && !matches!(kind, None | Some(OperationType::Query)) {
+        return not_allowed(media, "POST", "only queries are asked by GET");
+    }
+    let execution = Execution::default();
+    let language = Language::from_accept_language(header(headers, &ACCEPT_LANGUAGE));
+    let mut request = Request::new(query)
+        .variables(Variables::from_json(Value::Object(variables.unwrap_or_default())))
+        .data(RequestContext::new(caller, language))
+        .data(execution.clone());
+    request.operation_name = operation_name;
+    request.set_parsed_query(document);
+    let Ok(response) = tokio::time::timeout(server.settings.time_max, server.api.execute(request)).await
+    else {
+        let reason =
+            "it took too long; a command may have been done: send it again with the same idempotencyKey";
+        return media.refuse(StatusCode::SERVICE_UNAVAILABLE, "TIMEOUT", reason);
+    };
+    match execution.finish(response) {
+        Ok(response) => media.answer(StatusCode::OK, &response),
+        Err(errors) => {
+            let errors = errors.into_iter().map(|error| match &error.extensions {
+                Some(_) => error,
+                None => with_code(error, "GRAPHQL_VALIDATION_FAILED"),
+            });
+            media.unexecuted(&errors.collect::<Vec<_>>())
+        }
+    }
+}
+
+/// The document, unless it asks for more than a document may.
+fn checked(query: &str, sees_schema: bool) -> Result<ExecutableDocument, ServerError> {
+    check_text(query).map_err(TooMuch::into_error)?;
+    let document = parse_query(query).map_err(|error| with_code(error.into(), "GRAPHQL_PARSE_FAILED"))?;
+    let counted = Counted::of(&document).map_err(TooMuch::into_error)?;
+    if counted.asks_for_schema && !sees_schema {
+        let error = ServerError::new("Cần đăng nhập. / Authentication is required.", None);
+        return Err(with_code(error, "UNAUTHENTICATED"));
+    }
+    Ok(document)
+}
+
+fn with_code(mut error: ServerError, code: &str) -> ServerError {
+    error.extensions.get_or_insert_default().set("code", code);
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_media_type_is_what_the_client_likes_best() {
+        use Media::{GraphqlResponse, Json};
+        for (accept, media) in [
+            (None, Some(Json)),
+            (Some(""), Some(Json)),
+            (Some("*/*"), Some(Json)),
+            (Some("application/*"), Some(Json)),
+            (Some("application/json"), Some(Json)),
+            (Some("application/json; charset=utf-8"), Some(Json)),
+            (Some("application/graphql-response+json"), Some(GraphqlResponse)),
+            (Some("Application/GraphQL-Response+JSON"), Some(GraphqlResponse)),
+            (Some("application/graphql-response+json, application/json"), Some(GraphqlResponse)),
+            (Some("application/json, application/graphql-response+json"), Some(Json)),
+            (Some("application/json;q=0.9, application/graphql-response+json"), Some(GraphqlResponse)),
+            (Some("text/html, */*;q=0.1"), Some(Json)),
+            (Some("text/html"), None),
+            (Some("application/json;q=0"), None),
+            (Some("application/json;q=x"), None),
+            (Some("nonsense"), None),
+        ] {
+            assert_eq!(Media::negotiate(accept), media, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_json_in_utf_8() {
+        for is_so in [
+            "application/json",
+            "APPLICATION/JSON",
+            "application/json; charset=\"UTF-8\"",
+            "application/json;x=y",
+        ] {
+            assert!(is_json(Some(is_so)), "{is_so}");
+        }
+        for is_not in
+            ["", "text/plain", "application/json; charset=latin1", "application/jsonp", "application/graphql"]
+        {
+            assert!(!is_json(Some(is_not)), "{is_not}");
+        }
+        assert!(!is_json(None));
+    }
+}
