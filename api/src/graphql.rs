@@ -6,6 +6,7 @@ pub mod execution;
 pub mod files;
 pub mod indicators;
 pub mod limits;
+pub mod loaders;
 pub mod mutation;
 pub mod objects;
 pub mod payload;
@@ -15,8 +16,10 @@ pub mod reminders;
 pub mod scalars;
 pub mod synchronisation;
 
+use std::hash::Hash;
 use std::sync::Arc;
 
+use async_graphql::dataloader::Loader;
 use async_graphql::{EmptySubscription, ErrorExtensions, MergedObject, Schema};
 use infrastructure::entropy::Entropy;
 use tokio::sync::OnceCell;
@@ -26,6 +29,7 @@ use boards::BoardQuery;
 use execution::Executions;
 use indicators::IndicatorQuery;
 use limits::Limits;
+use loaders::{Loaders, Loads, loaders};
 use mutation::DossierMutation;
 use projections::{ProjectionMutation, ProjectionQuery};
 use query::{DossierQuery, checked_page};
@@ -76,11 +80,13 @@ pub struct RequestContext {
     pub caller: Option<Caller>,
     pub language: Language,
     names: OnceCell<Arc<Names>>,
+    loaders: Option<Loaders>,
 }
 
 impl RequestContext {
-    pub fn new(caller: Option<Caller>, language: Language) -> Self {
-        Self { caller, language, names: OnceCell::new() }
+    pub fn new(service: &Service, caller: Option<Caller>, language: Language) -> Self {
+        let loaders = caller.clone().map(|caller| loaders(service.clone(), caller));
+        Self { caller, language, names: OnceCell::new(), loaders }
     }
 }
 
@@ -92,8 +98,16 @@ pub(crate) trait ContextExt {
     fn caller(&self) -> async_graphql::Result<&Caller>;
     /// Names of agencies and procedures, read at most once per request.
     async fn names(&self) -> async_graphql::Result<Arc<Names>>;
+    /// What one dossier is asked, asked of all of a page together.
+    async fn load<K>(&self, key: K) -> async_graphql::Result<Option<<Loads as Loader<K>>::Value>>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Loads: Loader<K, Error = Arc<ServiceError>>;
     /// The top-level error of a query.
-    fn error(&self, error: ServiceError) -> async_graphql::Error;
+    fn error(&self, error: ServiceError) -> async_graphql::Error {
+        self.shared_error(&error)
+    }
+    fn shared_error(&self, error: &ServiceError) -> async_graphql::Error;
 }
 
 impl ContextExt for async_graphql::Context<'_> {
@@ -106,10 +120,16 @@ impl ContextExt for async_graphql::Context<'_> {
     }
 
     fn caller(&self) -> async_graphql::Result<&Caller> {
-        self.request().caller.as_ref().ok_or_else(|| {
-            async_graphql::Error::new("Cần đăng nhập. / Authentication is required.")
-                .extend_with(|_, extensions| extensions.set("code", "UNAUTHENTICATED"))
-        })
+        self.request().caller.as_ref().ok_or_else(unauthenticated)
+    }
+
+    async fn load<K>(&self, key: K) -> async_graphql::Result<Option<<Loads as Loader<K>>::Value>>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Loads: Loader<K, Error = Arc<ServiceError>>,
+    {
+        let loaders = self.request().loaders.as_ref().ok_or_else(unauthenticated)?;
+        loaders.load_one(key).await.map_err(|error| self.shared_error(&error))
     }
 
     async fn names(&self) -> async_graphql::Result<Arc<Names>> {
@@ -117,12 +137,17 @@ impl ContextExt for async_graphql::Context<'_> {
         self.request().names.get_or_try_init(load).await.cloned().map_err(|error| self.error(error))
     }
 
-    fn error(&self, error: ServiceError) -> async_graphql::Error {
+    fn shared_error(&self, error: &ServiceError) -> async_graphql::Error {
         match error {
-            ServiceError::Problem(problem) => of_problem(&problem, self.request().language),
-            ServiceError::Failure(failure) => of_failure(&failure),
+            ServiceError::Problem(problem) => of_problem(problem, self.request().language),
+            ServiceError::Failure(failure) => of_failure(failure),
         }
     }
+}
+
+fn unauthenticated() -> async_graphql::Error {
+    async_graphql::Error::new("Cần đăng nhập. / Authentication is required.")
+        .extend_with(|_, extensions| extensions.set("code", "UNAUTHENTICATED"))
 }
 
 fn of_problem(problem: &Problem, language: Language) -> async_graphql::Error {

@@ -11,7 +11,7 @@ use domain::identity::{AppendId, EventId};
 use domain::recorded::{Event, Metadata, Position, Recorded, Version};
 use domain::time::Instant;
 use futures::TryStreamExt;
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
@@ -195,6 +195,9 @@ const RECORDED_AFTER: &str = "SELECT recorded_at FROM event WHERE position > $1 
 const READ_STREAM: &str = "
     SELECT position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at
     FROM event WHERE stream = $1 AND version > $2 ORDER BY version LIMIT $3";
+/// Which streams, and in which order, is said behind it.
+const READ_STREAMS: &str = "
+    SELECT position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at FROM event WHERE";
 const FIND_EVENT: &str = "SELECT stream, version FROM event WHERE event_id = $1";
 const HEAD: &str = "SELECT position FROM log_head WHERE id = 1";
 const KEYS_ID: &str = "SELECT keys_id FROM log_keys WHERE id = 1";
@@ -206,6 +209,8 @@ pub const SQL: &[&str] =
 
 /// Bytes of a page: some ten thousand usual events, or some hundred of the largest.
 const PAGE_BYTES: i64 = 32 * 1024 * 1024;
+/// Streams that are asked for in one statement: a page of dossiers.
+const STREAMS_TOGETHER: usize = 100;
 /// Streams are folded in pages of this many events.
 const STREAM_PAGE: i64 = 1_000;
 
@@ -283,6 +288,28 @@ impl EventStore {
                 Some(_) | None => return Ok(rows),
             }
         }
+    }
+
+    /// Events of some streams, each after a version: stream by stream, in the order of each.
+    pub async fn read_streams(&self, wanted: &[(&str, Version)]) -> Result<Vec<StoredRow>, StoreError> {
+        let mut rows = Vec::new();
+        for wanted in wanted.chunks(STREAMS_TOGETHER) {
+            let places =
+                (0..wanted.len()).map(|n| format!("(stream = ${} AND version > ${})", 2 * n + 1, 2 * n + 2));
+            let sql = format!(
+                "{READ_STREAMS} {} ORDER BY stream, version",
+                places.collect::<Vec<_>>().join(" OR ")
+            );
+            let found: Vec<StoredRow> = on_db!(&self.database.readers, pool => {
+                let query = sqlx::query_as(AssertSqlSafe(sql));
+                let query = wanted.iter().fold(query, |query, (stream, after)| {
+                    query.bind((*stream).to_owned()).bind(after.0)
+                });
+                query.fetch_all(pool).await
+            })?;
+            rows.extend(found);
+        }
+        Ok(rows)
     }
 
     async fn read_stream_page(

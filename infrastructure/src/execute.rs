@@ -1,6 +1,7 @@
 //! The command path: look the command up, load, compare the client's version, authorise, decide, seal, append. The
 //! only place where the two halves of a command meet. docs/adr/0002
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -242,6 +243,24 @@ impl Executor {
         self.refresh(stream, known).await
     }
 
+    /// The states of some streams as of now, by stream.
+    pub async fn load_all<D: Cached>(
+        &self,
+        streams: &[String],
+    ) -> Result<HashMap<String, Arc<Folded<D>>>, StoreError> {
+        let mut known: HashMap<String, Arc<Folded<D>>> =
+            streams.iter().map(|stream| (stream.clone(), self.cached(stream))).collect();
+        let wanted: Vec<(&str, Version)> =
+            known.iter().map(|(stream, folded)| (stream.as_str(), folded.version)).collect();
+        let rows = self.store.read_streams(&wanted).await?;
+        for rows in rows.chunk_by(|one, next| one.stream == next.stream) {
+            let stream = &rows[0].stream;
+            let before = known.get(stream).cloned().unwrap_or_default();
+            known.insert(stream.clone(), self.fold_on(stream, &before, rows)?);
+        }
+        Ok(known)
+    }
+
     /// The state as last seen by this process: possibly old, and without any I/O when it is there. For what never
     /// changes once written, such as a published version of a procedure.
     pub async fn load_cached<D: Cached>(&self, stream: &str) -> Result<Arc<Folded<D>>, StoreError> {
@@ -378,9 +397,15 @@ impl Executor {
         known: Arc<Folded<D>>,
     ) -> Result<Arc<Folded<D>>, StoreError> {
         let rows = self.store.read_stream(stream, known.version).await?;
-        if rows.is_empty() {
-            return Ok(known);
-        }
+        if rows.is_empty() { Ok(known) } else { self.fold_on(stream, &known, &rows) }
+    }
+
+    fn fold_on<D: Cached>(
+        &self,
+        stream: &str,
+        known: &Folded<D>,
+        rows: &[StoredRow],
+    ) -> Result<Arc<Folded<D>>, StoreError> {
         let mut folded = Folded {
             state: known.state.clone(),
             version: known.version,
@@ -389,7 +414,7 @@ impl Executor {
         };
         for row in rows {
             let event: D::Event = row.decode_as()?;
-            folded = folded.then(&row, &event);
+            folded = folded.then(row, &event);
         }
         Ok(self.remember(stream, folded))
     }

@@ -9,7 +9,7 @@
 
 mod master;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,8 @@ use crate::location::DbUrl;
 use crate::on_db;
 use crate::seal::{self, KeyBytes, Place, SealError, SealingKey, Token};
 
+/// Keys that are asked for in one statement.
+const KEYS_TOGETHER: usize = 200;
 /// How many keys are made at once.
 const BATCH_KEYS: u32 = 1024;
 /// Below this many keys in hand the next batch is made in the background.
@@ -47,6 +49,8 @@ const KEY_STORE: &str = "SELECT keys_id, proof FROM key_store WHERE id = 1";
 const CREATE_KEY_STORE: &str =
     "INSERT INTO key_store (id, keys_id, proof) VALUES (1, $1, $2) ON CONFLICT (id) DO NOTHING";
 const WRAPPED_KEY: &str = "SELECT wrapped FROM sealing_key WHERE key_id = $1";
+/// Which ones is said behind it.
+const WRAPPED_KEYS: &str = "SELECT key_id, wrapped FROM sealing_key WHERE key_id IN";
 const DESTROY_KEY: &str = "
     UPDATE sealing_key SET wrapped = NULL, destroyed_at = COALESCE(destroyed_at, $2) WHERE key_id = $1";
 const DESTROYED_SINCE: &str = "SELECT key_id FROM sealing_key WHERE destroyed_at >= $1 ORDER BY destroyed_at";
@@ -247,12 +251,38 @@ impl Keys {
         })?;
         let wrapped = found.ok_or(KeyError::NotFound(id))?.ok_or(KeyError::Destroyed(id))?;
         let key = self.0.master.unwrap_key(id, &wrapped).map(Arc::new).ok_or(KeyError::Corrupt(id))?;
-        self.0.cache.insert(id, Arc::clone(&key));
+        self.remember(id, Arc::clone(&key), destroyed_before);
+        Ok(key)
+    }
+
+    /// Brings keys into the cache together, as far as they are there: what is opened next asks nothing more.
+    pub async fn fetch(&self, ids: impl IntoIterator<Item = KeyId>) -> Result<(), KeyError> {
+        let missing: HashSet<KeyId> = ids.into_iter().filter(|id| !self.0.cache.contains_key(id)).collect();
+        let missing: Vec<KeyId> = missing.into_iter().collect();
+        for ids in missing.chunks(KEYS_TOGETHER) {
+            let destroyed_before = self.0.destroyed.load(Ordering::SeqCst);
+            let places: Vec<String> = (1..=ids.len()).map(|n| format!("${n}")).collect();
+            let sql = format!("{WRAPPED_KEYS} ({})", places.join(", "));
+            let rows: Vec<(Uuid, Option<Vec<u8>>)> = on_db!(&self.0.database.readers, pool => {
+                let query = sqlx::query_as(AssertSqlSafe(sql));
+                ids.iter().fold(query, |query, id| query.bind(id.0)).fetch_all(pool).await
+            })?;
+            for (id, wrapped) in rows {
+                let (id, Some(wrapped)) = (KeyId(id), wrapped) else { continue };
+                let key =
+                    self.0.master.unwrap_key(id, &wrapped).map(Arc::new).ok_or(KeyError::Corrupt(id))?;
+                self.remember(id, key, destroyed_before);
+            }
+        }
+        Ok(())
+    }
+
+    fn remember(&self, id: KeyId, key: Arc<SealingKey>, destroyed_before: u64) {
+        self.0.cache.insert(id, key);
         if self.0.destroyed.load(Ordering::SeqCst) != destroyed_before {
             // It may have been this one, after it was read and before it was cached.
             self.0.cache.invalidate(&id);
         }
-        Ok(key)
     }
 
     /// Destroys a key: see the head of this module for what that reaches. Once more changes nothing.
@@ -338,6 +368,11 @@ impl Keys {
         let key = self.key(token.key_id()).await?;
         Ok(seal::open(&key, &token, stream, type_name)?)
     }
+}
+
+/// Which key opens a value; nothing of what is no sealed value.
+pub fn key_of(token: &SealedToken) -> Option<KeyId> {
+    Token::parse(token).ok().map(|token| token.key_id())
 }
 
 impl std::fmt::Debug for Keys {

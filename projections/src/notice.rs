@@ -264,11 +264,7 @@ const TO_SEND: &str = concat!(
     " FROM notice WHERE next_at IS NOT NULL AND next_at <= $1
       AND (next_at, dossier_id, delivery_id) > ($2, $3, $4) ORDER BY next_at, dossier_id, delivery_id LIMIT $5"
 );
-const OF_DOSSIER: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM notice WHERE dossier_id = $1 ORDER BY raised_at, occasion, way, delivery_id"
-);
+const OF_DOSSIERS: &str = concat!("SELECT ", columns!(), " FROM notice WHERE dossier_id IN (");
 const UNSETTLED: &str = "SELECT COUNT(*) FROM notice WHERE next_at IS NOT NULL";
 const GIVEN_UP: &str = "SELECT COUNT(*) FROM notice WHERE state = 'GIVEN_UP'";
 const LIST: &str = concat!(
@@ -277,7 +273,7 @@ const LIST: &str = concat!(
     " FROM notice WHERE next_at IS NOT NULL OR state = 'GIVEN_UP' ORDER BY raised_at, dossier_id, delivery_id LIMIT $1"
 );
 
-pub(crate) const SQL: &[&str] = &[TO_SEND, OF_DOSSIER, UNSETTLED, GIVEN_UP, LIST];
+pub(crate) const SQL: &[&str] = &[TO_SEND, UNSETTLED, GIVEN_UP, LIST];
 
 /// A place in the list of what is to be sent: after it comes the next.
 pub type Place = (i64, Uuid, Uuid);
@@ -297,9 +293,14 @@ pub async fn to_send(database: &Database, now: i64, after: Place, limit: i64) ->
         .bind(now).bind(after.0).bind(after.1).bind(after.2).bind(limit).fetch_all(pool).await)
 }
 
-/// All of one dossier, the oldest first.
-pub async fn of_dossier(database: &Database, dossier: Uuid) -> sqlx::Result<Vec<Notice>> {
-    on_db!(&database.readers, pool => sqlx::query_as(OF_DOSSIER).bind(dossier).fetch_all(pool).await)
+/// All of some dossiers, the oldest of each first.
+pub async fn of_dossiers(database: &Database, dossiers: &[Uuid]) -> sqlx::Result<Vec<Notice>> {
+    let mut statement = Statement::default();
+    statement.push(OF_DOSSIERS);
+    let places = statement.bind_all(dossiers.iter().copied());
+    statement.push(&places);
+    statement.push(") ORDER BY dossier_id, raised_at, occasion, way, delivery_id");
+    statement.fetch_all(database).await
 }
 
 /// What is not delivered: it waits, or was given up. The oldest first.

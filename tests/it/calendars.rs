@@ -163,7 +163,8 @@ async fn a_due_instant_is_explained_with_the_calendar_it_was_computed_with(backe
     service.decide_calendar(&caller(ADMIN), &the_swap()).await.unwrap();
     let new = registered(&service, "new").await.dossier_id;
     let told = async |id: DossierId| {
-        let told = service.explain_deadline(&caller(ADMIN), id).await.unwrap();
+        let history = service.history(&caller(ADMIN), id).await.unwrap();
+        let told = service.explain_deadline(&history).await.unwrap();
         told.into_iter().map(|step| step.vietnamese).collect::<Vec<_>>().join("\n")
     };
     let (old, new) = (told(old).await, told(new).await);
@@ -207,7 +208,8 @@ async fn a_place_keeps_days_of_its_own(backend: Backend) {
     service.choose_calendar(&caller(ADMIN), &choose("choose")).await.unwrap();
     let here = registered(&service, "here").await.dossier_id;
     assert_eq!(due(&service, here).await, instant("2026-03-10T17:00:00+07:00"));
-    let told = service.explain_deadline(&caller(ADMIN), here).await.unwrap();
+    let history = service.history(&caller(ADMIN), here).await.unwrap();
+    let told = service.explain_deadline(&history).await.unwrap();
     assert!(told.iter().any(|step| step.vietnamese.contains("Khai hội")), "{told:?}");
     let days = service.calendar_days(Some(AGENCY)).await.unwrap();
     assert!(days.days.iter().any(|day| day.name == "Khai hội"));

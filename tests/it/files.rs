@@ -546,7 +546,8 @@ async fn an_upload_under_way_when_the_server_is_killed_is_done_once(backend: Bac
     assert_eq!(rows.iter().filter(|row| row.type_name == "dossier.file_attached.v1").count(), 2);
     let verified = json_of(&motcua(&place.folder, &stored(&place, &["files", "verify", "--json"])).await, 0);
     assert_eq!(verified["files"], json!(2), "{verified}");
-    for file in service.files_of(&caller(INTAKE), dossier.dossier_id).await.unwrap() {
+    let history = service.history(&caller(INTAKE), dossier.dossier_id).await.unwrap();
+    for file in service.files_of(&caller(INTAKE), dossier.dossier_id, &history).await.unwrap() {
         let answer = get(&service, &dossier, &file.attached.file.to_string(), INTAKE).await;
         assert!(answer.bytes() == content);
     }

@@ -19,6 +19,7 @@ mod notices;
 mod papers;
 mod parked;
 mod people;
+mod portal;
 mod read_models;
 mod real_input;
 mod rebuild;

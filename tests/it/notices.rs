@@ -106,7 +106,7 @@ impl Office {
 
     async fn notices(&self, dossier: DossierId) -> Vec<Notice> {
         self.service.read_side.catch_up().await.unwrap();
-        projections::notice::of_dossier(self.service.read_side.database(), dossier.0).await.unwrap()
+        projections::notice::of_dossiers(self.service.read_side.database(), &[dossier.0]).await.unwrap()
     }
 
     async fn states(&self, dossier: DossierId) -> Vec<(&'static str, DeliveryState)> {

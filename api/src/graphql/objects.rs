@@ -1,5 +1,7 @@
 //! What clients see.
 
+use std::sync::Arc;
+
 use async_graphql::{ComplexObject, Context, Enum, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset};
 use domain::dossier::{self, Stage as DomainStage};
@@ -13,6 +15,7 @@ use uuid::Uuid;
 
 use super::ContextExt;
 use super::files::AttachedFile;
+use super::loaders::{ActsOn, HistoryOf, NoticesOf, PrivateText, SynchronisationOf};
 use super::reminders::Reminder;
 use super::synchronisation::Synchronisation;
 use crate::input::{ObligationKind, PaymentMethod, Vnd};
@@ -426,8 +429,8 @@ impl Dossier {
     /// Diễn giải hạn trả kết quả, day by day, over every pause and extension, in the language of the request.
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn explain_deadline(&self, ctx: &Context<'_>) -> Result<Vec<DeadlineStep>> {
-        let (caller, id) = (ctx.caller()?, DossierId(self.row.dossier_id));
-        let told = ctx.service().explain_deadline(caller, id).await.map_err(|error| ctx.error(error))?;
+        let history = self.events(ctx).await?;
+        let told = ctx.service().explain_deadline(&history).await.map_err(|error| ctx.error(error))?;
         let step = |step: dossier::Explained| DeadlineStep {
             on: step.on.to_string(),
             text: match ctx.request().language {
@@ -441,8 +444,8 @@ impl Dossier {
     /// Hạn từng bước: when each task is due, beside the whole.
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn schedule(&self, ctx: &Context<'_>) -> Result<Vec<PlannedTask>> {
-        let (caller, id) = (ctx.caller()?, DossierId(self.row.dossier_id));
-        let planned = ctx.service().schedule(caller, id).await.map_err(|error| ctx.error(error))?;
+        let history = self.events(ctx).await?;
+        let planned = ctx.service().schedule(&history).await.map_err(|error| ctx.error(error))?;
         let task = |planned: dossier::Planned| PlannedTask {
             task: planned.task.to_string(),
             name: planned.name,
@@ -457,23 +460,21 @@ impl Dossier {
     /// Đồng bộ với Cổng Dịch vụ công quốc gia: what the portal has of it, beside what it is.
     #[graphql(complexity = "1 + 2 * child_complexity")]
     async fn synchronisation(&self, ctx: &Context<'_>) -> Result<Synchronisation> {
-        let id = DossierId(self.row.dossier_id);
-        let of = ctx.service().synchronisation_of(id).await.map_err(|error| ctx.error(error))?;
+        let of = ctx.load(SynchronisationOf(self.dossier_id())).await?.unwrap_or_default();
         Ok(Synchronisation::new(of, Version(self.row.stream_version)))
     }
 
     /// Nhắc việc: which officials were to be told of its deadlines, and whether it reached them. The oldest first.
     #[graphql(complexity = "1 + 2 * child_complexity")]
     async fn reminders(&self, ctx: &Context<'_>) -> Result<Vec<Reminder>> {
-        let rows = ctx.service().notices_of(DossierId(self.row.dossier_id)).await;
-        Ok(rows.map_err(|error| ctx.error(error))?.into_iter().filter_map(Reminder::of).collect())
+        let notices = ctx.load(NoticesOf(self.dossier_id())).await?.unwrap_or_default();
+        Ok(notices.into_iter().filter_map(Reminder::of).collect())
     }
 
     /// What the caller can do with it as it stands, by the rules that decide. What exactly is asked may still be refused.
     #[graphql(complexity = 10)]
     async fn allowed_actions(&self, ctx: &Context<'_>) -> Result<Vec<&'static str>> {
-        let (caller, id) = (ctx.caller()?, DossierId(self.row.dossier_id));
-        let acts = ctx.service().allowed_acts(caller, id).await.map_err(|error| ctx.error(error))?;
+        let acts = ctx.load(ActsOn(self.dossier_id())).await?.unwrap_or_default();
         Ok(acts.into_iter().map(dossier::Act::name).collect())
     }
 
@@ -486,9 +487,8 @@ impl Dossier {
         #[graphql(desc = "Business time; now if absent.")] as_of: Option<DateTime<FixedOffset>>,
         #[graphql(desc = "Recorded time; now if absent.")] known_at: Option<DateTime<FixedOffset>>,
     ) -> Result<Option<DossierState>> {
-        let (caller, id) = (ctx.caller()?, DossierId(self.row.dossier_id));
         let when = (as_of.map(|at| at.to_utc()), known_at.map(|at| at.to_utc()));
-        let found = ctx.service().dossier_at(caller, id, when).await.map_err(|error| ctx.error(error))?;
+        let found = ctx.service().dossier_at(&self.events(ctx).await?, when);
         let names = ctx.names().await?;
         Ok(found.map(|filed| DossierState::new(&names, &filed)))
     }
@@ -497,18 +497,17 @@ impl Dossier {
     /// `/dossiers/{dossier id}/files/{file id}`.
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn files(&self, ctx: &Context<'_>) -> Result<Vec<AttachedFile>> {
-        let (caller, id) = (ctx.caller()?, DossierId(self.row.dossier_id));
-        let files = ctx.service().files_of(caller, id).await.map_err(|error| ctx.error(error))?;
+        let history = self.events(ctx).await?;
+        let files = ctx.service().files_of(ctx.caller()?, self.dossier_id(), &history).await;
+        let files = files.map_err(|error| ctx.error(error))?;
         Ok(files.into_iter().map(Into::into).collect())
     }
 
     /// Everything that happened, oldest first.
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn history(&self, ctx: &Context<'_>) -> Result<Vec<HistoryEvent>> {
-        let (caller, names) = (ctx.caller()?, ctx.names().await?);
-        let id = DossierId(self.row.dossier_id);
-        let entries = ctx.service().history(caller, id).await.map_err(|error| ctx.error(error))?;
-        Ok(entries.into_iter().map(|entry| HistoryEvent::new(&names, entry)).collect())
+        let (history, names) = (self.events(ctx).await?, ctx.names().await?);
+        Ok(history.iter().map(|entry| HistoryEvent::new(&names, entry)).collect())
     }
 }
 
@@ -522,9 +521,17 @@ impl Dossier {
         })
     }
 
+    fn dossier_id(&self) -> DossierId {
+        DossierId(self.row.dossier_id)
+    }
+
+    /// What happened to it.
+    async fn events(&self, ctx: &Context<'_>) -> Result<Arc<Vec<HistoryEntry>>> {
+        Ok(ctx.load(HistoryOf(self.dossier_id())).await?.unwrap_or_default())
+    }
+
     async fn private(&self, ctx: &Context<'_>, token: &str) -> Result<String> {
-        let caller = ctx.caller()?;
-        ctx.service().private_text(caller, &self.row, token).await.map_err(|error| ctx.error(error))
+        Ok(ctx.load(PrivateText(self.dossier_id(), token.to_owned())).await?.unwrap_or_default())
     }
 }
 
@@ -616,7 +623,7 @@ pub struct HistoryEvent {
 }
 
 impl HistoryEvent {
-    fn new(names: &Names, entry: HistoryEntry) -> Self {
+    fn new(names: &Names, entry: &HistoryEntry) -> Self {
         let HistoryEntry { recorded, stage, due_at } = entry;
         Self {
             version: recorded.version.0,

@@ -241,7 +241,7 @@ async fn answer(
     let language = Language::from_accept_language(header(headers, &ACCEPT_LANGUAGE));
     let mut request = Request::new(query)
         .variables(Variables::from_json(Value::Object(variables.unwrap_or_default())))
-        .data(RequestContext::new(caller, language))
+        .data(RequestContext::new(&server.service, caller, language))
         .data(execution.clone());
     request.operation_name = operation_name;
     request.set_parsed_query(document);

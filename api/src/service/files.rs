@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::dossiers::{NAME_CHARS_MAX, plain};
-use super::{Caller, Done, Service};
+use super::{Caller, Done, HistoryEntry, Service};
 use crate::file_types::{self, FileType};
 use crate::problem::{Problem, ServiceError};
 
@@ -237,18 +237,23 @@ impl Service {
         }
     }
 
-    /// The files of a dossier, for who may see it.
-    pub async fn files_of(&self, caller: &Caller, id: DossierId) -> Result<Vec<ListedFile>, ServiceError> {
+    /// The files of a dossier that the caller sees.
+    pub async fn files_of(
+        &self,
+        caller: &Caller,
+        id: DossierId,
+        history: &[HistoryEntry],
+    ) -> Result<Vec<ListedFile>, ServiceError> {
         let mut files = Vec::new();
-        for entry in self.history(caller, id).await? {
-            let recorded::Event::Dossier(Event::FileAttached(attached)) = entry.recorded.event else {
+        for entry in history {
+            let recorded::Event::Dossier(Event::FileAttached(attached)) = &entry.recorded.event else {
                 continue;
             };
             let name = match caller.principal.has(Function::ReadPersonalData) {
-                true => self.file_name(id, &attached).await?,
+                true => self.file_name(id, attached).await?,
                 false => None,
             };
-            files.push(ListedFile { attached, at: entry.recorded.occurred_at, name });
+            files.push(ListedFile { attached: attached.clone(), at: entry.recorded.occurred_at, name });
         }
         Ok(files)
     }

@@ -1,5 +1,7 @@
 //! Reminders of deadlines: what is written down about them, and what a dossier's are.
 
+use std::collections::HashMap;
+
 use domain::access::{ActingAs, Principal, Scope};
 use domain::identity::{AgencyId, DossierId, NAMESPACE, PrincipalId};
 use domain::notice::{self, Command, Notices};
@@ -12,9 +14,18 @@ use super::{Caller, Service};
 use crate::problem::ServiceError;
 
 impl Service {
-    /// All notices of a dossier, the oldest first. The caller sees the dossier: it is their parent in the graph.
-    pub async fn notices_of(&self, id: DossierId) -> Result<Vec<Notice>, ServiceError> {
-        Ok(projections::notice::of_dossier(self.database(), id.0).await?)
+    /// All notices of some dossiers, the oldest of each first. The caller sees the dossiers: they are their parents in
+    /// the graph.
+    pub async fn notices_of(
+        &self,
+        dossiers: &[DossierId],
+    ) -> Result<HashMap<DossierId, Vec<Notice>>, ServiceError> {
+        let ids: Vec<_> = dossiers.iter().map(|id| id.0).collect();
+        let mut notices: HashMap<DossierId, Vec<Notice>> = HashMap::new();
+        for notice in projections::notice::of_dossiers(self.database(), &ids).await? {
+            notices.entry(DossierId(notice.dossier_id)).or_default().push(notice);
+        }
+        Ok(notices)
     }
 
     /// Writes down what was done about a notice. Nobody asks for it: the process that carries notices does it, for the

@@ -9,8 +9,8 @@ use domain::identity::{AgencyId, DossierId, ProcedureId};
 use domain::private::SealedToken;
 use domain::recorded::{Position, Recorded, Version};
 use domain::time::{Instant, day_start, local_date};
-use infrastructure::event_store::micros;
-use infrastructure::keys::KeyError;
+use infrastructure::event_store::{StoredRow, micros};
+use infrastructure::keys::{KeyError, key_of};
 use projections::Model;
 use projections::agency_directory::{self, AgencyDirectory};
 use projections::dossier_summary::{self, Cursor, DossierSummary, Filter, Waiting, WorkList};
@@ -203,33 +203,33 @@ impl Service {
         Ok((rows, has_more, total))
     }
 
-    /// What the caller can do with a dossier as it stands, by the rules that decide.
+    /// What the caller can do with some dossiers as they stand, by the rules that decide.
     pub async fn allowed_acts(
         &self,
         caller: &Caller,
-        id: DossierId,
-    ) -> Result<Vec<dossier::Act>, ServiceError> {
+        dossiers: &[DossierId],
+    ) -> Result<HashMap<DossierId, Vec<dossier::Act>>, ServiceError> {
         Self::scope(caller)?;
-        let known = self.executor.load::<dossier::Dossier>(&dossier::stream(id)).await?;
-        let filed = known.state.filed().filter(|filed| caller.principal.sees(filed.concerned()));
-        Ok(filed.map(|filed| filed.allowed(&caller.principal)).unwrap_or_default())
+        let streams: Vec<String> = dossiers.iter().map(|id| dossier::stream(*id)).collect();
+        let loaded = self.executor.load_all::<dossier::Dossier>(&streams).await?;
+        let acts = |(id, stream): (&DossierId, &String)| {
+            let filed = loaded.get(stream)?.state.filed()?;
+            caller.principal.sees(filed.concerned()).then(|| (*id, filed.allowed(&caller.principal)))
+        };
+        Ok(dossiers.iter().zip(&streams).filter_map(acts).collect())
     }
 
-    /// A dossier as it was at an instant, by what was known at another: now, where one is absent. For who may see it as
-    /// it is.
-    pub async fn dossier_at(
+    /// A dossier as it was at an instant, by what was known at another: now, where one is absent.
+    pub fn dossier_at(
         &self,
-        caller: &Caller,
-        id: DossierId,
+        history: &[HistoryEntry],
         (as_of, known_at): (Option<Instant>, Option<Instant>),
-    ) -> Result<Option<dossier::Filed>, ServiceError> {
-        let entries = self.history(caller, id).await?;
-        let known = entries.iter().filter(|entry| known_at.is_none_or(|at| entry.recorded.recorded_at <= at));
-        let known: Vec<HistoryEntry> = known.cloned().collect();
+    ) -> Option<dossier::Filed> {
+        let known = history.iter().filter(|entry| known_at.is_none_or(|at| entry.recorded.recorded_at <= at));
         let at = as_of.unwrap_or_else(|| self.clock().now());
-        match dossier::as_of(events_of(&known), at) {
-            dossier::Dossier::Filed(filed) => Ok(Some(*filed)),
-            dossier::Dossier::Absent => Ok(None),
+        match dossier::as_of(events_of(known), at) {
+            dossier::Dossier::Filed(filed) => Some(*filed),
+            dossier::Dossier::Absent => None,
         }
     }
 
@@ -259,51 +259,53 @@ impl Service {
 
     /// The events of a dossier with the state after each, for who may see it.
     pub async fn history(&self, caller: &Caller, id: DossierId) -> Result<Vec<HistoryEntry>, ServiceError> {
-        Self::scope(caller)?;
-        let rows = self.store().read_stream(&dossier::stream(id), Version(0)).await?;
-        let mut state = dossier::Dossier::default();
-        let mut entries = Vec::with_capacity(rows.len());
-        for row in rows {
-            let recorded = row.decode()?;
-            if let domain::recorded::Event::Dossier(event) = &recorded.event {
-                state = domain::decider::Decider::evolve(state, recorded.occurred_at, event);
-            }
-            let filed = state.filed();
-            entries.push(HistoryEntry {
-                stage: filed.map(dossier::Filed::stage),
-                due_at: filed.and_then(dossier::Filed::clock).and_then(|clock| clock.due_at),
-                recorded,
-            });
-        }
-        match state.filed() {
-            Some(filed) if caller.principal.sees(filed.concerned()) => Ok(entries),
-            Some(_) | None => Ok(Vec::new()),
-        }
+        Ok(self.histories(caller, &[id]).await?.remove(&id).unwrap_or_default())
     }
 
-    /// Why a dossier is due when it is, for who may see it.
+    /// The same of some dossiers. There is none of those that the caller may not see.
+    pub async fn histories(
+        &self,
+        caller: &Caller,
+        dossiers: &[DossierId],
+    ) -> Result<HashMap<DossierId, Vec<HistoryEntry>>, ServiceError> {
+        Self::scope(caller)?;
+        let streams: HashMap<String, DossierId> =
+            dossiers.iter().map(|id| (dossier::stream(*id), *id)).collect();
+        let wanted: Vec<(&str, Version)> =
+            streams.keys().map(|stream| (stream.as_str(), Version(0))).collect();
+        let rows = self.store().read_streams(&wanted).await?;
+        let mut histories = HashMap::new();
+        for rows in rows.chunk_by(|one, next| one.stream == next.stream) {
+            let Some(id) = streams.get(&rows[0].stream) else { continue };
+            if let Some(entries) = seen_entries(caller, rows)? {
+                histories.insert(*id, entries);
+            }
+        }
+        Ok(histories)
+    }
+
+    /// Why a dossier is due when it is.
     pub async fn explain_deadline(
         &self,
-        caller: &Caller,
-        id: DossierId,
+        history: &[HistoryEntry],
     ) -> Result<Vec<dossier::Explained>, ServiceError> {
-        let entries = self.history(caller, id).await?;
-        let calendars = self.calendars_of(events_of(&entries)).await?;
-        Ok(dossier::explain(events_of(&entries), &|version| calendars.version(version)))
+        let calendars = self.calendars_of(events_of(history)).await?;
+        Ok(dossier::explain(events_of(history), &|version| calendars.version(version)))
     }
 
-    /// When each task of a dossier is due, for who may see it.
-    pub async fn schedule(
-        &self,
-        caller: &Caller,
-        id: DossierId,
-    ) -> Result<Vec<dossier::Planned>, ServiceError> {
-        let entries = self.history(caller, id).await?;
-        let state: dossier::Dossier = domain::decider::fold(events_of(&entries));
+    /// When each task of a dossier is due.
+    pub async fn schedule(&self, history: &[HistoryEntry]) -> Result<Vec<dossier::Planned>, ServiceError> {
+        let state: dossier::Dossier = domain::decider::fold(events_of(history));
         let Some(filed) = state.filed() else { return Ok(Vec::new()) };
         let definition = self.definition(filed).await?;
-        let calendars = self.calendars_of(events_of(&entries)).await?;
-        Ok(dossier::schedule(events_of(&entries), &definition, &|version| calendars.version(version)))
+        let calendars = self.calendars_of(events_of(history)).await?;
+        Ok(dossier::schedule(events_of(history), &definition, &|version| calendars.version(version)))
+    }
+
+    /// Brings the keys of private values into hand together, so that opening them asks nothing more.
+    pub async fn fetch_keys<'a>(&self, tokens: impl Iterator<Item = &'a str>) -> Result<(), ServiceError> {
+        let ids = tokens.filter_map(|token| key_of(&SealedToken::from_text(token)));
+        Ok(self.executor.keys.fetch(ids.collect::<Vec<_>>()).await?)
     }
 
     /// A private value of a dossier's first event: as it is for who has the function, else masked. The caller has been
@@ -311,10 +313,10 @@ impl Service {
     pub async fn private_text(
         &self,
         caller: &Caller,
-        row: &DossierSummary,
+        id: DossierId,
         token: &str,
     ) -> Result<String, ServiceError> {
-        let stream = dossier::stream(DossierId(row.dossier_id));
+        let stream = dossier::stream(id);
         let token = SealedToken::from_text(token);
         let secret = match self.executor.keys.open_value(&token, &stream, "dossier.submitted.v1").await {
             Err(KeyError::Destroyed(_)) => return Ok(ERASED.to_owned()),
@@ -328,9 +330,31 @@ impl Service {
     }
 }
 
+/// The events of one dossier with the state after each, if the caller may see it.
+fn seen_entries(caller: &Caller, rows: &[StoredRow]) -> Result<Option<Vec<HistoryEntry>>, ServiceError> {
+    let mut state = dossier::Dossier::default();
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        let recorded = row.clone().decode()?;
+        if let domain::recorded::Event::Dossier(event) = &recorded.event {
+            state = domain::decider::Decider::evolve(state, recorded.occurred_at, event);
+        }
+        let filed = state.filed();
+        entries.push(HistoryEntry {
+            stage: filed.map(dossier::Filed::stage),
+            due_at: filed.and_then(dossier::Filed::clock).and_then(|clock| clock.due_at),
+            recorded,
+        });
+    }
+    let is_seen = state.filed().is_some_and(|filed| caller.principal.sees(filed.concerned()));
+    Ok(is_seen.then_some(entries))
+}
+
 /// What happened to a dossier, with the business times.
-fn events_of(entries: &[HistoryEntry]) -> impl Iterator<Item = (Instant, &dossier::Event)> {
-    entries.iter().filter_map(|entry| match &entry.recorded.event {
+fn events_of<'a>(
+    entries: impl IntoIterator<Item = &'a HistoryEntry>,
+) -> impl Iterator<Item = (Instant, &'a dossier::Event)> {
+    entries.into_iter().filter_map(|entry| match &entry.recorded.event {
         domain::recorded::Event::Dossier(event) => Some((entry.recorded.occurred_at, event)),
         domain::recorded::Event::Code(_)
         | domain::recorded::Event::Procedure(_)

@@ -1,5 +1,7 @@
 //! What the national portal has of a dossier, as whoever carries messages to it tells.
 
+use std::collections::HashMap;
+
 use domain::access::Function;
 use domain::codes::PortalAnswer;
 use domain::dossier::{self, Dossier};
@@ -39,10 +41,16 @@ impl Service {
         self.decide::<Synchronisation>(&synchronisation::stream(dossier_id), &request, command).await
     }
 
-    /// How far the messages about a dossier have come. The caller sees the dossier: it is its parent in the graph.
-    pub async fn synchronisation_of(&self, dossier_id: DossierId) -> Result<Synchronisation, ServiceError> {
-        let stream = synchronisation::stream(dossier_id);
-        Ok(self.executor.load::<Synchronisation>(&stream).await?.state.clone())
+    /// How far the messages about some dossiers have come. The caller sees the dossiers: they are its parents in the
+    /// graph.
+    pub async fn synchronisations_of(
+        &self,
+        dossiers: &[DossierId],
+    ) -> Result<HashMap<DossierId, Synchronisation>, ServiceError> {
+        let streams: Vec<String> = dossiers.iter().map(|id| synchronisation::stream(*id)).collect();
+        let loaded = self.executor.load_all::<Synchronisation>(&streams).await?;
+        let of = |(id, stream): (&DossierId, &String)| Some((*id, loaded.get(stream)?.state.clone()));
+        Ok(dossiers.iter().zip(&streams).filter_map(of).collect())
     }
 
     async fn version_in_scope(&self, caller: &Caller, id: DossierId) -> Result<Version, ServiceError> {

@@ -1,0 +1,111 @@
+//! What is asked of each dossier of a page, asked of all of them at once. A loader lives as long as its request and holds
+//! who asks, so nobody is answered from what was loaded for somebody else; it remembers nothing, so that what follows a
+//! mutation is read after it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::dataloader::{DataLoader, Loader};
+use domain::dossier::Act;
+use domain::identity::DossierId;
+use domain::synchronisation::Synchronisation;
+use projections::notice::Notice;
+use tracing::Instrument;
+
+use crate::problem::ServiceError;
+use crate::service::{Caller, HistoryEntry, Service};
+
+/// Loads for one request.
+pub struct Loads {
+    service: Service,
+    caller: Caller,
+}
+
+pub type Loaders = DataLoader<Loads>;
+
+pub fn loaders(service: Service, caller: Caller) -> Loaders {
+    // Traced, and counted, as part of the request.
+    let spawn = |loading: futures::future::BoxFuture<'static, ()>| tokio::spawn(loading.in_current_span());
+    DataLoader::new(Loads { service, caller }, spawn)
+}
+
+/// Several fields may have waited for one answer.
+type Shared = Arc<ServiceError>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HistoryOf(pub DossierId);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ActsOn(pub DossierId);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SynchronisationOf(pub DossierId);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NoticesOf(pub DossierId);
+
+/// A sealed value of a dossier's first event.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PrivateText(pub DossierId, pub String);
+
+impl Loader<HistoryOf> for Loads {
+    type Value = Arc<Vec<HistoryEntry>>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[HistoryOf]) -> Result<HashMap<HistoryOf, Self::Value>, Shared> {
+        let ids: Vec<DossierId> = keys.iter().map(|key| key.0).collect();
+        let found = self.service.histories(&self.caller, &ids).await?;
+        Ok(found.into_iter().map(|(id, entries)| (HistoryOf(id), Arc::new(entries))).collect())
+    }
+}
+
+impl Loader<ActsOn> for Loads {
+    type Value = Vec<Act>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[ActsOn]) -> Result<HashMap<ActsOn, Self::Value>, Shared> {
+        let ids: Vec<DossierId> = keys.iter().map(|key| key.0).collect();
+        let found = self.service.allowed_acts(&self.caller, &ids).await?;
+        Ok(found.into_iter().map(|(id, acts)| (ActsOn(id), acts)).collect())
+    }
+}
+
+impl Loader<SynchronisationOf> for Loads {
+    type Value = Synchronisation;
+    type Error = Shared;
+
+    async fn load(
+        &self,
+        keys: &[SynchronisationOf],
+    ) -> Result<HashMap<SynchronisationOf, Self::Value>, Shared> {
+        let ids: Vec<DossierId> = keys.iter().map(|key| key.0).collect();
+        let found = self.service.synchronisations_of(&ids).await?;
+        Ok(found.into_iter().map(|(id, of)| (SynchronisationOf(id), of)).collect())
+    }
+}
+
+impl Loader<NoticesOf> for Loads {
+    type Value = Vec<Notice>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[NoticesOf]) -> Result<HashMap<NoticesOf, Self::Value>, Shared> {
+        let ids: Vec<DossierId> = keys.iter().map(|key| key.0).collect();
+        let found = self.service.notices_of(&ids).await?;
+        Ok(found.into_iter().map(|(id, notices)| (NoticesOf(id), notices)).collect())
+    }
+}
+
+impl Loader<PrivateText> for Loads {
+    type Value = String;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[PrivateText]) -> Result<HashMap<PrivateText, Self::Value>, Shared> {
+        self.service.fetch_keys(keys.iter().map(|PrivateText(_, token)| token.as_str())).await?;
+        let mut texts = HashMap::new();
+        for key in keys {
+            let PrivateText(id, token) = key;
+            texts.insert(key.clone(), self.service.private_text(&self.caller, *id, token).await?);
+        }
+        Ok(texts)
+    }
+}

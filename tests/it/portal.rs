@@ -1,0 +1,107 @@
+//! The pages of a department portal that docs/portal describes, as a portal asks for them: what they answer, and how many
+//! statements that takes, however many dossiers are on a page.
+
+use infrastructure::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::support::office::{
+    INTAKE, LAN, LEADER, PROCEDURE, ask, caller, complete, established, forward_to, key, open, registered,
+};
+use crate::support::statements::executed;
+use crate::support::{Backend, Place, instant, on_each_backend};
+
+on_each_backend!(pages_take_as_many_statements_for_one_dossier_as_for_many);
+
+const WORK_LIST: &str = include_str!("../../docs/portal/work-list.graphql");
+const DOSSIER: &str = include_str!("../../docs/portal/dossier.graphql");
+const BOARD: &str = include_str!("../../docs/portal/board.graphql");
+
+const MANY: usize = 25;
+/// What is loaded together is what is asked for within a millisecond: a machine that is busy does it in several parts. One
+/// field that is asked of each dossier by itself takes more than this.
+const IN_PARTS: usize = 10;
+
+/// An office with so many dossiers in the hands of an officer, and the code of one of them.
+async fn office(backend: Backend, dossiers: usize) -> (Place, String) {
+    let place = Place::new(backend).await;
+    let clock = Clock::fixed(instant("2024-05-06T09:00:00+07:00"));
+    let service = established(&place, clock.clone()).await;
+    let mut code = String::new();
+    for n in 0..dossiers {
+        let dossier = registered(&service, &format!("dossier {n}")).await;
+        let forwarding = forward_to(LAN, key(&format!("forward {n}")), dossier.dossier_id);
+        service.forward_dossier(&caller(LEADER), &forwarding).await.unwrap();
+        let done = complete(key(&format!("done {n}")), dossier.dossier_id);
+        service.complete_step(&caller(LAN), &done).await.unwrap();
+        code = dossier.code.to_string();
+    }
+    service.read_side.catch_up().await.unwrap();
+    (place, code)
+}
+
+/// The answer of a process that has just started, and the statements of the read models, the log and the keys.
+async fn page(place: &Place, token: &str, document: &str, variables: Value) -> (Value, Vec<String>) {
+    let service = open(place, Clock::fixed(instant("2024-05-06T11:00:00+07:00"))).await;
+    let (answer, mut statements) = executed(ask(&service, token, document, variables)).await;
+    // Of a connection that is opened.
+    statements.retain(|sql| !sql.starts_with("PRAGMA"));
+    (answer, statements)
+}
+
+async fn pages_take_as_many_statements_for_one_dossier_as_for_many(backend: Backend) {
+    let mut counts = Vec::new();
+    for dossiers in [1, MANY] {
+        let (place, code) = office(backend, dossiers).await;
+        let (list, listing) = page(&place, LAN, WORK_LIST, json!({"of": "MINE", "first": 30})).await;
+        let nodes = list["workList"]["nodes"].as_array().unwrap().clone();
+        assert_eq!((nodes.len(), &list["workList"]["totalCount"]), (dossiers, &json!(dossiers)));
+        for node in &nodes {
+            let dossier = &node["dossier"];
+            assert_eq!(dossier["procedure"]["code"], PROCEDURE);
+            assert_eq!(dossier["synchronisation"]["state"], "NOT_SENT");
+            assert!(
+                dossier["allowedActions"].as_array().unwrap().contains(&json!("COMPLETE_STEP")),
+                "{dossier}"
+            );
+            assert!(!dossier["applicantName"].as_str().unwrap().contains("***"), "{dossier}");
+        }
+
+        let (one, reading) = page(&place, INTAKE, DOSSIER, json!({"code": code})).await;
+        let types: Vec<&str> = one["dossier"]["history"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["eventType"].as_str().unwrap())
+            .collect();
+        assert_eq!(types.first(), Some(&"dossier.submitted.v1"));
+        assert_eq!(types.last(), Some(&"dossier.step_completed.v1"));
+        assert!(!one["dossier"]["explainDeadline"].as_array().unwrap().is_empty());
+        assert_eq!(one["dossier"]["schedule"].as_array().unwrap().len(), 2);
+
+        let variables = json!({"by": "HOLDER_AGENCY", "class": "ON_TIME", "first": 30});
+        let (board, counting) = page(&place, LEADER, BOARD, variables).await;
+        assert_eq!(board["deadlineBoard"]["onTime"], json!(dossiers));
+        assert_eq!(board["deadlineBoard"]["dossiers"]["nodes"].as_array().unwrap().len(), dossiers);
+        // Leaders see who files what, and not who that is.
+        let name = board["deadlineBoard"]["dossiers"]["nodes"][0]["dossier"]["applicantName"].clone();
+        assert!(name.as_str().unwrap().contains("***"), "{name}");
+
+        for (page, statements, most) in [
+            ("list", &listing, 9 + IN_PARTS),
+            ("dossier", &reading, 14 + IN_PARTS),
+            ("board", &counting, 10 + IN_PARTS),
+        ] {
+            assert!(
+                (2..=most).contains(&statements.len()),
+                "{backend:?}: {page} of {dossiers}: {}\n{}",
+                statements.len(),
+                statements.join("\n---\n")
+            );
+        }
+        counts.push([listing.len(), reading.len(), counting.len()]);
+    }
+    eprintln!("{backend:?}: statements of work list, dossier and board: {:?}", counts[1]);
+    for (one, many) in counts[0].into_iter().zip(counts[1]) {
+        assert!(many <= one + IN_PARTS, "{backend:?}: {counts:?}");
+    }
+}
