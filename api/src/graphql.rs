@@ -67,8 +67,11 @@ pub fn schema(service: Service) -> Api {
 
 /// The schema as text, with a line end.
 pub fn sdl() -> String {
-    let options =
-        async_graphql::SDLExportOptions::new().sorted_fields().sorted_enum_items().sorted_arguments();
+    let options = async_graphql::SDLExportOptions::new()
+        .include_specified_by()
+        .sorted_fields()
+        .sorted_enum_items()
+        .sorted_arguments();
     let sdl = Schema::build(QueryRoot::default(), MutationRoot::default(), EmptySubscription)
         .finish()
         .sdl_with_options(options);

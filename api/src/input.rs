@@ -17,7 +17,7 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Vnd(pub u64);
 
-#[Scalar]
+#[Scalar(specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html")]
 impl ScalarType for Vnd {
     fn parse(value: Value) -> InputValueResult<Self> {
         let amount = match &value {

@@ -38,10 +38,10 @@ const CITIZEN: &str = "dev:citizen:minh@000.00.16.H42";
 pub(crate) const INTAKE: &str = "dev:intake:hoa@000.00.16.H42";
 const OFFICER_A: &str = "dev:officer:nam@000.00.16.H42";
 const LEADER_A: &str = "dev:leader:an@000.00.16.H42";
-const OFFICER_B: &str = "dev:officer:lan@000.00.17.H42";
+pub(crate) const OFFICER_B: &str = "dev:officer:lan@000.00.17.H42";
 const OTHER_OFFICER_B: &str = "dev:officer:binh@000.00.17.H42";
 const LEADER_B: &str = "dev:leader:lan@000.00.17.H42";
-const STRANGER: &str = "dev:officer:la@000.00.18.H42";
+pub(crate) const STRANGER: &str = "dev:officer:la@000.00.18.H42";
 const STRANGE_INTAKE: &str = "dev:intake:xa@000.00.18.H42";
 const STRANGE_LEADER: &str = "dev:leader:xa@000.00.18.H42";
 pub(crate) const AUDITOR: &str = "dev:auditor:thu@000.00.18.H42";
@@ -218,7 +218,7 @@ impl System {
     }
 
     /// A mutation that is done.
-    async fn act(&self, who: &str, mutation: &str, input: &Value) -> Done {
+    pub(crate) async fn act(&self, who: &str, mutation: &str, input: &Value) -> Done {
         let done = self.act_in(who, "", mutation, input).await;
         assert_eq!(done["problems"], json!([]), "{mutation} {input}");
         Done {
@@ -329,8 +329,8 @@ impl From<ProcedureTerm> for TermOf {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Done {
-    id: Uuid,
+pub(crate) struct Done {
+    pub(crate) id: Uuid,
     version: i64,
     position: String,
 }
@@ -348,7 +348,7 @@ fn ids(nodes: &Value) -> Vec<Uuid> {
     nodes.as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().parse().unwrap()).collect()
 }
 
-fn submission(name: &str) -> Value {
+pub(crate) fn submission(name: &str) -> Value {
     json!({
         "idempotencyKey": key(name),
         "procedure": "FIVE",

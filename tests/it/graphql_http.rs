@@ -1,6 +1,5 @@
 //! GraphQL over HTTP to the letter: methods, media types, statuses, and what is refused before anything is executed.
 
-use std::path::Path;
 use std::time::Duration;
 
 use api::http::{Settings, router};
@@ -10,17 +9,11 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::graphql::{ADMIN, AUDITOR, Answer, System, key};
+use crate::schema::judges;
 use crate::support::statements::executed;
 use crate::support::{Backend, Place, Server, backends};
 
 const RESPONSE: &str = "application/graphql-response+json";
-
-/// The folder of the programs by others that judge from outside, installed as its lock file says.
-fn judges() -> std::path::PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("js");
-    assert!(folder.join("node_modules").is_dir(), "run npm ci in tests/js, as ./test.sh does");
-    folder
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_audits_of_graphql_http_pass() {

@@ -24,6 +24,7 @@ mod read_models;
 mod real_input;
 mod rebuild;
 mod runner;
+mod schema;
 mod support;
 mod synchronisation;
 mod tables;

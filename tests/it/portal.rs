@@ -7,12 +7,16 @@ use infrastructure::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::office::{
-    INTAKE, LAN, LEADER, PROCEDURE, ask, caller, complete, established, forward_to, key, open, registered,
+    AGENCY, INTAKE, LAN, LEADER, PROCEDURE, ask, caller, complete, established, forward_to, key, open,
+    registered,
 };
 use crate::support::statements::executed;
 use crate::support::{Backend, Place, instant, on_each_backend};
 
-on_each_backend!(pages_take_as_many_statements_for_one_dossier_as_for_many);
+on_each_backend!(
+    pages_take_as_many_statements_for_one_dossier_as_for_many,
+    the_answers_are_those_of_the_walk_through,
+);
 
 const WORK_LIST: &str = include_str!("../../docs/portal/work-list.graphql");
 const DOSSIER: &str = include_str!("../../docs/portal/dossier.graphql");
@@ -100,4 +104,24 @@ async fn pages_take_as_many_statements_for_one_dossier_as_for_many(backend: Back
         counts.push([listing.len(), reading.len(), counting.len()]);
     }
     eprintln!("{backend:?}: statements of work list, dossier and board: {:?}", counts[1]);
+}
+
+async fn the_answers_are_those_of_the_walk_through(backend: Backend) {
+    let (place, code) = office(backend, 2).await;
+    let (part, by) = (json!({"agency": AGENCY}), "HOLDER_AGENCY");
+    for (token, document, variables, expected) in [
+        (LAN, WORK_LIST, json!({"of": "MINE", "first": 1}), include_str!("../../docs/portal/work-list.json")),
+        (INTAKE, DOSSIER, json!({"code": code}), include_str!("../../docs/portal/dossier.json")),
+        (
+            LEADER,
+            BOARD,
+            json!({"part": part, "by": by, "class": "ON_TIME", "first": 1}),
+            include_str!("../../docs/portal/board.json"),
+        ),
+    ] {
+        let (answer, _) = page(&place, token, document, variables).await;
+        let expected: Value = serde_json::from_str(expected).unwrap();
+        let answer = json!({"data": answer});
+        assert!(answer == expected, "{backend:?}:\n{}", serde_json::to_string_pretty(&answer).unwrap());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ComplexObject, Context, Enum, Result, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, ID, Interface, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset};
 use domain::dossier::{self, Stage as DomainStage};
 use domain::identity::DossierId;
@@ -98,10 +98,20 @@ stages! {
     Withdrawn => "Công dân yêu cầu rút hồ sơ",
 }
 
+/// What `node` finds by an id that an earlier answer gave. Ids are UUIDs, and no two things share one.
+#[derive(Clone, Debug, Interface)]
+#[graphql(field(name = "id", ty = "&ID"))]
+#[expect(clippy::large_enum_variant, reason = "one of a request")]
+pub enum Node {
+    Agency(Agency),
+    Procedure(Procedure),
+    Dossier(Dossier),
+}
+
 /// Cơ quan.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Agency {
-    pub id: Uuid,
+    pub id: ID,
     /// QCVN 102:2016/BTTTT.
     pub code: String,
     /// QĐ 20/2020/QĐ-TTg.
@@ -116,7 +126,7 @@ pub struct Agency {
 impl Agency {
     pub(super) fn of(row: &projections::agency_directory::AgencyDirectory) -> Self {
         Self {
-            id: row.agency_id,
+            id: row.agency_id.into(),
             code: row.code.clone(),
             national_code: row.national_code.clone(),
             name: row.name.clone(),
@@ -130,7 +140,7 @@ impl Agency {
         match names.agencies.get(&id) {
             Some(row) => Self::of(row),
             None => Self {
-                id,
+                id: id.into(),
                 code: String::new(),
                 national_code: None,
                 name: String::new(),
@@ -144,7 +154,7 @@ impl Agency {
 /// Thủ tục hành chính.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Procedure {
-    pub id: Uuid,
+    pub id: ID,
     /// MaTTHC.
     pub code: String,
     /// TenTTHC.
@@ -159,13 +169,15 @@ impl Procedure {
     pub(super) fn named(names: &Names, id: Uuid) -> Self {
         match names.procedures.get(&id) {
             Some(row) => Self {
-                id,
+                id: id.into(),
                 code: row.code.clone(),
                 name: row.name.clone(),
                 field: row.field.clone(),
                 version: row.version,
             },
-            None => Self { id, code: String::new(), name: String::new(), field: None, version: None },
+            None => {
+                Self { id: id.into(), code: String::new(), name: String::new(), field: None, version: None }
+            }
         }
     }
 }
@@ -183,7 +195,7 @@ pub struct Holder {
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(complex)]
 pub struct Dossier {
-    pub id: Uuid,
+    pub id: ID,
     /// MaHoSo.
     pub code: String,
     pub stage: DossierStage,
@@ -244,7 +256,7 @@ impl Dossier {
     pub(super) fn new(row: DossierSummary) -> Self {
         let stage = row.stage;
         Self {
-            id: row.dossier_id,
+            id: row.dossier_id.into(),
             code: row.code.clone(),
             stage: stage.into(),
             national_code: stage.national_code(),

@@ -1,17 +1,17 @@
 //! What can be asked. Every query takes `minPosition`: it waits, bounded, until what it reads has seen that position.
 
 use async_graphql::connection::{Connection, Edge, OpaqueCursor, query};
-use async_graphql::{Context, Enum, InputObject, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use domain::identity::DossierId;
 use projections::Model;
 use projections::dossier_summary::{Cursor, Waiting};
 use uuid::Uuid;
 
-use super::objects::{Agency, Dossier, DossierStage, Procedure, PublicStatus, local_micros};
+use super::objects::{Agency, Dossier, DossierStage, Node, Procedure, PublicStatus, local_micros};
 use super::{ContextExt, PAGE_DEFAULT, PAGE_MAX, PositionText};
 use crate::input::Channel;
-use crate::problem::Problem;
+use crate::problem::{Problem, ServiceError};
 use crate::service::{self, SearchInput};
 
 #[derive(Default)]
@@ -153,6 +153,25 @@ impl DossierQuery {
             Ok(row.map(Dossier::new))
         };
         load.await.map_err(|error| ctx.error(error))
+    }
+
+    /// Đối tượng theo id: what Relay's clients refetch by. Null as well where the caller may not know of it.
+    async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>> {
+        let Ok(id) = id.parse::<Uuid>() else { return Ok(None) };
+        let names = ctx.names().await?;
+        if names.agencies.contains_key(&id) {
+            return Ok(Some(Node::Agency(Agency::named(&names, id))));
+        }
+        if names.procedures.contains_key(&id) {
+            return Ok(Some(Node::Procedure(Procedure::named(&names, id))));
+        }
+        // Nobody learns from an error that there is such a dossier.
+        let Some(caller) = &ctx.request().caller else { return Ok(None) };
+        match ctx.service().dossier_by_id(caller, DossierId(id)).await {
+            Ok(row) => Ok(row.map(|row| Node::Dossier(Dossier::new(row)))),
+            Err(ServiceError::Problem(Problem::Denied(_))) => Ok(None),
+            Err(error) => Err(ctx.error(error)),
+        }
     }
 
     /// Danh sách hồ sơ, mới nhất trước.

@@ -26,7 +26,7 @@ impl PositionText {
     }
 }
 
-#[Scalar(name = "Position")]
+#[Scalar(name = "Position", specified_by_url = "https://datatracker.ietf.org/doc/html/rfc4648#section-5")]
 impl ScalarType for PositionText {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
