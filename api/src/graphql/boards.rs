@@ -10,7 +10,7 @@ use projections::progress::Progress as ProgressRow;
 use uuid::Uuid;
 
 use super::objects::{Agency, Dossier, Procedure, local, local_micros};
-use super::query::{checked_page, page_size};
+use super::query::{checked_cursor, checked_page, page_size};
 use super::{ContextExt, PAGE_DEFAULT, PositionText};
 use crate::input::period;
 use crate::service::{
@@ -267,7 +267,7 @@ impl DeadlineBoard {
             DeadlineClass::IntakeOverdue => Class::IntakeOverdue,
             DeadlineClass::Unanswered => Class::Unanswered,
         };
-        query(after, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
+        query(checked_cursor(after)?, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
             let after = after.map(|OpaqueCursor(place)| place);
             let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
             let load = async {
@@ -493,7 +493,7 @@ impl Progress {
         #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<FigureConnection> {
-        query(after, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
+        query(checked_cursor(after)?, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
             let after = after.map(|OpaqueCursor(place)| place);
             let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
             let found = ctx.service().figure_items(&self.figures, figure.into(), after, first).await;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::boards::{FORMULA, PartInput, PeriodInput, ProgressBy, ProgressFigures, ProgressPart};
 use super::objects::{Dossier, local, local_micros};
-use super::query::{checked_page, page_size};
+use super::query::{checked_cursor, checked_page, page_size};
 use super::{ContextExt, PAGE_DEFAULT, PositionText};
 use crate::input::period;
 use crate::service::{self, Figures, Measured, ProgressQuestion, StepTime, hours};
@@ -200,7 +200,7 @@ impl Indicators {
         #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<IndicatorConnection> {
-        query(after, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
+        query(checked_cursor(after)?, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
             let after = after.map(|OpaqueCursor(place)| place);
             let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
             let (figures, indicator) = (&self.figures, indicator.into());

@@ -1,7 +1,7 @@
 //! What can be asked. Every query takes `minPosition`: it waits, bounded, until what it reads has seen that position.
 
-use async_graphql::connection::{Connection, Edge, OpaqueCursor, query};
-use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use async_graphql::connection::{Connection, CursorType, Edge, OpaqueCursor, query};
+use async_graphql::{Context, Enum, ErrorExtensions, ID, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use domain::identity::DossierId;
 use projections::Model;
@@ -186,7 +186,7 @@ impl DossierQuery {
     ) -> Result<DossierConnection> {
         let (caller, service) = (ctx.caller()?, ctx.service());
         let search: SearchInput = filter.unwrap_or_default().into();
-        query(after, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
+        query(checked_cursor(after)?, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
             let after =
                 after.map(|OpaqueCursor((submitted_at, dossier_id))| Cursor { submitted_at, dossier_id });
             let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
@@ -241,7 +241,7 @@ impl DossierQuery {
         min_position: Option<PositionText>,
     ) -> Result<WorkConnection> {
         let (caller, service) = (ctx.caller()?, ctx.service());
-        query(after, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
+        query(checked_cursor(after)?, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
             let after = after.map(|OpaqueCursor(place)| place);
             let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
             let load = async {
@@ -318,8 +318,19 @@ pub(super) fn checked_page(first: Option<i32>) -> Result<i32> {
     if (0..=PAGE_MAX).contains(&first) {
         return Ok(first);
     }
-    let error = async_graphql::Error::new(format!("`first` lies between 0 and {PAGE_MAX}"));
-    Err(async_graphql::ErrorExtensions::extend_with(error, |_, extensions| {
-        extensions.set("code", "BAD_USER_INPUT")
-    }))
+    Err(bad_input(format!("`first` lies between 0 and {PAGE_MAX}")))
+}
+
+/// The cursor, if this server made it.
+pub(super) fn checked_cursor(after: Option<String>) -> Result<Option<String>> {
+    match &after {
+        Some(cursor) if OpaqueCursor::<(i64, Uuid)>::decode_cursor(cursor).is_err() => {
+            Err(bad_input("`after` is not a cursor of this server".to_owned()))
+        }
+        Some(_) | None => Ok(after),
+    }
+}
+
+fn bad_input(message: String) -> async_graphql::Error {
+    async_graphql::Error::new(message).extend_with(|_, extensions| extensions.set("code", "BAD_USER_INPUT"))
 }

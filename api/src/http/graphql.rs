@@ -252,14 +252,12 @@ async fn answer(
         return media.refuse(StatusCode::SERVICE_UNAVAILABLE, "TIMEOUT", reason);
     };
     match execution.finish(response) {
-        Ok(response) => media.answer(StatusCode::OK, &response),
-        Err(errors) => {
-            let errors = errors.into_iter().map(|error| match &error.extensions {
-                Some(_) => error,
-                None => with_code(error, "GRAPHQL_VALIDATION_FAILED"),
-            });
-            media.unexecuted(&errors.collect::<Vec<_>>())
+        Ok(mut response) => {
+            // Only the library's own have none: of an argument that is not what its type says.
+            response.errors = coded(response.errors, "BAD_USER_INPUT");
+            media.answer(StatusCode::OK, &response)
         }
+        Err(errors) => media.unexecuted(&coded(errors, "GRAPHQL_VALIDATION_FAILED")),
     }
 }
 
@@ -273,6 +271,14 @@ fn checked(query: &str, sees_schema: bool) -> Result<ExecutableDocument, ServerE
         return Err(with_code(error, "UNAUTHENTICATED"));
     }
     Ok(document)
+}
+
+/// With a code for those that have none.
+fn coded(errors: Vec<ServerError>, code: &str) -> Vec<ServerError> {
+    let coded = |error: ServerError| {
+        if error.extensions.is_some() { error } else { with_code(error, code) }
+    };
+    errors.into_iter().map(coded).collect()
 }
 
 fn with_code(mut error: ServerError, code: &str) -> ServerError {
