@@ -7,9 +7,9 @@
 # that papers are read back with if they are missing, starts a throwaway PostgreSQL (unless TEST_POSTGRES_URL names one), checks
 # format and lints, builds the binary under test and runs every test on every back end.
 #
-#   --long   everything slow as well: 200 kills instead of 25, more cases per property (MOTCUA_LONG=1); and the mutation
-#            run (.ci/mutants.sh), which asks the tests whether they would notice
-#   --       what follows goes to `cargo test`, and no mutation run is made:  ./test.sh -- --package domain
+#   --long   everything slow as well: 200 kills instead of 25, more cases per property (MOTCUA_LONG=1); the API fuzzed from its
+#            schema (.ci/fuzz.sh); and the mutation run (.ci/mutants.sh), which asks the tests whether they would notice
+#   --       what follows goes to `cargo test`, and neither of these is done:  ./test.sh -- --package domain
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -45,9 +45,9 @@ as_root() {
     if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi
 }
 
-# Who asks for some of the tests does not ask for this.
-mutation_run=
-if [[ -n ${MOTCUA_LONG-} && $# == 0 ]]; then mutation_run=1; fi
+# Who asks for some of the tests does not ask for these.
+fuzz_and_mutation_run=
+if [[ -n ${MOTCUA_LONG-} && $# == 0 ]]; then fuzz_and_mutation_run=1; fi
 
 install_missing() {
     local packages=()
@@ -63,8 +63,9 @@ install_missing() {
     command -v rsvg-convert >/dev/null || packages+=(librsvg2-bin)
     # Runs those who judge the API from outside (tests/js).
     command -v npm >/dev/null || packages+=(nodejs npm)
-    if [[ -n $mutation_run ]]; then
+    if [[ -n $fuzz_and_mutation_run ]]; then
         command -v jq >/dev/null || packages+=(jq)
+        python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
     fi
     if [[ ${#packages[@]} -gt 0 ]]; then
         echo "installing: ${packages[*]}"
@@ -74,7 +75,7 @@ install_missing() {
     # A minimal Rust installation comes without these two.
     cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
     cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
-    if [[ -n $mutation_run ]]; then
+    if [[ -n $fuzz_and_mutation_run ]]; then
         # This major version: what it calls a mutant decides what the share of the caught ones means.
         cargo mutants --version >/dev/null 2>&1 || cargo install --locked --debug cargo-mutants --version '^27'
     fi
@@ -108,6 +109,7 @@ stage "build" cargo build --workspace --all-targets
 }
 stage "judges" npm ci --prefix tests/js
 stage "tests" cargo test --workspace "$@"
-if [[ -n $mutation_run ]]; then
+if [[ -n $fuzz_and_mutation_run ]]; then
+    stage "fuzz" .ci/fuzz.sh
     stage "mutants" .ci/mutants.sh
 fi

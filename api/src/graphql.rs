@@ -136,8 +136,12 @@ impl ContextExt for async_graphql::Context<'_> {
     }
 
     async fn names(&self) -> async_graphql::Result<Arc<Names>> {
-        let load = || async { self.service().names().await.map(Arc::new) };
-        self.request().names.get_or_try_init(load).await.cloned().map_err(|error| self.error(error))
+        self.request()
+            .names
+            .get_or_try_init(|| self.service().names())
+            .await
+            .cloned()
+            .map_err(|error| self.error(error))
     }
 
     fn shared_error(&self, error: &ServiceError) -> async_graphql::Error {

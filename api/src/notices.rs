@@ -85,7 +85,7 @@ struct Now {
     is_day_off: bool,
     /// Which deadlines each occasion is about, the gravest first. They do not overlap.
     ranges: Vec<(Occasion, (i64, i64))>,
-    names: Names,
+    names: Arc<Names>,
     /// By their codes of today.
     agencies: HashMap<String, AgencyId>,
     /// How often in a row nobody answered, by where it went.

@@ -32,8 +32,11 @@ pub use indicators::{Indicator, Measured, StepTime};
 pub(crate) use notices::NoticeBounds;
 pub use papers::{Book, Printed};
 pub use projections::Projection;
+use queries::KeptNames;
 pub use queries::{DossierPage, HistoryEntry, Names, SearchInput, WorkListOf};
 pub use search::{Hit, SearchMatch};
+
+use std::sync::{Arc, Mutex};
 
 use ::projections::ReadSide;
 use ::projections::person_search::PersonSearch;
@@ -61,6 +64,7 @@ pub struct Service {
     pub read_side: ReadSide,
     pub people: PersonSearch,
     pub files: Files,
+    names: Arc<Mutex<Option<KeptNames>>>,
 }
 
 /// Who asks, and through what.
@@ -91,7 +95,13 @@ impl Service {
         let read_side = ReadSide::open(&location.read, store.clone()).await?;
         let files = Files::new(files, FilePolicy::default());
         let people = PersonSearch::new(&read_side, keys.clone());
-        Ok(Self { executor: Executor::new(store, keys, clock), read_side, people, files })
+        Ok(Self {
+            executor: Executor::new(store, keys, clock),
+            read_side,
+            people,
+            files,
+            names: Arc::default(),
+        })
     }
 
     /// How the read models are doing, and the table of people.

@@ -70,6 +70,9 @@ pub(crate) trait Unwritten: Send + Sync {
     /// The caller commits, or makes the folder adopt again.
     fn write<'a>(self: Box<Self>, tx: &'a mut Tx) -> Writing<'a>;
 
+    /// Whether any row is other than it was.
+    fn has_changes(&self) -> bool;
+
     /// The same on SQLite, on this thread.
     fn write_in_bulk(&self, connection: &Connection) -> rusqlite::Result<()>;
 }
@@ -77,6 +80,10 @@ pub(crate) trait Unwritten: Send + Sync {
 impl<R: ReadModel> Unwritten for Batch<R> {
     fn write<'a>(self: Box<Self>, tx: &'a mut Tx) -> Writing<'a> {
         Box::pin(Arc::new(*self).write_all(tx))
+    }
+
+    fn has_changes(&self) -> bool {
+        self.changes.iter().any(|change| change.before != change.after)
     }
 
     fn write_in_bulk(&self, connection: &Connection) -> rusqlite::Result<()> {

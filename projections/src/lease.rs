@@ -17,21 +17,25 @@ pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(1);
 
 const CREATE: &str =
     "INSERT INTO checkpoint (name, version, position) VALUES ($1, $2, 0) ON CONFLICT (name) DO NOTHING";
-const TAKE: &str = "UPDATE checkpoint SET holder = $2, fence = fence + 1, until_at = $3
+const TAKE: &str =
+    "UPDATE checkpoint SET holder = $2, fence = fence + 1, changes = changes + 1, until_at = $3
     WHERE name = $1 AND (holder IS NULL OR holder = $2 OR until_at <= $4) RETURNING fence, position, version";
 // Renews the lease, and locks the row until the transaction ends.
 const HOLD: &str = "UPDATE checkpoint SET until_at = $3 WHERE name = $1 AND fence = $2
     RETURNING position, version";
-const MOVE: &str = "UPDATE checkpoint SET position = $3, per_second = $4, until_at = $5, stopped = NULL
-    WHERE name = $1 AND fence = $2";
-const BEGIN_AGAIN: &str = "UPDATE checkpoint SET version = $3, position = 0, stopped = NULL
+const MOVE: &str = "UPDATE checkpoint SET position = $3, per_second = $4, until_at = $5, stopped = NULL,
+    changes = changes + $6 WHERE name = $1 AND fence = $2";
+const BEGIN_AGAIN: &str =
+    "UPDATE checkpoint SET version = $3, position = 0, stopped = NULL, changes = changes + 1
     WHERE name = $1 AND fence = $2";
 const RELEASE: &str = "UPDATE checkpoint SET holder = NULL WHERE name = $1 AND fence = $2";
 const STOP: &str = "UPDATE checkpoint SET stopped = $3 WHERE name = $1 AND fence = $2";
 const CHECKPOINTS: &str =
     "SELECT name, version, position, holder, until_at, stopped, per_second FROM checkpoint";
 
-pub(crate) const SQL: &[&str] = &[CREATE, TAKE, HOLD, MOVE, BEGIN_AGAIN, RELEASE, STOP, CHECKPOINTS];
+const CHANGES: &str = "SELECT name, changes FROM checkpoint WHERE name IN ($1, $2) ORDER BY name";
+
+pub(crate) const SQL: &[&str] = &[CREATE, TAKE, HOLD, MOVE, BEGIN_AGAIN, RELEASE, STOP, CHECKPOINTS, CHANGES];
 
 /// What the database says of a read model.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -57,6 +61,22 @@ pub(crate) async fn checkpoints(database: &Database) -> sqlx::Result<HashMap<Str
     let rows: Vec<Checkpoint> =
         on_db!(&database.readers, pool => sqlx::query_as(CHECKPOINTS).fetch_all(pool).await)?;
     Ok(rows.into_iter().map(|checkpoint| (checkpoint.name.clone(), checkpoint)).collect())
+}
+
+/// How often the rows of two read models have changed: another answer says that they have since.
+pub(crate) async fn changes(database: &Database, names: [&str; 2]) -> sqlx::Result<Vec<(String, i64)>> {
+    let [one, other] = names;
+    on_db!(&database.readers, pool => {
+        sqlx::query_as(CHANGES).bind(one.to_owned()).bind(other.to_owned()).fetch_all(pool).await
+    })
+}
+
+/// How far a checkpoint is to be moved, and whether rows changed on the way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Advance {
+    pub(crate) to: Position,
+    pub(crate) per_second: i64,
+    pub(crate) has_changes: bool,
 }
 
 /// A lease that was taken. It may be lost at any moment: every use says whether it is still held.
@@ -119,13 +139,12 @@ impl Lease {
     pub(crate) async fn advance(
         &self,
         tx: &mut Tx,
-        to: Position,
-        per_second: i64,
+        Advance { to, per_second, has_changes }: Advance,
         now: domain::time::Instant,
     ) -> sqlx::Result<()> {
         on_tx!(tx, connection => sqlx::query(MOVE)
             .bind(&self.name).bind(self.fence).bind(to.0).bind(per_second).bind(term_from(now))
-            .execute(connection).await.map(|_| ()))
+            .bind(i64::from(has_changes)).execute(connection).await.map(|_| ()))
     }
 
     /// As [`Self::hold`], in bulk.
@@ -143,13 +162,13 @@ impl Lease {
     pub(crate) fn advance_in_bulk(
         &self,
         connection: &Connection,
-        to: Position,
-        per_second: i64,
+        Advance { to, per_second, has_changes }: Advance,
         now: domain::time::Instant,
     ) -> rusqlite::Result<()> {
         let until = term_from(now);
         let values = named_params! {
             "$1": self.name, "$2": self.fence, "$3": to.0, "$4": per_second, "$5": until,
+            "$6": i64::from(has_changes),
         };
         connection.execute(MOVE, values).map(|_| ())
     }

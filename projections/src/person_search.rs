@@ -26,7 +26,7 @@ pub use self::terms::PersonMatch;
 use self::terms::{Term, sought, terms_of};
 use crate::batch;
 use crate::folder::{self, Parked};
-use crate::lease::{self, Lease, RENEW_EVERY, Taken};
+use crate::lease::{self, Advance, Lease, RENEW_EVERY, Taken};
 use crate::page::{Decoded, Seen};
 use crate::read_model::Occurrence;
 use crate::read_side::{Behind, Follower, ReadSide, Status, WAIT_POLL, WaitError};
@@ -272,7 +272,8 @@ impl PersonSearch {
         purge(&mut tx, &destroyed).await?;
         if turn.at < page.next {
             let per_second = per_second(page.events.len(), started.elapsed());
-            turn.lease.advance(&mut tx, page.next, per_second, self.now()).await?;
+            let advance = Advance { to: page.next, per_second, has_changes: true };
+            turn.lease.advance(&mut tx, advance, self.now()).await?;
         }
         tx.commit().await?;
         turn.at = page.next;

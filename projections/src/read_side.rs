@@ -378,6 +378,12 @@ impl ReadSide {
         Ok(tx.commit().await?)
     }
 
+    /// How often the rows of two models have changed: another answer says that they have since. It is read before the rows
+    /// are, and compared before a copy of them is used.
+    pub async fn changes(&self, models: [Model; 2]) -> sqlx::Result<Vec<(String, i64)>> {
+        lease::changes(&self.database, models.map(Model::name)).await
+    }
+
     fn note(&self, step: &Step) {
         self.progress.send_modify(|progress| {
             progress.at.extend(step.at.iter().copied());

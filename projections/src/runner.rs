@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::batch::Unwritten;
 use crate::folder::{Parked, clear, parked};
-use crate::lease::{Lease, RENEW_EVERY, Taken, checkpoints};
+use crate::lease::{Advance, Lease, RENEW_EVERY, Taken, checkpoints};
 use crate::page::Pages;
 use crate::read_model::{AnyFolder, Model, on_folder};
 use crate::shadow::{self, Slot};
@@ -683,12 +683,13 @@ async fn write(
     }
     let mut leases = Vec::new();
     for Delivery { seat, lease, batch, .. } in deliveries {
+        leases.push((lease, batch.has_changes()));
         batch.write(&mut tx).await.map_err(|error| Unfed::because_of(seat, error.into()))?;
-        leases.push(lease);
     }
     let (now, per_second) = (clock.now(), per_second(events, started.elapsed()));
-    for lease in leases {
-        lease.advance(&mut tx, next, per_second, now).await.map_err(together)?;
+    for (lease, has_changes) in leases {
+        let advance = Advance { to: next, per_second, has_changes };
+        lease.advance(&mut tx, advance, now).await.map_err(together)?;
     }
     tx.commit().await.map_err(together)
 }
@@ -712,8 +713,9 @@ fn write_in_bulk(
         batch.write_in_bulk(connection).map_err(|error| Unfed::because_of(*seat, error.into()))?;
     }
     let (now, per_second) = (clock.now(), per_second(events, started.elapsed()));
-    for Delivery { lease, .. } in &deliveries {
-        lease.advance_in_bulk(connection, next, per_second, now)?;
+    for Delivery { lease, batch, .. } in &deliveries {
+        let advance = Advance { to: next, per_second, has_changes: batch.has_changes() };
+        lease.advance_in_bulk(connection, advance, now)?;
     }
     Ok(())
 }

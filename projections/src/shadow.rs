@@ -36,7 +36,7 @@ const FORGET: &str = "DELETE FROM checkpoint WHERE name = $1";
 const UNPARK: &str = "DELETE FROM parked WHERE name = $1";
 // Whoever feeds the live model must take it again: the rows that it has in memory are not those of the new table. It
 // stays the holder, so that the models that are fed together are not torn apart.
-const SEIZE: &str = "UPDATE checkpoint SET fence = fence + 1 WHERE name = $1 RETURNING position, version";
+const SEIZE: &str = "UPDATE checkpoint SET fence = fence + 1, changes = changes + 1 WHERE name = $1 RETURNING position, version";
 const BECOME: &str = "UPDATE checkpoint SET version = $2, position = $3, stopped = NULL WHERE name = $1";
 const PARKED_BECOME: &str = "UPDATE parked SET name = $1 WHERE name = $2";
 /// How long readers are kept waiting for a flip that has to wait for other readers.

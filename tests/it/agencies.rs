@@ -33,6 +33,7 @@ on_each_backend!(
     a_split_gives_each_field_to_its_successor,
     office_hours_of_a_place_hold_from_their_day_on,
     only_an_administrator_changes_agencies,
+    names_that_are_kept_are_those_of_today,
 );
 
 /// The commune that takes the place of the two of `office`.
@@ -412,7 +413,7 @@ async fn a_split_gives_each_field_to_its_successor(backend: Backend) {
     succeed(&service, AGENCY, vec![for_land, takes_the_rest(OTHER_AGENCY)]).await;
     clock.set(instant(FIRST));
     assert_eq!(carry_over(&service, AGENCY).await, CarriedOver { carried: 2, ..CarriedOver::default() });
-    let codes = service.names().await.unwrap().agencies;
+    let codes = service.names().await.unwrap().agencies.clone();
     for (id, code) in [(land, NEW), (other_field, OTHER_AGENCY)] {
         let row = service.dossier_by_id(&caller(ADMIN), id).await.unwrap().unwrap();
         assert_eq!(codes[&row.competent_agency].code, code);
@@ -467,4 +468,50 @@ async fn only_an_administrator_changes_agencies(backend: Backend) {
     without.on.decision = None;
     assert_eq!(problem(service.succeed_agency(&caller(ADMIN), &without).await).code(), "BAD_USER_INPUT");
     assert_eq!(service.store().head().await.unwrap(), head);
+}
+
+/// Two processes: one keeps the names, the other changes them, and days pass.
+async fn names_that_are_kept_are_those_of_today(backend: Backend) {
+    let place = Place::new(backend).await;
+    let (service, clock) = on_the_eve(&place).await;
+    let other = crate::support::office::open(&place, clock.clone()).await;
+    let called = async |code: &str| {
+        let names = other.names().await.unwrap();
+        names.agencies.values().find(|row| row.code == code).map(|row| row.name.clone())
+    };
+    let follower = service.read_side.follow();
+    let fed = async || {
+        let head = service.store().head().await.unwrap();
+        service.wait_for(Model::ALL, Some(head)).await.unwrap();
+    };
+    fed().await;
+    let old = called(OTHER_AGENCY).await.unwrap();
+    let kept = other.names().await.unwrap();
+
+    // Dossiers come and go, and the names stay in memory.
+    registered(&service, "somebody's").await;
+    fed().await;
+    assert!(std::sync::Arc::ptr_eq(&kept, &other.names().await.unwrap()));
+
+    let rename = RenameAgencyInput { on: about("rename", OTHER_AGENCY), name: "Sở Mới".to_owned() };
+    service.rename_agency(&caller(ADMIN), &rename).await.unwrap();
+    fed().await;
+    assert_eq!(called(OTHER_AGENCY).await.as_ref(), Some(&old), "until the first of July");
+    clock.set(instant(FIRST));
+    assert_eq!(called(OTHER_AGENCY).await.as_deref(), Some("Sở Mới"));
+
+    let at_once = RenameAgencyInput {
+        on: OnAgency { idempotency_key: key("again"), ..about("again", AGENCY) },
+        name: "UBND phường Mới".to_owned(),
+    };
+    service.rename_agency(&caller(ADMIN), &at_once).await.unwrap();
+    fed().await;
+    assert_eq!(called(AGENCY).await.as_deref(), Some("UBND phường Mới"));
+    let before = other.names().await.unwrap();
+    // A rebuilt table is another one, though it says the same.
+    service.read_side.rebuild(&[Model::AgencyDirectory], |_| true).await.unwrap();
+    let after = other.names().await.unwrap();
+    assert!(!std::sync::Arc::ptr_eq(&before, &after));
+    assert_eq!(before.agencies, after.agencies);
+    follower.stop().await;
 }

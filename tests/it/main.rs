@@ -14,6 +14,7 @@ mod figures;
 mod files;
 mod graphql;
 mod graphql_http;
+mod guards;
 mod leaf;
 mod notices;
 mod papers;

@@ -267,27 +267,34 @@ impl DeadlineBoard {
             DeadlineClass::IntakeOverdue => Class::IntakeOverdue,
             DeadlineClass::Unanswered => Class::Unanswered,
         };
-        query(checked_cursor(after)?, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
-            let after = after.map(|OpaqueCursor(place)| place);
-            let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
-            let load = async {
-                let (items, has_more) = ctx.service().board_items(&self.board, class, after, first).await?;
-                let late = ctx.service().working_days_late(&self.board, &items).await?;
-                let mut connection: BoardConnection = Connection::new(after.is_some(), has_more);
-                for (BoardItem { item, summary }, working_days_late) in items.into_iter().zip(late) {
-                    let cursor = OpaqueCursor((item.due_at, item.dossier_id));
-                    let entry = BoardEntry {
-                        dossier: Dossier::new(summary),
-                        due_at: item.due().map(local_micros),
-                        working_days_late,
-                        since: local_micros(item.from_at),
-                    };
-                    connection.edges.push(Edge::with_additional_fields(cursor, entry, EmptyFields));
-                }
-                Ok(connection)
-            };
-            load.await.map_err(|error| ctx.error(error))
-        })
+        query(
+            checked_cursor(after)?,
+            None,
+            Some(checked_page(first)?),
+            None,
+            |after, _, first, _| async move {
+                let after = after.map(|OpaqueCursor(place)| place);
+                let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
+                let load = async {
+                    let (items, has_more) =
+                        ctx.service().board_items(&self.board, class, after, first).await?;
+                    let late = ctx.service().working_days_late(&self.board, &items).await?;
+                    let mut connection: BoardConnection = Connection::new(after.is_some(), has_more);
+                    for (BoardItem { item, summary }, working_days_late) in items.into_iter().zip(late) {
+                        let cursor = OpaqueCursor((item.due_at, item.dossier_id));
+                        let entry = BoardEntry {
+                            dossier: Dossier::new(summary),
+                            due_at: item.due().map(local_micros),
+                            working_days_late,
+                            since: local_micros(item.from_at),
+                        };
+                        connection.edges.push(Edge::with_additional_fields(cursor, entry, EmptyFields));
+                    }
+                    Ok(connection)
+                };
+                load.await.map_err(|error| ctx.error(error))
+            },
+        )
         .await
     }
 }
@@ -493,20 +500,26 @@ impl Progress {
         #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<FigureConnection> {
-        query(checked_cursor(after)?, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
-            let after = after.map(|OpaqueCursor(place)| place);
-            let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
-            let found = ctx.service().figure_items(&self.figures, figure.into(), after, first).await;
-            let (items, has_more) = found.map_err(|error| ctx.error(error))?;
-            let mut connection: FigureConnection = Connection::new(after.is_some(), has_more);
-            for item in items {
-                let cursor = OpaqueCursor((item.at, item.summary.dossier_id));
-                let at = (item.at != i64::MAX).then(|| local_micros(item.at));
-                let entry = FigureEntry { dossier: Dossier::new(item.summary), at };
-                connection.edges.push(Edge::with_additional_fields(cursor, entry, EmptyFields));
-            }
-            Ok::<_, async_graphql::Error>(connection)
-        })
+        query(
+            checked_cursor(after)?,
+            None,
+            Some(checked_page(first)?),
+            None,
+            |after, _, first, _| async move {
+                let after = after.map(|OpaqueCursor(place)| place);
+                let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
+                let found = ctx.service().figure_items(&self.figures, figure.into(), after, first).await;
+                let (items, has_more) = found.map_err(|error| ctx.error(error))?;
+                let mut connection: FigureConnection = Connection::new(after.is_some(), has_more);
+                for item in items {
+                    let cursor = OpaqueCursor((item.at, item.summary.dossier_id));
+                    let at = (item.at != i64::MAX).then(|| local_micros(item.at));
+                    let entry = FigureEntry { dossier: Dossier::new(item.summary), at };
+                    connection.edges.push(Edge::with_additional_fields(cursor, entry, EmptyFields));
+                }
+                Ok::<_, async_graphql::Error>(connection)
+            },
+        )
         .await
     }
 }

@@ -200,21 +200,27 @@ impl Indicators {
         #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<IndicatorConnection> {
-        query(checked_cursor(after)?, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
-            let after = after.map(|OpaqueCursor(place)| place);
-            let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
-            let (figures, indicator) = (&self.figures, indicator.into());
-            let found = ctx.service().indicator_items(figures, indicator, counted, after, first).await;
-            let (items, has_more) = found.map_err(|error| ctx.error(error))?;
-            let mut connection: IndicatorConnection = Connection::new(after.is_some(), has_more);
-            for (received_at, summary) in items {
-                let cursor = OpaqueCursor((received_at, summary.dossier_id));
-                let received_at = local_micros(received_at);
-                let entry = IndicatorEntry { dossier: Dossier::new(summary), received_at };
-                connection.edges.push(Edge::with_additional_fields(cursor, entry, EmptyFields));
-            }
-            Ok::<_, async_graphql::Error>(connection)
-        })
+        query(
+            checked_cursor(after)?,
+            None,
+            Some(checked_page(first)?),
+            None,
+            |after, _, first, _| async move {
+                let after = after.map(|OpaqueCursor(place)| place);
+                let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
+                let (figures, indicator) = (&self.figures, indicator.into());
+                let found = ctx.service().indicator_items(figures, indicator, counted, after, first).await;
+                let (items, has_more) = found.map_err(|error| ctx.error(error))?;
+                let mut connection: IndicatorConnection = Connection::new(after.is_some(), has_more);
+                for (received_at, summary) in items {
+                    let cursor = OpaqueCursor((received_at, summary.dossier_id));
+                    let received_at = local_micros(received_at);
+                    let entry = IndicatorEntry { dossier: Dossier::new(summary), received_at };
+                    connection.edges.push(Edge::with_additional_fields(cursor, entry, EmptyFields));
+                }
+                Ok::<_, async_graphql::Error>(connection)
+            },
+        )
         .await
     }
 }

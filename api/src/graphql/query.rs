@@ -186,27 +186,35 @@ impl DossierQuery {
     ) -> Result<DossierConnection> {
         let (caller, service) = (ctx.caller()?, ctx.service());
         let search: SearchInput = filter.unwrap_or_default().into();
-        query(checked_cursor(after)?, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
-            let after =
-                after.map(|OpaqueCursor((submitted_at, dossier_id))| Cursor { submitted_at, dossier_id });
-            let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
-            let load = async {
-                service.wait_for(&[Model::DossierSummary], min_position.map(|position| position.0)).await?;
-                let page = service.dossiers(caller, &search, after, first).await?;
-                let total_count = service.count_dossiers(caller, &search).await?;
-                let mut connection = Connection::with_additional_fields(
-                    after.is_some(),
-                    page.has_more,
-                    DossierConnectionFields { total_count },
-                );
-                for row in page.rows {
-                    let cursor = OpaqueCursor((row.submitted_at, row.dossier_id));
-                    connection.edges.push(Edge::new(cursor, Dossier::new(row)));
-                }
-                Ok(connection)
-            };
-            load.await.map_err(|error| ctx.error(error))
-        })
+        query(
+            checked_cursor(after)?,
+            None,
+            Some(checked_page(first)?),
+            None,
+            |after, _, first, _| async move {
+                let after =
+                    after.map(|OpaqueCursor((submitted_at, dossier_id))| Cursor { submitted_at, dossier_id });
+                let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
+                let load = async {
+                    service
+                        .wait_for(&[Model::DossierSummary], min_position.map(|position| position.0))
+                        .await?;
+                    let page = service.dossiers(caller, &search, after, first).await?;
+                    let total_count = service.count_dossiers(caller, &search).await?;
+                    let mut connection = Connection::with_additional_fields(
+                        after.is_some(),
+                        page.has_more,
+                        DossierConnectionFields { total_count },
+                    );
+                    for row in page.rows {
+                        let cursor = OpaqueCursor((row.submitted_at, row.dossier_id));
+                        connection.edges.push(Edge::new(cursor, Dossier::new(row)));
+                    }
+                    Ok(connection)
+                };
+                load.await.map_err(|error| ctx.error(error))
+            },
+        )
         .await
     }
 
@@ -241,23 +249,33 @@ impl DossierQuery {
         min_position: Option<PositionText>,
     ) -> Result<WorkConnection> {
         let (caller, service) = (ctx.caller()?, ctx.service());
-        query(checked_cursor(after)?, None, Some(checked_page(first)?), None, |after, _, first, _| async move {
-            let after = after.map(|OpaqueCursor(place)| place);
-            let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
-            let load = async {
-                service.wait_for(&[Model::DossierSummary], min_position.map(|position| position.0)).await?;
-                service.work_list(caller, of.into(), after, first).await
-            };
-            let (rows, has_more, total_count) = load.await.map_err(|error| ctx.error(error))?;
-            let fields = DossierConnectionFields { total_count };
-            let mut connection = Connection::with_additional_fields(after.is_some(), has_more, fields);
-            for Waiting { next_due, summary } in rows {
-                let cursor = OpaqueCursor((next_due, summary.dossier_id));
-                let due_at = (next_due != i64::MAX).then(|| local_micros(next_due));
-                connection.edges.push(Edge::new(cursor, WorkItem { dossier: Dossier::new(summary), due_at }));
-            }
-            Ok::<_, async_graphql::Error>(connection)
-        })
+        query(
+            checked_cursor(after)?,
+            None,
+            Some(checked_page(first)?),
+            None,
+            |after, _, first, _| async move {
+                let after = after.map(|OpaqueCursor(place)| place);
+                let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
+                let load = async {
+                    service
+                        .wait_for(&[Model::DossierSummary], min_position.map(|position| position.0))
+                        .await?;
+                    service.work_list(caller, of.into(), after, first).await
+                };
+                let (rows, has_more, total_count) = load.await.map_err(|error| ctx.error(error))?;
+                let fields = DossierConnectionFields { total_count };
+                let mut connection = Connection::with_additional_fields(after.is_some(), has_more, fields);
+                for Waiting { next_due, summary } in rows {
+                    let cursor = OpaqueCursor((next_due, summary.dossier_id));
+                    let due_at = (next_due != i64::MAX).then(|| local_micros(next_due));
+                    connection
+                        .edges
+                        .push(Edge::new(cursor, WorkItem { dossier: Dossier::new(summary), due_at }));
+                }
+                Ok::<_, async_graphql::Error>(connection)
+            },
+        )
         .await
     }
 

@@ -336,7 +336,7 @@ impl Service {
             total.add(&part);
             let key =
                 GroupKey { agency: part.agency_id, procedure: part.procedure_id, ..GroupKey::default() };
-            for key in levels(key, names.as_ref(), &tree) {
+            for key in levels(key, names.as_deref(), &tree) {
                 sums.entry(key).or_default().add(&part);
             }
         }

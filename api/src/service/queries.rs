@@ -1,6 +1,7 @@
 //! What can be asked. Scope is part of every query: nobody sees outside it under any filter.
 
 use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use domain::access::{Function, Scope};
 use domain::codes::{DossierCode, ProcedureCode};
@@ -78,6 +79,12 @@ pub struct HistoryEntry {
 pub struct Names {
     pub agencies: HashMap<Uuid, AgencyDirectory>,
     pub procedures: HashMap<Uuid, ProcedureCatalogue>,
+}
+
+/// Names, and what was so when they were read: the day, and how often the rows had changed.
+pub(super) struct KeptNames {
+    names: Arc<Names>,
+    as_of: (i64, Vec<(String, i64)>),
 }
 
 impl Service {
@@ -239,8 +246,27 @@ impl Service {
         Ok(public_status::by_code(self.database(), code.as_str()).await?)
     }
 
-    pub async fn names(&self) -> Result<Names, ServiceError> {
+    /// Names of agencies and procedures, as the read models have them: kept until their rows change, or the day does.
+    pub async fn names(&self) -> Result<Arc<Names>, ServiceError> {
         let today = agency_directory::day_number(local_date(self.clock().now()));
+        let changes = self.read_side.changes([Model::AgencyDirectory, Model::ProcedureCatalogue]).await?;
+        let as_of = (today, changes);
+        let kept = |kept: &Option<KeptNames>| {
+            kept.as_ref().filter(|kept| kept.as_of == as_of).map(|kept| Arc::clone(&kept.names))
+        };
+        if let Some(names) = kept(&self.kept_names()) {
+            return Ok(names);
+        }
+        let names = Arc::new(self.read_names(today).await?);
+        *self.kept_names() = Some(KeptNames { names: Arc::clone(&names), as_of });
+        Ok(names)
+    }
+
+    fn kept_names(&self) -> MutexGuard<'_, Option<KeptNames>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read_names(&self, today: i64) -> Result<Names, ServiceError> {
         Ok(Names {
             // As they are called today, or were called last: the rows of one agency follow each other.
             agencies: agency_directory::all(self.database())

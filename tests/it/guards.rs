@@ -1,0 +1,162 @@
+//! Who may call what: a walk over every root field of the schema, with arguments made from their types.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::graphql::System;
+use crate::support::Backend;
+
+/// What anybody may ask, and why there is nothing about a person in it.
+const PUBLIC: &[&str] = &[
+    "agencies",       // who the offices are
+    "calendar",       // which days are worked
+    "node",           // agencies and procedures; a dossier is null
+    "procedures",     // what can be applied for
+    "publicProgress", // how much is on time, by agency and field
+    "publicStatus",   // the state of one dossier by its code
+];
+
+/// What somebody is refused who may do nothing but file.
+const REFUSALS: &[&str] = &["NO_FUNCTION", "NOT_FOUND"];
+
+const CITIZEN: &str = "dev:citizen:dan@000.00.16.H42";
+
+const INTROSPECTION: &str = "{ __schema {
+    queryType { fields { ...Field } } mutationType { fields { ...Field } }
+    types { name kind inputFields { name defaultValue type { ...Ref } } enumValues { name } }
+} }
+fragment Field on __Field { name args { name defaultValue type { ...Ref } } type { ...Ref } }
+fragment Ref on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
+
+struct Schema {
+    types: BTreeMap<String, Value>,
+    queries: Vec<Value>,
+    mutations: Vec<Value>,
+}
+
+impl Schema {
+    async fn of(system: &System) -> Self {
+        let schema = system.ask("", INTROSPECTION, json!({})).await["__schema"].clone();
+        let named = |kind: &Value| (kind["name"].as_str().unwrap().to_owned(), kind.clone());
+        Self {
+            types: schema["types"].as_array().unwrap().iter().map(named).collect(),
+            queries: schema["queryType"]["fields"].as_array().unwrap().clone(),
+            mutations: schema["mutationType"]["fields"].as_array().unwrap().clone(),
+        }
+    }
+
+    /// A document that calls a field with what it needs and asks for as little as can be.
+    fn call(&self, operation: &str, field: &Value) -> String {
+        let mut arguments: Vec<String> = self.needed(&field["args"]);
+        if field["name"] == "dossier" {
+            // One of two is needed, which a type cannot say.
+            arguments.push("id: \"00000000-0000-4000-8000-000000000001\"".to_owned());
+        }
+        let arguments =
+            if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
+        let selection = match kind_of(&field["type"]).as_str() {
+            "OBJECT" | "INTERFACE" | "UNION" => "{ __typename }",
+            _ => "",
+        };
+        format!("{operation} {{ {}{arguments} {selection} }}", field["name"].as_str().unwrap())
+    }
+
+    fn needed(&self, inputs: &Value) -> Vec<String> {
+        let is_needed =
+            |input: &&Value| input["type"]["kind"] == "NON_NULL" && input["defaultValue"].is_null();
+        let written =
+            |input: &Value| format!("{}: {}", input["name"].as_str().unwrap(), self.value(&input["type"]));
+        inputs.as_array().unwrap().iter().filter(is_needed).map(written).collect()
+    }
+
+    fn value(&self, of: &Value) -> String {
+        match of["kind"].as_str().unwrap() {
+            "NON_NULL" => self.value(&of["ofType"]),
+            "LIST" => format!("[{}]", self.value(&of["ofType"])),
+            "ENUM" => {
+                let of = &self.types[of["name"].as_str().unwrap()];
+                of["enumValues"][0]["name"].as_str().unwrap().to_owned()
+            }
+            "INPUT_OBJECT" => {
+                let of = &self.types[of["name"].as_str().unwrap()];
+                format!("{{{}}}", self.needed(&of["inputFields"]).join(", "))
+            }
+            _ => match of["name"].as_str().unwrap() {
+                "Boolean" => "false",
+                "Int" | "Float" | "Vnd" => "1",
+                "UUID" | "ID" => "\"00000000-0000-4000-8000-000000000001\"",
+                "DateTime" => "\"2024-04-22T09:00:00+07:00\"",
+                "NaiveDate" => "\"2024-04-22\"",
+                "NaiveTime" => "\"07:30:00\"",
+                "String" => "\"2024-04\"",
+                "JSON" => "{}",
+                other => panic!("a value of {other}"),
+            }
+            .to_owned(),
+        }
+    }
+}
+
+fn kind_of(of: &Value) -> String {
+    match of["kind"].as_str().unwrap() {
+        "NON_NULL" | "LIST" => kind_of(&of["ofType"]),
+        kind => kind.to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_root_field_is_guarded_or_marked_as_public() {
+    let system = System::new(Backend::Sqlite, "2024-04-22T09:00:00+07:00").await;
+    let schema = Schema::of(&system).await;
+    let (queries, mutations) = (schema.queries.len(), schema.mutations.len());
+    assert!(15 < queries && 40 < mutations, "{queries} queries, {mutations} mutations");
+    let mut open = Vec::new();
+    for (operation, fields) in [("query", &schema.queries), ("mutation", &schema.mutations)] {
+        for field in fields {
+            let document = schema.call(operation, field);
+            let answer = system.ask_in("", "en", &document, &json!({})).await;
+            match answer["errors"][0]["extensions"]["code"].as_str() {
+                Some("UNAUTHENTICATED") => {}
+                // Nothing was refused for what was asked, so the guard comes first.
+                None => open.push(field["name"].as_str().unwrap().to_owned()),
+                Some(code) => panic!("{document}: {code}: {answer}"),
+            }
+        }
+    }
+    open.sort();
+    assert_eq!(open, PUBLIC);
+    system.stop().await;
+}
+
+/// Somebody with a token, who may file dossiers and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_only_file_is_refused_everything_else() {
+    let system = System::new(Backend::Sqlite, "2024-04-22T09:00:00+07:00").await;
+    let schema = Schema::of(&system).await;
+    let mut taken = Vec::new();
+    for (operation, fields) in [("query", &schema.queries), ("mutation", &schema.mutations)] {
+        for field in fields.iter().filter(|field| !PUBLIC.contains(&field["name"].as_str().unwrap())) {
+            let name = field["name"].as_str().unwrap();
+            let document = schema.call(operation, field);
+            let document = document.replace("{ __typename }", "{ __typename ...P }");
+            let payload = field["type"]["ofType"]["name"].as_str().unwrap_or_default().to_owned();
+            let document = if operation == "mutation" {
+                format!("{document} fragment P on {payload} {{ problems {{ code }} }}")
+            } else {
+                document.replace(" ...P", "")
+            };
+            let answer = system.ask_in(CITIZEN, "en", &document, &json!({})).await;
+            let error = answer["errors"][0]["extensions"]["code"].as_str();
+            let problem = answer["data"][name]["problems"][0]["code"].as_str();
+            match error.or(problem) {
+                Some(code) if REFUSALS.contains(&code) => {}
+                Some("BAD_USER_INPUT") | None => taken.push(name.to_owned()),
+                Some(code) => panic!("{document}: {code}: {answer}"),
+            }
+        }
+    }
+    taken.sort();
+    assert_eq!(taken, ["submitDossier"]);
+    system.stop().await;
+}
