@@ -1,8 +1,8 @@
-//! `dev:<group>:<name>@<agency code>`: a token that says by itself who one is and what one may do. It proves nothing,
+//! `dev:<group>:<name>[/<unit>]@<agency code>`: a token that says by itself who one is and what one may do. It proves nothing,
 //! so the server takes it only when it is started for development. Real authentication replaces it.
 
 use domain::access::{ActingAs, Function, Principal, Scope};
-use domain::codes::AgencyCode;
+use domain::codes::{AgencyCode, UnitCode};
 use domain::identity::{AgencyId, NAMESPACE, PrincipalId};
 use uuid::Uuid;
 
@@ -36,12 +36,14 @@ const GROUPS: &[(&str, &[Function], bool)] = &[
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
-    #[error("a development token has the form dev:<group>:<name>@<agency code>")]
+    #[error("a development token has the form dev:<group>:<name>[/<unit>]@<agency code>")]
     Shape,
     #[error("there is no such group; groups are citizen, intake, officer, leader, auditor, relay, admin")]
     Group,
     #[error("the agency code is not valid")]
     Agency,
+    #[error("the unit is not valid")]
+    Unit,
 }
 
 /// The principal that a token names.
@@ -49,15 +51,21 @@ pub fn parse(token: &str) -> Result<Principal, InvalidToken> {
     let rest = token.strip_prefix("dev:").ok_or(InvalidToken::Shape)?;
     let (group, rest) = rest.split_once(':').ok_or(InvalidToken::Shape)?;
     let (name, agency) = rest.rsplit_once('@').ok_or(InvalidToken::Shape)?;
+    let (name, unit) = name.split_once('/').map_or((name, None), |(name, unit)| (name, Some(unit)));
     if name.is_empty() {
         return Err(InvalidToken::Shape);
     }
+    let unit = unit.map(UnitCode::parse).transpose().map_err(|_| InvalidToken::Unit)?;
     let (_, functions, province) =
         GROUPS.iter().find(|(known, _, _)| *known == group).ok_or(InvalidToken::Group)?;
     let agency = AgencyId::of(&AgencyCode::parse(agency).map_err(|_| InvalidToken::Agency)?);
     Ok(Principal {
         id: principal_id(name),
-        acting_as: ActingAs { agency, unit: None, position_title: Some(group.to_owned()) },
+        acting_as: ActingAs {
+            agency,
+            unit: unit.map(|unit| unit.to_string()),
+            position_title: Some(group.to_owned()),
+        },
         functions: functions.to_vec(),
         scope: if *province { Scope::Province } else { Scope::Agency(agency) },
     })
@@ -78,6 +86,8 @@ mod tests {
         assert!(officer.has(Function::Process) && !officer.has(Function::Approve));
         assert_eq!(officer.scope, Scope::Agency(officer.acting_as.agency));
         assert_eq!(officer.id, parse("dev:leader:lan@000.00.16.H42").unwrap().id);
+        let of_unit = parse("dev:officer:lan/PHONG_1@000.00.16.H42").unwrap();
+        assert_eq!((of_unit.id, of_unit.acting_as.unit.as_deref()), (officer.id, Some("PHONG_1")));
     }
 
     #[test]
@@ -86,5 +96,7 @@ mod tests {
         assert_eq!(parse("dev:officer:@000.00.16.H42"), Err(InvalidToken::Shape));
         assert_eq!(parse("dev:king:lan@000.00.16.H42"), Err(InvalidToken::Group));
         assert_eq!(parse("dev:officer:lan@nowhere"), Err(InvalidToken::Agency));
+        assert_eq!(parse("dev:officer:lan/@000.00.16.H42"), Err(InvalidToken::Unit));
+        assert_eq!(parse("dev:officer:/PHONG_1@000.00.16.H42"), Err(InvalidToken::Shape));
     }
 }

@@ -1679,6 +1679,27 @@ async fn the_deadline_board_as_of_any_instant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_unit_has_a_list_of_its_own() {
+    for backend in backends() {
+        let system = System::new(backend, "2024-04-22T09:00:00+07:00").await;
+        let input =
+            json!({"submit": with(submission("unit"), "/competentAgency", json!(A)), "channel": "COUNTER"});
+        let filed = system.act(INTAKE, "registerDossier", &input).await;
+        let desk = and(on("to the unit", &filed), json!({"unit": "PHONG_1"}));
+        let there = system.act(LEADER_A, "forwardDossier", &desk).await;
+        let [first, second] =
+            ["dev:officer:nam/PHONG_1@000.00.16.H42", "dev:officer:nam/PHONG_2@000.00.16.H42"];
+        assert_eq!(system.waiting(first, "UNIT").await, (vec![there.id], 1));
+        assert_eq!(system.waiting(second, "UNIT").await, (vec![], 0));
+        // A unit of another agency may have the same code.
+        assert_eq!(system.waiting("dev:officer:la/PHONG_1@000.00.18.H42", "UNIT").await, (vec![], 0));
+        let query = "{ workList(of: UNIT) { totalCount } }";
+        assert_eq!(system.error(OFFICER_A, query, json!({})).await.0, "BAD_USER_INPUT");
+        system.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn progress_adds_up() {
     for backend in backends() {
         let system = System::new(backend, "2024-04-22T09:00:00+07:00").await;

@@ -26,7 +26,7 @@ pub(super) struct Serve {
     /// Remind people of deadlines, by this file of settings: see `motcua notices example`; nobody is reminded if absent
     #[arg(long, value_name = "FILE")]
     notices: Option<PathBuf>,
-    /// Take tokens of the form dev:<group>:<name>@<agency code>. They prove nothing: for development only
+    /// Take tokens of the form dev:<group>:<name>[/<unit>]@<agency code>. They prove nothing: for development only
     #[arg(long)]
     development_tokens: bool,
     /// The most bytes of an uploaded file
