@@ -29,7 +29,7 @@ use boards::BoardQuery;
 use execution::Executions;
 use indicators::IndicatorQuery;
 use limits::Limits;
-use loaders::{Loaders, Loads, loaders};
+use loaders::{Loaders, Loads, Shared, loaders};
 use mutation::DossierMutation;
 use projections::{ProjectionMutation, ProjectionQuery};
 use query::{DossierQuery, checked_page};
@@ -102,10 +102,11 @@ pub(crate) trait ContextExt {
     /// Names of agencies and procedures, read at most once per request.
     async fn names(&self) -> async_graphql::Result<Arc<Names>>;
     /// What one dossier is asked, asked of all of a page together.
-    async fn load<K>(&self, key: K) -> async_graphql::Result<Option<<Loads as Loader<K>>::Value>>
+    async fn load<K, V>(&self, key: K) -> async_graphql::Result<Option<V>>
     where
         K: Send + Sync + Hash + Eq + Clone + 'static,
-        Loads: Loader<K, Error = Arc<ServiceError>>;
+        V: Clone + Send + Sync + 'static,
+        Loads: Loader<K, Value = Result<V, Shared>, Error = Shared>;
     /// The top-level error of a query.
     fn error(&self, error: ServiceError) -> async_graphql::Error {
         self.shared_error(&error)
@@ -126,13 +127,15 @@ impl ContextExt for async_graphql::Context<'_> {
         self.request().caller.as_ref().ok_or_else(unauthenticated)
     }
 
-    async fn load<K>(&self, key: K) -> async_graphql::Result<Option<<Loads as Loader<K>>::Value>>
+    async fn load<K, V>(&self, key: K) -> async_graphql::Result<Option<V>>
     where
         K: Send + Sync + Hash + Eq + Clone + 'static,
-        Loads: Loader<K, Error = Arc<ServiceError>>,
+        V: Clone + Send + Sync + 'static,
+        Loads: Loader<K, Value = Result<V, Shared>, Error = Shared>,
     {
         let loaders = self.request().loaders.as_ref().ok_or_else(unauthenticated)?;
-        loaders.load_one(key).await.map_err(|error| self.shared_error(&error))
+        let loaded = loaders.load_one(key).await.and_then(Option::transpose);
+        loaded.map_err(|error| self.shared_error(&error))
     }
 
     async fn names(&self) -> async_graphql::Result<Arc<Names>> {

@@ -243,22 +243,26 @@ impl Executor {
         self.refresh(stream, known).await
     }
 
-    /// The states of some streams as of now, by stream.
+    /// The states of some streams as of now, by stream. One that cannot be read holds up no other.
     pub async fn load_all<D: Cached>(
         &self,
         streams: &[String],
-    ) -> Result<HashMap<String, Arc<Folded<D>>>, StoreError> {
-        let mut known: HashMap<String, Arc<Folded<D>>> =
+    ) -> Result<HashMap<String, Result<Arc<Folded<D>>, StoreError>>, StoreError> {
+        let known: HashMap<String, Arc<Folded<D>>> =
             streams.iter().map(|stream| (stream.clone(), self.cached(stream))).collect();
         let wanted: Vec<(&str, Version)> =
             known.iter().map(|(stream, folded)| (stream.as_str(), folded.version)).collect();
         let rows = self.store.read_streams(&wanted).await?;
+        let mut loaded = HashMap::new();
         for rows in rows.chunk_by(|one, next| one.stream == next.stream) {
             let stream = &rows[0].stream;
             let before = known.get(stream).cloned().unwrap_or_default();
-            known.insert(stream.clone(), self.fold_on(stream, &before, rows)?);
+            loaded.insert(stream.clone(), self.fold_on(stream, &before, rows));
         }
-        Ok(known)
+        for (stream, folded) in known {
+            loaded.entry(stream).or_insert(Ok(folded));
+        }
+        Ok(loaded)
     }
 
     /// The state as last seen by this process: possibly old, and without any I/O when it is there. For what never

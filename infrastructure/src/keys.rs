@@ -255,7 +255,8 @@ impl Keys {
         Ok(key)
     }
 
-    /// Brings keys into the cache together, as far as they are there: what is opened next asks nothing more.
+    /// Brings keys into the cache together, as far as they are there and whole: what is opened next asks nothing more. What
+    /// is wrong with one is told to whoever opens something with it.
     pub async fn fetch(&self, ids: impl IntoIterator<Item = KeyId>) -> Result<(), KeyError> {
         let missing: HashSet<KeyId> = ids.into_iter().filter(|id| !self.0.cache.contains_key(id)).collect();
         let missing: Vec<KeyId> = missing.into_iter().collect();
@@ -269,9 +270,9 @@ impl Keys {
             })?;
             for (id, wrapped) in rows {
                 let (id, Some(wrapped)) = (KeyId(id), wrapped) else { continue };
-                let key =
-                    self.0.master.unwrap_key(id, &wrapped).map(Arc::new).ok_or(KeyError::Corrupt(id))?;
-                self.remember(id, key, destroyed_before);
+                if let Some(key) = self.0.master.unwrap_key(id, &wrapped) {
+                    self.remember(id, Arc::new(key), destroyed_before);
+                }
             }
         }
         Ok(())

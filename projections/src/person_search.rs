@@ -228,6 +228,7 @@ impl PersonSearch {
     async fn step(&self, turn: &mut Turn) -> Result<Option<bool>, PersonSearchError> {
         let started = tokio::time::Instant::now();
         let page = Decoded::read(self.read_side.store(), turn.at, PAGE).await?;
+        self.keys.fetch(page.events.iter().filter_map(applicant_key)).await?;
         let mut rows = Vec::new();
         let mut parked = Vec::new();
         for seen in &page.events {
@@ -428,6 +429,16 @@ impl PersonSearch {
         statement.push(&format!(" ORDER BY p.submitted_at DESC, p.dossier_id DESC LIMIT {limit}"));
         let rows: Vec<(Uuid,)> = statement.fetch_all(self.database()).await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+}
+
+/// What opens the applicant of a dossier that is submitted.
+fn applicant_key(seen: &Seen) -> Option<KeyId> {
+    match seen {
+        Seen::Readable(Occurrence {
+            event: Event::Dossier(dossier::Event::Submitted(submitted)), ..
+        }) => Some(submitted.applicant.key),
+        Seen::Readable(_) | Seen::Poison { .. } => None,
     }
 }
 

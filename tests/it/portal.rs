@@ -3,9 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use api::http::{Settings, router};
+use axum::body::Body;
+use axum::http::Request;
+use domain::identity::DossierId;
 use infrastructure::clock::Clock;
 use serde_json::{Value, json};
 
+use crate::graphql::answer_of;
 use crate::support::office::{
     AGENCY, INTAKE, LAN, LEADER, PROCEDURE, ask, caller, complete, established, forward_to, key, open,
     registered,
@@ -16,6 +21,7 @@ use crate::support::{Backend, Place, instant, on_each_backend};
 on_each_backend!(
     pages_take_as_many_statements_for_one_dossier_as_for_many,
     the_answers_are_those_of_the_walk_through,
+    a_dossier_that_cannot_be_read_leaves_its_page_standing,
 );
 
 const WORK_LIST: &str = include_str!("../../docs/portal/work-list.graphql");
@@ -123,5 +129,41 @@ async fn the_answers_are_those_of_the_walk_through(backend: Backend) {
         let expected: Value = serde_json::from_str(expected).unwrap();
         let answer = json!({"data": answer});
         assert!(answer == expected, "{backend:?}:\n{}", serde_json::to_string_pretty(&answer).unwrap());
+    }
+}
+
+/// An event that cannot be read at the end of one of two dossiers: the page shows both, and says what is missing of the one.
+async fn a_dossier_that_cannot_be_read_leaves_its_page_standing(backend: Backend) {
+    let (place, code) = office(backend, 2).await;
+    let service = open(&place, Clock::fixed(instant("2024-05-06T10:00:00+07:00"))).await;
+    let broken = service.dossier_by_code(&caller(LAN), &code).await.unwrap().unwrap().dossier_id;
+    place.poison(DossierId(broken), 5).await;
+    let router = router(service, Settings { development_tokens: true, ..Settings::default() });
+    let document = "{ workList(of: MINE) { nodes { dossier {
+        id code applicantName allowedActions history { version } synchronisation { state } } } } }";
+    let request = Request::post("/graphql")
+        .header("authorization", format!("Bearer {LAN}"))
+        .header("content-type", "application/json")
+        .body(Body::from(json!({"query": document}).to_string()))
+        .unwrap();
+    let answer = answer_of(&router, request).await.json();
+    let nodes = answer["data"]["workList"]["nodes"].as_array().unwrap();
+    assert_eq!(nodes.len(), 2, "{answer}");
+    for node in nodes {
+        let dossier = &node["dossier"];
+        let is_broken = dossier["id"] == json!(broken);
+        assert_eq!(dossier["allowedActions"].is_null(), is_broken, "{answer}");
+        assert_eq!(dossier["history"].is_null(), is_broken, "{answer}");
+        assert_eq!(dossier["synchronisation"]["state"], "NOT_SENT");
+        assert!(dossier["applicantName"].is_string());
+    }
+    let errors = answer["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 2, "{answer}");
+    for error in errors {
+        assert_eq!(error["extensions"]["code"], "INTERNAL");
+        assert!(
+            !error["message"].as_str().unwrap().contains("dossier."),
+            "what happened is for the log: {error}"
+        );
     }
 }

@@ -21,7 +21,7 @@ export async function overdueByName(): Promise<Map<string, number>> {
 
 export async function codesToDo(): Promise<string[]> {
   const { workList } = await ask(WorkListDocument, { of: 'MINE', first: 20 });
-  return workList.nodes.filter((node) => node.dossier.allowedActions.includes('COMPLETE_STEP')).map((node) => node.dossier.code);
+  return workList.nodes.filter((node) => node.dossier.allowedActions?.includes('COMPLETE_STEP')).map((node) => node.dossier.code);
 }
 
 export async function dueAt(code: string): Promise<Date | undefined> {

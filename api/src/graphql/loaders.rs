@@ -1,6 +1,6 @@
 //! What is asked of each dossier of a page, asked of all of them at once. A loader lives as long as its request and holds
 //! who asks, so nobody is answered from what was loaded for somebody else; it remembers nothing, so that what follows a
-//! mutation is read after it.
+//! mutation is read after it. What is wrong with one dossier is told of that one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub fn loaders(service: Service, caller: Caller) -> Loaders {
 }
 
 /// Several fields may have waited for one answer.
-type Shared = Arc<ServiceError>;
+pub type Shared = Arc<ServiceError>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HistoryOf(pub DossierId);
@@ -49,29 +49,32 @@ pub struct NoticesOf(pub DossierId);
 pub struct PrivateText(pub DossierId, pub String);
 
 impl Loader<HistoryOf> for Loads {
-    type Value = Arc<Vec<HistoryEntry>>;
+    type Value = Result<Arc<Vec<HistoryEntry>>, Shared>;
     type Error = Shared;
 
     async fn load(&self, keys: &[HistoryOf]) -> Result<HashMap<HistoryOf, Self::Value>, Shared> {
         let ids: Vec<DossierId> = keys.iter().map(|key| key.0).collect();
         let found = self.service.histories(&self.caller, &ids).await?;
-        Ok(found.into_iter().map(|(id, entries)| (HistoryOf(id), Arc::new(entries))).collect())
+        Ok(found
+            .into_iter()
+            .map(|(id, entries)| (HistoryOf(id), entries.map(Arc::new).map_err(Arc::new)))
+            .collect())
     }
 }
 
 impl Loader<ActsOn> for Loads {
-    type Value = Vec<Act>;
+    type Value = Result<Vec<Act>, Shared>;
     type Error = Shared;
 
     async fn load(&self, keys: &[ActsOn]) -> Result<HashMap<ActsOn, Self::Value>, Shared> {
         let ids: Vec<DossierId> = keys.iter().map(|key| key.0).collect();
         let found = self.service.allowed_acts(&self.caller, &ids).await?;
-        Ok(found.into_iter().map(|(id, acts)| (ActsOn(id), acts)).collect())
+        Ok(found.into_iter().map(|(id, acts)| (ActsOn(id), acts.map_err(Arc::new))).collect())
     }
 }
 
 impl Loader<SynchronisationOf> for Loads {
-    type Value = Synchronisation;
+    type Value = Result<Synchronisation, Shared>;
     type Error = Shared;
 
     async fn load(
@@ -80,23 +83,23 @@ impl Loader<SynchronisationOf> for Loads {
     ) -> Result<HashMap<SynchronisationOf, Self::Value>, Shared> {
         let ids: Vec<DossierId> = keys.iter().map(|key| key.0).collect();
         let found = self.service.synchronisations_of(&ids).await?;
-        Ok(found.into_iter().map(|(id, of)| (SynchronisationOf(id), of)).collect())
+        Ok(found.into_iter().map(|(id, of)| (SynchronisationOf(id), of.map_err(Arc::new))).collect())
     }
 }
 
 impl Loader<NoticesOf> for Loads {
-    type Value = Vec<Notice>;
+    type Value = Result<Vec<Notice>, Shared>;
     type Error = Shared;
 
     async fn load(&self, keys: &[NoticesOf]) -> Result<HashMap<NoticesOf, Self::Value>, Shared> {
         let ids: Vec<DossierId> = keys.iter().map(|key| key.0).collect();
         let found = self.service.notices_of(&ids).await?;
-        Ok(found.into_iter().map(|(id, notices)| (NoticesOf(id), notices)).collect())
+        Ok(found.into_iter().map(|(id, notices)| (NoticesOf(id), Ok(notices))).collect())
     }
 }
 
 impl Loader<PrivateText> for Loads {
-    type Value = String;
+    type Value = Result<String, Shared>;
     type Error = Shared;
 
     async fn load(&self, keys: &[PrivateText]) -> Result<HashMap<PrivateText, Self::Value>, Shared> {
@@ -104,7 +107,8 @@ impl Loader<PrivateText> for Loads {
         let mut texts = HashMap::new();
         for key in keys {
             let PrivateText(id, token) = key;
-            texts.insert(key.clone(), self.service.private_text(&self.caller, *id, token).await?);
+            let text = self.service.private_text(&self.caller, *id, token).await;
+            texts.insert(key.clone(), text.map_err(Arc::new));
         }
         Ok(texts)
     }

@@ -354,6 +354,8 @@ pub struct PendingOpinion {
     pub from: Agency,
 }
 
+// What is asked of each dossier by itself may be null: it is so because of an error with that one, and the list that it is in
+// stays.
 #[ComplexObject]
 impl Dossier {
     async fn procedure(&self, ctx: &Context<'_>) -> Result<Procedure> {
@@ -409,8 +411,8 @@ impl Dossier {
     }
 
     /// ChuHoSo; masked unless the caller may read personal data.
-    async fn applicant_name(&self, ctx: &Context<'_>) -> Result<String> {
-        self.private(ctx, &self.row.applicant_name).await
+    async fn applicant_name(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        self.private(ctx, &self.row.applicant_name).await.map(Some)
     }
 
     /// TrichYeuHoSo; masked unless the caller may read personal data.
@@ -440,7 +442,7 @@ impl Dossier {
 
     /// Diễn giải hạn trả kết quả, day by day, over every pause and extension, in the language of the request.
     #[graphql(complexity = "1 + 10 * child_complexity")]
-    async fn explain_deadline(&self, ctx: &Context<'_>) -> Result<Vec<DeadlineStep>> {
+    async fn explain_deadline(&self, ctx: &Context<'_>) -> Result<Option<Vec<DeadlineStep>>> {
         let history = self.events(ctx).await?;
         let told = ctx.service().explain_deadline(&history).await.map_err(|error| ctx.error(error))?;
         let step = |step: dossier::Explained| DeadlineStep {
@@ -450,12 +452,12 @@ impl Dossier {
                 Language::English => step.english,
             },
         };
-        Ok(told.into_iter().map(step).collect())
+        Ok(Some(told.into_iter().map(step).collect()))
     }
 
     /// Hạn từng bước: when each task is due, beside the whole.
     #[graphql(complexity = "1 + 10 * child_complexity")]
-    async fn schedule(&self, ctx: &Context<'_>) -> Result<Vec<PlannedTask>> {
+    async fn schedule(&self, ctx: &Context<'_>) -> Result<Option<Vec<PlannedTask>>> {
         let history = self.events(ctx).await?;
         let planned = ctx.service().schedule(&history).await.map_err(|error| ctx.error(error))?;
         let task = |planned: dossier::Planned| PlannedTask {
@@ -466,28 +468,28 @@ impl Dossier {
             done_at: planned.done_at.map(local),
             is_notice: planned.is_notice,
         };
-        Ok(planned.into_iter().map(task).collect())
+        Ok(Some(planned.into_iter().map(task).collect()))
     }
 
     /// Đồng bộ với Cổng Dịch vụ công quốc gia: what the portal has of it, beside what it is.
     #[graphql(complexity = "1 + 2 * child_complexity")]
-    async fn synchronisation(&self, ctx: &Context<'_>) -> Result<Synchronisation> {
+    async fn synchronisation(&self, ctx: &Context<'_>) -> Result<Option<Synchronisation>> {
         let of = ctx.load(SynchronisationOf(self.dossier_id())).await?.unwrap_or_default();
-        Ok(Synchronisation::new(of, Version(self.row.stream_version)))
+        Ok(Some(Synchronisation::new(of, Version(self.row.stream_version))))
     }
 
     /// Nhắc việc: which officials were to be told of its deadlines, and whether it reached them. The oldest first.
     #[graphql(complexity = "1 + 2 * child_complexity")]
-    async fn reminders(&self, ctx: &Context<'_>) -> Result<Vec<Reminder>> {
+    async fn reminders(&self, ctx: &Context<'_>) -> Result<Option<Vec<Reminder>>> {
         let notices = ctx.load(NoticesOf(self.dossier_id())).await?.unwrap_or_default();
-        Ok(notices.into_iter().filter_map(Reminder::of).collect())
+        Ok(Some(notices.into_iter().filter_map(Reminder::of).collect()))
     }
 
     /// What the caller can do with it as it stands, by the rules that decide. What exactly is asked may still be refused.
     #[graphql(complexity = 10)]
-    async fn allowed_actions(&self, ctx: &Context<'_>) -> Result<Vec<&'static str>> {
+    async fn allowed_actions(&self, ctx: &Context<'_>) -> Result<Option<Vec<&'static str>>> {
         let acts = ctx.load(ActsOn(self.dossier_id())).await?.unwrap_or_default();
-        Ok(acts.into_iter().map(dossier::Act::name).collect())
+        Ok(Some(acts.into_iter().map(dossier::Act::name).collect()))
     }
 
     /// Hồ sơ tại một thời điểm: as it was then, by what the log knew at another instant. Null before it was filed, or
@@ -508,18 +510,18 @@ impl Dossier {
     /// Tệp tin đính kèm: digitised papers and results, oldest first. Their content is at
     /// `/dossiers/{dossier id}/files/{file id}`.
     #[graphql(complexity = "1 + 10 * child_complexity")]
-    async fn files(&self, ctx: &Context<'_>) -> Result<Vec<AttachedFile>> {
+    async fn files(&self, ctx: &Context<'_>) -> Result<Option<Vec<AttachedFile>>> {
         let history = self.events(ctx).await?;
         let files = ctx.service().files_of(ctx.caller()?, self.dossier_id(), &history).await;
         let files = files.map_err(|error| ctx.error(error))?;
-        Ok(files.into_iter().map(Into::into).collect())
+        Ok(Some(files.into_iter().map(Into::into).collect()))
     }
 
     /// Everything that happened, oldest first.
     #[graphql(complexity = "1 + 10 * child_complexity")]
-    async fn history(&self, ctx: &Context<'_>) -> Result<Vec<HistoryEvent>> {
+    async fn history(&self, ctx: &Context<'_>) -> Result<Option<Vec<HistoryEvent>>> {
         let (history, names) = (self.events(ctx).await?, ctx.names().await?);
-        Ok(history.iter().map(|entry| HistoryEvent::new(&names, entry)).collect())
+        Ok(Some(history.iter().map(|entry| HistoryEvent::new(&names, entry)).collect()))
     }
 }
 

@@ -215,13 +215,17 @@ impl Service {
         &self,
         caller: &Caller,
         dossiers: &[DossierId],
-    ) -> Result<HashMap<DossierId, Vec<dossier::Act>>, ServiceError> {
+    ) -> Result<HashMap<DossierId, Result<Vec<dossier::Act>, ServiceError>>, ServiceError> {
         Self::scope(caller)?;
         let streams: Vec<String> = dossiers.iter().map(|id| dossier::stream(*id)).collect();
-        let loaded = self.executor.load_all::<dossier::Dossier>(&streams).await?;
+        let mut loaded = self.executor.load_all::<dossier::Dossier>(&streams).await?;
         let acts = |(id, stream): (&DossierId, &String)| {
-            let filed = loaded.get(stream)?.state.filed()?;
-            caller.principal.sees(filed.concerned()).then(|| (*id, filed.allowed(&caller.principal)))
+            let known = match loaded.remove(stream)? {
+                Ok(known) => known,
+                Err(error) => return Some((*id, Err(error.into()))),
+            };
+            let filed = known.state.filed()?;
+            caller.principal.sees(filed.concerned()).then(|| (*id, Ok(filed.allowed(&caller.principal))))
         };
         Ok(dossiers.iter().zip(&streams).filter_map(acts).collect())
     }
@@ -285,15 +289,16 @@ impl Service {
 
     /// The events of a dossier with the state after each, for who may see it.
     pub async fn history(&self, caller: &Caller, id: DossierId) -> Result<Vec<HistoryEntry>, ServiceError> {
-        Ok(self.histories(caller, &[id]).await?.remove(&id).unwrap_or_default())
+        self.histories(caller, &[id]).await?.remove(&id).unwrap_or_else(|| Ok(Vec::new()))
     }
 
-    /// The same of some dossiers. There is none of those that the caller may not see.
+    /// The same of some dossiers. There is none of those that the caller may not see; one that cannot be read holds up no
+    /// other.
     pub async fn histories(
         &self,
         caller: &Caller,
         dossiers: &[DossierId],
-    ) -> Result<HashMap<DossierId, Vec<HistoryEntry>>, ServiceError> {
+    ) -> Result<HashMap<DossierId, Result<Vec<HistoryEntry>, ServiceError>>, ServiceError> {
         Self::scope(caller)?;
         let streams: HashMap<String, DossierId> =
             dossiers.iter().map(|id| (dossier::stream(*id), *id)).collect();
@@ -303,7 +308,7 @@ impl Service {
         let mut histories = HashMap::new();
         for rows in rows.chunk_by(|one, next| one.stream == next.stream) {
             let Some(id) = streams.get(&rows[0].stream) else { continue };
-            if let Some(entries) = seen_entries(caller, rows)? {
+            if let Some(entries) = seen_entries(caller, rows).transpose() {
                 histories.insert(*id, entries);
             }
         }

@@ -46,10 +46,13 @@ impl Service {
     pub async fn synchronisations_of(
         &self,
         dossiers: &[DossierId],
-    ) -> Result<HashMap<DossierId, Synchronisation>, ServiceError> {
+    ) -> Result<HashMap<DossierId, Result<Synchronisation, ServiceError>>, ServiceError> {
         let streams: Vec<String> = dossiers.iter().map(|id| synchronisation::stream(*id)).collect();
-        let loaded = self.executor.load_all::<Synchronisation>(&streams).await?;
-        let of = |(id, stream): (&DossierId, &String)| Some((*id, loaded.get(stream)?.state.clone()));
+        let mut loaded = self.executor.load_all::<Synchronisation>(&streams).await?;
+        let of = |(id, stream): (&DossierId, &String)| {
+            let loaded = loaded.remove(stream)?;
+            Some((*id, loaded.map(|folded| folded.state.clone()).map_err(ServiceError::from)))
+        };
         Ok(dossiers.iter().zip(&streams).filter_map(of).collect())
     }
 
