@@ -4,8 +4,10 @@ mod files;
 mod graphql;
 mod metrics;
 mod papers;
+mod rate;
 mod tables;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,6 +15,7 @@ use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use projections::read_side::Status;
@@ -20,6 +23,8 @@ use rust_embed::RustEmbed;
 use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use self::rate::Limiter;
+pub use self::rate::Rates;
 use crate::development_token;
 use crate::graphql::{Api, schema};
 use crate::messages::{self, Language};
@@ -37,11 +42,12 @@ pub struct Settings {
     pub development_tokens: bool,
     /// How long a GraphQL request may be worked on.
     pub time_max: Duration,
+    pub rates: Rates,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { development_tokens: false, time_max: Duration::from_secs(30) }
+        Self { development_tokens: false, time_max: Duration::from_secs(30), rates: Rates::default() }
     }
 }
 
@@ -62,6 +68,7 @@ pub fn router(service: Service, settings: Settings) -> Router {
     let header = |name: &'static str, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };
+    let limiter = (Arc::new(Limiter::new(settings.rates)), server.clone());
     Router::new()
         .route("/graphql", get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method))
         .route("/graphiql", get(|| async { Redirect::to("/graphiql/") }))
@@ -70,12 +77,14 @@ pub fn router(service: Service, settings: Settings) -> Router {
         .route("/papers/{dossier}/{file}", get(papers::paper))
         .route("/registers/{agency}/{file}", get(papers::register))
         .route("/tables/{file}", get(tables::table))
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         // Beyond that layer: a file streams, and has a limit of its own.
         .route("/dossiers/{dossier}/files", post(files::upload))
         .route("/dossiers/{dossier}/files/{file}", get(files::download))
+        .layer(from_fn_with_state(limiter, rate::limit))
+        // Whoever watches over the server asks as often as they like.
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
         .layer(header("x-content-type-options", "nosniff"))
         .layer(header("referrer-policy", "same-origin"))
         .layer(header("cache-control", "no-store"))

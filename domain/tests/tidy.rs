@@ -132,6 +132,24 @@ fn every_function_and_test_named_in_the_rules_exists() {
 }
 
 #[test]
+fn every_test_named_in_the_security_tables_exists() {
+    let sources: Vec<_> = ["tests/it", "api/src", "infrastructure/src", "domain/src"]
+        .into_iter()
+        .flat_map(|folder| self::sources(&root().join(folder)))
+        .collect();
+    let text = read(root().join("docs/security.md"));
+    let is_name = |name: &&str| {
+        name.contains('_') && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+    };
+    let names: BTreeSet<&str> = quoted(&text).into_iter().filter(is_name).collect();
+    assert!(20 < names.len());
+    for name in names {
+        let call = format!("fn {name}(");
+        assert!(sources.iter().any(|(_, text)| text.contains(&call)), "no test {name}");
+    }
+}
+
+#[test]
 fn every_trap_has_tests_that_exist() {
     let mut sources = domain_sources();
     sources.extend(self::sources(&root().join("tests/it")));

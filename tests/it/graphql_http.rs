@@ -1,9 +1,12 @@
 //! GraphQL over HTTP to the letter: methods, media types, statuses, and what is refused before anything is executed.
 
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use api::http::{Settings, router};
+use api::http::{Rates, Settings, router};
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -211,7 +214,11 @@ async fn nothing_is_executed_of_a_document_that_asks_for_too_much() {
 async fn a_request_that_takes_too_long_is_given_up_and_can_be_repeated() {
     for backend in backends() {
         let system = System::new(backend, "2024-04-22T09:00:00+07:00").await;
-        let settings = Settings { development_tokens: true, time_max: Duration::from_millis(300) };
+        let settings = Settings {
+            development_tokens: true,
+            time_max: Duration::from_millis(300),
+            ..Settings::default()
+        };
         let impatient = router(system.service.clone(), settings);
         let input = json!({"idempotencyKey": key("slow"), "code": "000.00.99.H42", "name": "Sở Nội vụ"});
         let document = "mutation M($input: EstablishAgencyInput!) { establishAgency(input: $input) { agencyId problems { code } } }";
@@ -354,6 +361,70 @@ async fn queries_are_bounded_in_depth_and_in_what_they_cost() {
         );
         assert!(is_refused, "{start}: {}", answer["errors"]);
         assert_eq!(answer.get("data"), None, "{start}");
+    }
+    system.stop().await;
+}
+
+/// A query from an address, by somebody or nobody, with a word of where it comes from or none.
+fn from(peer: &str, token: &str, forwarded_for: &str) -> Request<Body> {
+    let mut request = posted(RESPONSE, &json!({"query": "{ __typename }"}));
+    request.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
+    if !token.is_empty() {
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    }
+    if !forwarded_for.is_empty() {
+        request.headers_mut().insert("x-forwarded-for", forwarded_for.parse().unwrap());
+    }
+    request
+}
+
+/// The first answer that is a refusal, of so many as would be enough however slow the machine is.
+async fn until_refused(router: &axum::Router, peer: &str, token: &str, header: &str) -> Option<Answer> {
+    for _ in 0..100 {
+        let answer = crate::graphql::answer_of(router, from(peer, token, header)).await;
+        if answer.status != StatusCode::OK {
+            return Some(answer);
+        }
+    }
+    None
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_too_often_is_told_when_to_come_again() {
+    let system = System::new(Backend::Sqlite, "2024-04-22T09:00:00+07:00").await;
+    let one = NonZeroU32::new(1);
+    let rates = Rates { per_address: one, per_principal: one, proxy: None };
+    let settings = Settings { development_tokens: true, rates, ..Settings::default() };
+    let limited = router(system.service.clone(), settings);
+    let refused = until_refused(&limited, "192.0.2.1:1000", "", "").await.unwrap();
+    assert_eq!((refused.status, code(&refused).as_str()), (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"));
+    assert_eq!(refused.headers["retry-after"], "1");
+    // Another port, or a word of the client's own, is the same address.
+    let first = async |peer: &str, token: &str, header: &str| {
+        crate::graphql::answer_of(&limited, from(peer, token, header)).await.status
+    };
+    until_refused(&limited, "192.0.2.1:2000", "", "198.51.100.1").await.unwrap();
+    // Somebody else, and somebody with a token, are not held up; each has a measure of their own.
+    assert_eq!(first("192.0.2.2:1000", "", "").await, StatusCode::OK);
+    assert_eq!(first("192.0.2.1:1000", AUDITOR, "").await, StatusCode::OK);
+    until_refused(&limited, "192.0.2.1:1000", AUDITOR, "").await.unwrap();
+    assert_eq!(first("192.0.2.1:1000", ADMIN, "").await, StatusCode::OK);
+    // Guesses count for the address.
+    let guess = until_refused(&limited, "192.0.2.3:1000", "dev:king:x@000.00.16.H42", "").await.unwrap();
+    assert_eq!(guess.status, StatusCode::UNAUTHORIZED);
+    let mut last = guess.status;
+    for _ in 0..100 {
+        last = first("192.0.2.3:1000", "dev:king:x@000.00.16.H42", "").await;
+        if last == StatusCode::TOO_MANY_REQUESTS {
+            break;
+        }
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    // Those who watch the server are not counted.
+    for _ in 0..20 {
+        let mut live = Request::get("/livez").body(Body::empty()).unwrap();
+        live.extensions_mut().insert(ConnectInfo("192.0.2.1:1000".parse::<SocketAddr>().unwrap()));
+        assert_eq!(crate::graphql::answer_of(&limited, live).await.status, StatusCode::OK);
     }
     system.stop().await;
 }

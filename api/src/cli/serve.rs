@@ -1,6 +1,7 @@
 //! `motcua serve`
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::net::TcpListener;
 
 use super::notices::notifier;
 use super::{CliError, StoreArgs, output, stop_requested};
-use crate::http::{Settings, admin_router, router};
+use crate::http::{Rates, Settings, admin_router, router};
 use crate::service::{FILE_BYTES_MAX, FilePolicy, Service};
 
 #[derive(Debug, Args)]
@@ -29,6 +30,15 @@ pub(super) struct Serve {
     /// Take tokens of the form dev:<group>:<name>[/<unit>]@<agency code>. They prove nothing: for development only
     #[arg(long)]
     development_tokens: bool,
+    /// Requests per second of one address without a token; five times as many for a moment; 0 for any number
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    requests_per_address: u32,
+    /// The same of one person or machine with a token
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    requests_per_principal: u32,
+    /// The address of a proxy in front: where it says that a request comes from is believed (X-Forwarded-For)
+    #[arg(long, value_name = "IP")]
+    proxy: Option<IpAddr>,
     /// The most bytes of an uploaded file
     #[arg(long, value_name = "BYTES", default_value_t = FILE_BYTES_MAX)]
     file_bytes_max: u64,
@@ -49,13 +59,25 @@ impl Serve {
             serve_admin(&service, admin).await?;
         }
         let notifier = self.notices.as_deref().map(|settings| notifier(&service, settings)).transpose()?;
-        let settings = Settings { development_tokens: self.development_tokens, ..Settings::default() };
+        let settings = Settings {
+            development_tokens: self.development_tokens,
+            rates: self.rates(),
+            ..Settings::default()
+        };
         let carrying = notifier.map(|notifier| notifier.follow());
         let served = serve(service, self.listen, settings, |_| {}).await;
         if let Some(carrying) = carrying {
             carrying.stop().await;
         }
         served
+    }
+
+    fn rates(&self) -> Rates {
+        Rates {
+            per_address: NonZeroU32::new(self.requests_per_address),
+            per_principal: NonZeroU32::new(self.requests_per_principal),
+            proxy: self.proxy,
+        }
     }
 
     async fn file_policy(&self) -> Result<FilePolicy, CliError> {
@@ -113,8 +135,8 @@ pub(super) async fn serve(
     }
     output::note(&format!("listening on http://{address}"));
     ready(address);
-    let served =
-        axum::serve(listener, router(service, settings)).with_graceful_shutdown(stop_requested()).await;
+    let service = router(service, settings).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service).with_graceful_shutdown(stop_requested()).await;
     for follower in followers {
         follower.stop().await;
     }

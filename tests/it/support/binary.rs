@@ -104,6 +104,8 @@ impl Server {
             .args(["--store", &place.store(), "--keys", &place.keys()])
             .arg("--master-key")
             .arg(place.master_key())
+            // Tests ask as fast as they can.
+            .args(["--requests-per-address", "0", "--requests-per-principal", "0"])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
