@@ -178,8 +178,14 @@ pub enum Procedure {
         /// What would be published next.
         draft: Option<Draft>,
         /// Version n is at n - 1.
-        versions: Vec<Arc<Definition>>,
+        versions: Vec<Version>,
     },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    pub definition: Arc<Definition>,
+    pub published_at: Instant,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -243,8 +249,17 @@ impl Procedure {
     /// A published version, from 1.
     pub fn version(&self, version: u32) -> Option<InForce> {
         let Self::Defined { code, versions, .. } = self else { return None };
-        let definition = versions.get(usize::try_from(version.checked_sub(1)?).ok()?)?;
-        Some(InForce { code: code.clone(), version, definition: Arc::clone(definition) })
+        let Version { definition, published_at } =
+            versions.get(usize::try_from(version.checked_sub(1)?).ok()?)?;
+        let definition = Arc::clone(definition);
+        Some(InForce { code: code.clone(), version, definition, published_at: *published_at })
+    }
+
+    /// What was in force at an instant.
+    pub fn in_force_at(&self, at: Instant) -> Option<InForce> {
+        let Self::Defined { versions, .. } = self else { return None };
+        let published = versions.iter().take_while(|version| version.published_at <= at).count();
+        self.version(u32::try_from(published).ok()?)
     }
 }
 
@@ -254,6 +269,7 @@ pub struct InForce {
     pub code: ProcedureCode,
     pub version: u32,
     pub definition: Arc<Definition>,
+    pub published_at: Instant,
 }
 
 impl Definition {
@@ -363,7 +379,7 @@ impl Decider for Procedure {
                 Ok(Vec::new())
             }
             (Self::Defined { draft: None, versions, .. }, Command::Draft { definition, .. })
-                if versions.last().is_some_and(|last| **last == *definition) =>
+                if versions.last().is_some_and(|last| *last.definition == *definition) =>
             {
                 Ok(Vec::new())
             }
@@ -384,7 +400,7 @@ impl Decider for Procedure {
         }
     }
 
-    fn evolve(self, _at: Instant, event: &Event) -> Self {
+    fn evolve(self, at: Instant, event: &Event) -> Self {
         match event {
             Event::Drafted(drafted) => {
                 let draft = Some(Draft {
@@ -399,7 +415,7 @@ impl Decider for Procedure {
             }
             Event::Published(_) => {
                 let Self::Defined { code, draft: Some(draft), mut versions } = self else { return self };
-                versions.push(draft.definition);
+                versions.push(Version { definition: draft.definition, published_at: at });
                 Self::Defined { code, draft: None, versions }
             }
         }

@@ -27,6 +27,8 @@ pub struct Received {
     pub finance: FinanceText,
     pub paper_files: i64,
     pub result_files: i64,
+    /// By the end, with its receipt.
+    pub portal_has_it: bool,
 }
 
 impl Received {
@@ -86,7 +88,10 @@ pub async fn received(
                 (SELECT COUNT(*) FROM deadline_board AS asked
                  WHERE asked.dossier_id = board.dossier_id AND asked.fact = 'SUPPLEMENT_REQUESTED'
                    AND asked.from_at <= {at} AND asked.gone_known = {FOR_EVER}) AS supplements,
-                summary.finance, summary.paper_files, summary.result_files
+                summary.finance, summary.paper_files, summary.result_files,
+                EXISTS (SELECT 1 FROM portal_acknowledgement AS portal
+                        WHERE portal.dossier_id = board.dossier_id AND board.from_version <= portal.up_to
+                          AND portal.acknowledged_at <= {at}) AS portal_has_it
          FROM deadline_board AS board
          JOIN deadline_board AS latest ON latest.dossier_id = board.dossier_id AND latest.gone_known = {FOR_EVER}
               AND latest.from_at <= {at} AND {at} < latest.until_at

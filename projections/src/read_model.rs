@@ -10,6 +10,7 @@ use crate::agency_directory::AgencyDirectory;
 use crate::deadline_board::DeadlineBoard;
 use crate::dossier_summary::DossierSummary;
 use crate::notice::Notice;
+use crate::portal_acknowledgement::PortalAcknowledgement;
 use crate::procedure_catalogue::ProcedureCatalogue;
 use crate::public_status::PublicStatus;
 use crate::table::{Cell, Cells, Table, WrongCell};
@@ -149,4 +150,5 @@ models! {
     DeadlineBoard is "deadline_board",
     PublicStatus is "public_status",
     Notice is "notice",
+    PortalAcknowledgement is "portal_acknowledgement",
 }

@@ -1,8 +1,8 @@
 //! Boards, figures, worklists and indicators through the API, over lives that are few enough to count by hand.
 
 use api::input::{
-    EstablishAgencyInput, FinishProcessingInput, Outcome, ReasonInput, ReturnMethod, ReturnResultInput,
-    SupplementInput,
+    EstablishAgencyInput, FinishProcessingInput, MessageOutcome, Outcome, ReasonInput,
+    RecordSynchronisationInput, ReturnMethod, ReturnResultInput, SupplementInput,
 };
 use api::service::{Accepted, Service};
 use domain::codes::ProcedureCode;
@@ -21,6 +21,7 @@ on_each_backend!(
     a_number_has_its_list,
     worklists_say_what_waits_and_what_can_be_done,
     indicators_are_measured_as_of_the_end,
+    what_the_portal_has_and_what_is_offered_online_is_measured,
     tasks_took_so_long,
     anybody_may_see_the_figures,
 );
@@ -29,6 +30,7 @@ on_each_backend!(
 const WARD: &str = "000.00.18.H42";
 /// Of another field.
 const OTHER_PROCEDURE: &str = "DT02";
+const RELAY: &str = "dev:relay:lien-thong@000.00.16.H42";
 
 async fn office(backend: Backend) -> (Place, Service, Clock) {
     let place = Place::new(backend).await;
@@ -438,6 +440,103 @@ async fn indicators_are_measured_as_of_the_end(backend: Backend) {
         expected.sort();
         assert_eq!(codes, expected, "{indicator} {counted}");
     }
+}
+
+async fn what_the_portal_has_and_what_is_offered_online_is_measured(backend: Backend) {
+    let (_place, service, clock) = office(backend).await;
+    let online = service.submit_dossier(&caller(CITIZEN), &submission(key("online")), None).await.unwrap();
+    let receive = api::input::ReceiveDossierInput {
+        on: on(key("receive"), online.dossier_id),
+        appointment: None,
+        without_appointment: false,
+    };
+    let told = async |dossier: &Accepted, version: i64, outcome: MessageOutcome| {
+        let name = format!("{} {version} {outcome:?}", dossier.dossier_id);
+        let answer = matches!(outcome, MessageOutcome::Declined).then(|| "-1".to_owned());
+        let input = RecordSynchronisationInput {
+            idempotency_key: key(&name),
+            dossier_id: dossier.dossier_id.0,
+            version,
+            outcome,
+            answer,
+        };
+        service.record_synchronisation(&caller(RELAY), &input).await.unwrap();
+    };
+    // The portal has it as it was filed, and nothing of its receipt.
+    told(&online, 1, MessageOutcome::Sent).await;
+    told(&online, 1, MessageOutcome::Acknowledged).await;
+    service.receive_dossier(&caller(INTAKE), &receive).await.unwrap();
+    let (taken, declined) = (registered(&service, "taken").await, registered(&service, "declined").await);
+    for dossier in [&taken, &declined] {
+        told(dossier, 2, MessageOutcome::Sent).await;
+    }
+    told(&taken, 2, MessageOutcome::Acknowledged).await;
+    told(&declined, 2, MessageOutcome::Declined).await;
+    // Offered in part since May, after it was published in March with nothing online.
+    let publish = async |level: Value| {
+        let definition = json!({
+            "name": "Cấp giấy xác nhận", "field": "Hộ tịch", "online": level,
+            "term": {"fixed": {"working_days": 5}},
+            "steps": [{"name": "Giải quyết", "group": "CHUYEN_MON",
+                "tasks": [{"code": "THU_LY", "name": "Thụ lý", "next": "KY"}, {"code": "KY", "name": "Ký"}]}],
+        });
+        let code = ProcedureCode::parse(PROCEDURE).unwrap();
+        let definition = serde_json::from_value(definition).unwrap();
+        service.publish_procedure(&caller(ADMIN), &code, &definition, &[]).await.unwrap();
+    };
+    at(&clock, "09T09:00").await;
+    publish(
+        json!([{"from": "2024-05-01", "level": "information"}, {"from": "2024-05-10", "level": "partial"}]),
+    )
+    .await;
+    at(&clock, "13T09:00").await;
+    told(&online, 2, MessageOutcome::Sent).await;
+    told(&online, 2, MessageOutcome::Acknowledged).await;
+    publish(json!([{"from": "2024-05-01", "level": "information"}, {"from": "2024-05-10", "level": "full"}]))
+        .await;
+    at(&clock, "14T08:00").await;
+
+    let measured = async |to: &str, part: &str| {
+        let query = format!(
+            "{{ indicators(period: {{from: \"2024-05-06\", to: \"{to}\"}}, part: {part}) {{
+                indicators {{ number numerator denominator percent }}
+                online: procedures {{ code }} offline: procedures(counted: false) {{ code }}
+                has: dossiers(indicator: SYNCHRONISED) {{ nodes {{ dossier {{ code }} }} }}
+                lacks: dossiers(indicator: SYNCHRONISED, counted: false) {{ nodes {{ dossier {{ code }} }} }}
+                none: dossiers(indicator: ONLINE_PROVISION) {{ nodes {{ dossier {{ code }} }} }} }} }}"
+        );
+        let read = asked(&service, &query).await["indicators"].clone();
+        let of = |number: &str| {
+            let rows = read["indicators"].as_array().unwrap();
+            let row = rows.iter().find(|row| row["number"] == number).unwrap();
+            json!([row["numerator"], row["denominator"], row["percent"]])
+        };
+        let codes = |list: &str| -> Vec<String> {
+            let nodes = read[list]["nodes"].as_array().unwrap().iter();
+            nodes.map(|node| node["dossier"]["code"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(codes("none"), [""; 0], "it counts procedures");
+        (of("1.4"), of("3.1"), codes("has"), codes("lacks"), json!([read["online"], read["offline"]]))
+    };
+    let code = |dossier: &Accepted| dossier.code.to_string();
+    let (portal, offered, has, lacks, procedures) = measured("2024-05-10", "{}").await;
+    assert_eq!(portal, json!([1, 3, 33.33]));
+    assert_eq!(has, [code(&taken)]);
+    let mut without = vec![code(&online), code(&declined)];
+    without.sort();
+    let mut lacks = lacks;
+    lacks.sort();
+    assert_eq!(lacks, without);
+    assert_eq!(offered, json!([1, 2, 50.0]));
+    assert_eq!(procedures, json!([[{"code": PROCEDURE}], [{"code": OTHER_PROCEDURE}]]));
+    // The day before, what can be read online is not offered there.
+    assert_eq!(measured("2024-05-09", "{}").await.1, json!([0, 2, 0.0]));
+    let (portal, offered, ..) = measured("2024-05-14", "{}").await;
+    assert_eq!((portal, offered), (json!([2, 3, 66.67]), json!([1, 2, 50.0])));
+    assert_eq!(measured("2024-05-14", "{field: \"Hộ tịch\"}").await.1, json!([1, 1, 100.0]));
+    assert_eq!(measured("2024-05-14", "{procedure: \"DT02\"}").await.1, json!([0, 1, 0.0]));
+    let (portal, offered, ..) = measured("2024-05-14", &format!("{{agency: \"{AGENCY}\"}}")).await;
+    assert_eq!((portal, offered), (json!([2, 3, 66.67]), json!([0, 0, null])), "no agency has procedures");
 }
 
 async fn tasks_took_so_long(backend: Backend) {

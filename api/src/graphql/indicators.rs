@@ -8,7 +8,7 @@ use projections::Model;
 use uuid::Uuid;
 
 use super::boards::{FORMULA, PartInput, PeriodInput, ProgressBy, ProgressFigures, ProgressPart};
-use super::objects::{Dossier, local, local_micros};
+use super::objects::{Dossier, Procedure, local, local_micros};
 use super::query::{checked_cursor, checked_page, page_size};
 use super::{ContextExt, PAGE_DEFAULT, PositionText};
 use crate::input::period;
@@ -41,7 +41,12 @@ impl IndicatorQuery {
         let (caller, service) = (ctx.caller()?, ctx.service());
         let load = async {
             let question = question(&period, ProgressBy::Agency, part)?;
-            let models = [Model::DeadlineBoard, Model::DossierSummary];
+            let models = [
+                Model::DeadlineBoard,
+                Model::DossierSummary,
+                Model::PortalAcknowledgement,
+                Model::ProcedureCatalogue,
+            ];
             service.wait_for(&models, min_position.map(|position| position.0)).await?;
             let figures = service.progress(caller, &question).await?;
             let measured = service.indicators(&figures).await?;
@@ -117,10 +122,14 @@ pub struct Indicators {
 /// An indicator, by its number in QĐ 766/QĐ-TTg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum Indicator {
+    /// 1.4
+    Synchronised,
     /// 2.1
     OnTime,
     /// 2.2
     ResolutionTime,
+    /// 3.1: counts procedures.
+    OnlineProvision,
     /// 3.3
     OnlineFiling,
     /// 3.6
@@ -147,7 +156,16 @@ macro_rules! indicators {
     };
 }
 
-indicators!(OnTime, ResolutionTime, OnlineFiling, OnlinePayment, ElectronicResult, Digitised);
+indicators!(
+    Synchronised,
+    OnTime,
+    ResolutionTime,
+    OnlineProvision,
+    OnlineFiling,
+    OnlinePayment,
+    ElectronicResult,
+    Digitised
+);
 
 #[derive(SimpleObject)]
 pub struct IndicatorValue {
@@ -190,6 +208,19 @@ pub struct IndicatorEntry {
 
 #[ComplexObject]
 impl Indicators {
+    /// The procedures that 3.1 counts, or with `counted: false` the others that it divides by.
+    async fn procedures(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = true)] counted: bool,
+    ) -> Result<Vec<Procedure>> {
+        let offered = ctx.service().procedures_offered(&self.figures).await;
+        let offered = offered.map_err(|error| ctx.error(error))?;
+        let names = ctx.names().await?;
+        let listed = offered.iter().filter(|offered| offered.is_online == counted);
+        Ok(listed.map(|offered| Procedure::named(&names, offered.procedure_id)).collect())
+    }
+
     /// The dossiers that an indicator counts, or with `counted: false` the others that it divides by.
     #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn dossiers(

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::calendar::Calendar;
 use domain::dossier::{PaymentMethod, Share};
+use domain::identity::ProcedureId;
+use domain::procedure::{self, OnlineLevel, Procedure};
+use domain::time::local_date;
 use domain::working_time::{OfficeHours, office_time};
 use infrastructure::event_store::instant;
 use projections::deadline_board::{self, State, Stretch};
@@ -23,10 +26,14 @@ const ROWS_MAX: i64 = 300_000;
 /// An indicator, by its number in QĐ 766/QĐ-TTg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Indicator {
+    /// 1.4
+    Synchronised,
     /// 2.1
     OnTime,
     /// 2.2
     ResolutionTime,
+    /// 3.1
+    OnlineProvision,
     /// 3.3
     OnlineFiling,
     /// 3.6
@@ -38,9 +45,11 @@ pub enum Indicator {
 }
 
 impl Indicator {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
+        Self::Synchronised,
         Self::OnTime,
         Self::ResolutionTime,
+        Self::OnlineProvision,
         Self::OnlineFiling,
         Self::OnlinePayment,
         Self::ElectronicResult,
@@ -49,8 +58,10 @@ impl Indicator {
 
     pub fn number(self) -> &'static str {
         match self {
+            Self::Synchronised => "1.4",
             Self::OnTime => "2.1",
             Self::ResolutionTime => "2.2",
+            Self::OnlineProvision => "3.1",
             Self::OnlineFiling => "3.3",
             Self::OnlinePayment => "3.6",
             Self::ElectronicResult => "4.1",
@@ -60,8 +71,10 @@ impl Indicator {
 
     pub fn name(self) -> &'static str {
         match self {
+            Self::Synchronised => "Tỷ lệ hồ sơ đồng bộ lên Cổng Dịch vụ công quốc gia",
             Self::OnTime => "Tỷ lệ hồ sơ giải quyết đúng hạn",
             Self::ResolutionTime => "Thời gian giải quyết trung bình",
+            Self::OnlineProvision => "Tỷ lệ thủ tục hành chính cung cấp trực tuyến",
             Self::OnlineFiling => "Tỷ lệ hồ sơ nộp trực tuyến",
             Self::OnlinePayment => "Tỷ lệ hồ sơ thanh toán trực tuyến",
             Self::ElectronicResult => "Tỷ lệ cấp kết quả điện tử",
@@ -72,6 +85,10 @@ impl Indicator {
     /// How it is computed, for people.
     pub fn definition(self) -> &'static str {
         match self {
+            Self::Synchronised => {
+                "Hồ sơ mà Cổng Dịch vụ công quốc gia đã xác nhận có, kể cả việc tiếp nhận, đến cuối kỳ, trên tổng số hồ sơ \
+                 tiếp nhận trong kỳ theo hệ thống này."
+            }
             Self::OnTime => {
                 "Hồ sơ tiếp nhận trong kỳ có ngày kết thúc xử lý không sau ngày hẹn trả, trên tổng số hồ sơ tiếp nhận trong \
                  kỳ. Chưa kết thúc thì tính đến cuối kỳ; đang chờ bổ sung lần đầu thì tính đến lúc yêu cầu bổ sung; yêu \
@@ -80,6 +97,10 @@ impl Indicator {
             Self::ResolutionTime => {
                 "Thời gian làm việc trung bình từ khi tiếp nhận đến khi xử lý xong, trừ thời gian tạm dừng, của hồ sơ tiếp \
                  nhận trong kỳ và đã có kết quả đến cuối kỳ; đơn vị: ngày làm việc 8 giờ."
+            }
+            Self::OnlineProvision => {
+                "Thủ tục hành chính cung cấp trực tuyến toàn trình hoặc một phần vào ngày cuối kỳ, trên tổng số thủ tục \
+                 đang áp dụng. Chỉ tính cho toàn tỉnh: danh mục không ghi cơ quan thực hiện."
             }
             Self::OnlineFiling => "Hồ sơ nộp trực tuyến trên tổng số hồ sơ tiếp nhận trong kỳ.",
             Self::OnlinePayment => {
@@ -96,6 +117,8 @@ impl Indicator {
     /// Whether a dossier belongs to what is divided by, and if so whether to what is counted.
     fn counts(self, dossier: &Received, end: i64) -> Option<bool> {
         match self {
+            Self::Synchronised => Some(dossier.portal_has_it),
+            Self::OnlineProvision => None,
             Self::OnTime => Some(dossier.measure().is_on_time(instant(end))),
             Self::ResolutionTime => dossier.resolved_at().map(|_| true),
             Self::OnlineFiling => Some(dossier.is_online()),
@@ -135,6 +158,14 @@ impl Measured {
     }
 }
 
+/// A procedure that is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offered {
+    pub procedure_id: Uuid,
+    /// At least in part.
+    pub is_online: bool,
+}
+
 /// How long a task took, in working time without pauses: from the task before it, or from the receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepTime {
@@ -153,10 +184,12 @@ impl Service {
         let range = (figures.period.start, figures.period.end);
         let runs = indicators::runs(self.database(), range, &figures.within).await?;
         let average = self.average(&received, &runs, figures.period.end).await?;
+        let procedures = self.procedures_offered(figures).await?;
         let measure = |indicator: Indicator| {
-            let counted = received.iter().filter_map(|row| indicator.counts(row, figures.period.end));
+            let dossiers = received.iter().filter_map(|row| indicator.counts(row, figures.period.end));
+            let procedures = procedures.iter().filter(|_| indicator == Indicator::OnlineProvision);
             let (mut numerator, mut denominator) = (0, 0);
-            for is_counted in counted {
+            for is_counted in dossiers.chain(procedures.map(|offered| offered.is_online)) {
                 denominator += 1;
                 numerator += u64::from(is_counted);
             }
@@ -164,6 +197,36 @@ impl Service {
             Measured { indicator, numerator, denominator, average }
         };
         Ok(Indicator::ALL.into_iter().map(measure).collect())
+    }
+
+    /// The procedures in force at the end of the period, by code. None for an agency: the catalogue does not say who
+    /// handles what.
+    pub async fn procedures_offered(&self, figures: &Figures) -> Result<Vec<Offered>, ServiceError> {
+        let within = &figures.within;
+        if within.agency.is_some() {
+            return Ok(Vec::new());
+        }
+        let names = self.names().await?;
+        let ids = names.procedures.keys().filter(|id| within.procedure.is_none_or(|wanted| wanted == **id));
+        let streams: Vec<(Uuid, String)> = ids.map(|id| (*id, procedure::stream(ProcedureId(*id)))).collect();
+        let wanted: Vec<String> = streams.iter().map(|(_, stream)| stream.clone()).collect();
+        let mut loaded = self.executor.load_all::<Procedure>(&wanted).await?;
+        let day = local_date(figures.as_of);
+        let mut offered = Vec::new();
+        for (procedure_id, stream) in streams {
+            let Some(procedure) = loaded.remove(&stream).transpose()? else { continue };
+            let Some(in_force) = procedure.state.in_force_at(figures.as_of) else { continue };
+            if within.field.is_some() && within.field != in_force.definition.field {
+                continue;
+            }
+            let is_online = match in_force.definition.online_level(day) {
+                Some(OnlineLevel::Full | OnlineLevel::Partial) => true,
+                Some(OnlineLevel::Information) | None => false,
+            };
+            offered.push((in_force.code, Offered { procedure_id, is_online }));
+        }
+        offered.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(offered.into_iter().map(|(_, offered)| offered).collect())
     }
 
     /// The dossiers that an indicator counts, or those of the rest that it divides by; in the order of their receipt.

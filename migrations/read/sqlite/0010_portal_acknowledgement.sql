@@ -1,0 +1,7 @@
+-- Up to which version of a dossier the national portal has it, and since when: what indicator 1.4 of QĐ 766 counts.
+CREATE TABLE portal_acknowledgement (
+    dossier_id      BLOB    NOT NULL,
+    up_to           INTEGER NOT NULL,
+    acknowledged_at INTEGER NOT NULL,
+    PRIMARY KEY (dossier_id, up_to)
+) STRICT, WITHOUT ROWID;
