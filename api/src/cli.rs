@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use domain::access::{ActingAs, Function, Principal, Scope};
+use domain::access::{ActingAs, Function, Powers, Principal, Scope};
 use domain::codes::AgencyCode;
 use domain::identity::AgencyId;
 use domain::recorded::Via;
@@ -246,16 +246,18 @@ fn operator(agency: &AgencyCode, via: Via) -> Caller {
         principal: Principal {
             id: development_token::principal_id("motcua command line"),
             acting_as: ActingAs { agency, unit: None, position_title: Some("system".to_owned()) },
-            functions: vec![
-                Function::File,
-                Function::Intake,
-                Function::Process,
-                Function::Assign,
-                Function::Approve,
-                Function::ReadDossiers,
-                Function::Administer,
-            ],
-            scope: Scope::Province,
+            powers: Powers::over(
+                &[
+                    Function::File,
+                    Function::Intake,
+                    Function::Process,
+                    Function::Assign,
+                    Function::Approve,
+                    Function::ReadDossiers,
+                    Function::Administer,
+                ],
+                &Scope::Province,
+            ),
         },
         via,
         traceparent: None,

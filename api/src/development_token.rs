@@ -1,7 +1,7 @@
 //! `dev:<group>:<name>[/<unit>]@<agency code>`: a token that says by itself who one is and what one may do. It proves nothing,
 //! so the server takes it only when it is started for development. Real authentication replaces it.
 
-use domain::access::{ActingAs, Function, Principal, Scope};
+use domain::access::{ActingAs, Function, Powers, Principal, Scope};
 use domain::codes::{AgencyCode, UnitCode};
 use domain::identity::{AgencyId, NAMESPACE, PrincipalId};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ const GROUPS: &[(&str, &[Function], bool)] = &[
     ),
     ("officer", &[Function::Process, Function::ReadDossiers, Function::ReadPersonalData], false),
     ("leader", &[Function::Process, Function::Assign, Function::Approve, Function::ReadDossiers], false),
-    ("auditor", &[Function::ReadDossiers], true),
+    ("auditor", &[Function::ReadDossiers, Function::Audit], true),
     ("relay", &[Function::ReadDossiers, Function::Synchronise], true),
     (
         "admin",
@@ -29,6 +29,8 @@ const GROUPS: &[(&str, &[Function], bool)] = &[
             Function::ReadDossiers,
             Function::ReadPersonalData,
             Function::Administer,
+            Function::ManageAccess,
+            Function::Audit,
         ],
         true,
     ),
@@ -66,8 +68,7 @@ pub fn parse(token: &str) -> Result<Principal, InvalidToken> {
             unit: unit.map(|unit| unit.to_string()),
             position_title: Some(group.to_owned()),
         },
-        functions: functions.to_vec(),
-        scope: if *province { Scope::Province } else { Scope::Agency(agency) },
+        powers: Powers::over(functions, &if *province { Scope::Province } else { Scope::of(agency) }),
     })
 }
 
@@ -84,7 +85,7 @@ mod tests {
     fn a_token_names_a_principal_and_what_it_acts_as() {
         let officer = parse("dev:officer:lan@000.00.16.H42").unwrap();
         assert!(officer.has(Function::Process) && !officer.has(Function::Approve));
-        assert_eq!(officer.scope, Scope::Agency(officer.acting_as.agency));
+        assert_eq!(officer.powers.of(Function::Process), Some(&Scope::of(officer.acting_as.agency)));
         assert_eq!(officer.id, parse("dev:leader:lan@000.00.16.H42").unwrap().id);
         let of_unit = parse("dev:officer:lan/PHONG_1@000.00.16.H42").unwrap();
         assert_eq!((of_unit.id, of_unit.acting_as.unit.as_deref()), (officer.id, Some("PHONG_1")));

@@ -33,7 +33,7 @@ pub(crate) use notices::NoticeBounds;
 pub use papers::{Book, Printed};
 pub use projections::Projection;
 use queries::KeptNames;
-pub use queries::{DossierPage, HistoryEntry, Names, SearchInput, WorkListOf};
+pub use queries::{DossierPage, HistoryEntry, Names, SearchInput, Shown, WorkListOf};
 pub use search::{Hit, SearchMatch};
 
 use std::sync::{Arc, Mutex};

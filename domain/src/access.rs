@@ -1,6 +1,9 @@
 //! Who may do what: function × scope × relation. Pure, and called from the service layer only, so that GraphQL, the
 //! command line and an import are held to the same rules.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{AgencyId, PrincipalId};
@@ -15,27 +18,47 @@ pub struct ActingAs {
     pub position_title: Option<String>,
 }
 
-/// A thing one can be allowed to do. Every mutation and every query of non-public data has exactly one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Function {
+macro_rules! functions {
+    ($($(#[$doc:meta])* $name:ident => $text:literal,)+) => {
+        /// A thing one can be allowed to do. Every mutation and every query of non-public data has exactly one. Permission
+        /// groups name them in events: a name stays for ever.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Function { $($(#[$doc])* #[serde(rename = $text)] $name,)+ }
+
+        impl Function {
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The stable name that events and clients see.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+functions! {
     /// File a dossier online, answer a supplement, withdraw.
-    File,
+    File => "FILE",
     /// Check, receive, refuse, register at the counter, return results.
-    Intake,
+    Intake => "INTAKE",
     /// Complete steps, request supplements, forward.
-    Process,
+    Process => "PROCESS",
     /// Forward or reassign what another holds.
-    Assign,
+    Assign => "ASSIGN",
     /// End the processing of a dossier.
-    Approve,
+    Approve => "APPROVE",
     /// See dossiers, masked.
-    ReadDossiers,
+    ReadDossiers => "READ_DOSSIERS",
     /// See personal data unmasked.
-    ReadPersonalData,
+    ReadPersonalData => "READ_PERSONAL_DATA",
     /// Write down what the national portal was sent and what it answered: a machine's.
-    Synchronise,
-    /// Change procedures and agencies; import.
-    Administer,
+    Synchronise => "SYNCHRONISE",
+    /// Change procedures, agencies and calendars; import.
+    Administer => "ADMINISTER",
+    /// Open accounts, define permission groups, grant and revoke.
+    ManageAccess => "MANAGE_ACCESS",
+    /// See who may do what, who could, and who read personal data.
+    Audit => "AUDIT",
 }
 
 /// Whose dossiers.
@@ -43,8 +66,62 @@ pub enum Function {
 pub enum Scope {
     /// The whole province.
     Province,
-    /// The dossiers that the agency supports, receives, is competent for or holds.
-    Agency(AgencyId),
+    /// The dossiers that one of the agencies supports, receives, is competent for or holds.
+    Agencies(Arc<BTreeSet<AgencyId>>),
+}
+
+impl Scope {
+    pub fn of(agency: AgencyId) -> Self {
+        Self::Agencies(Arc::new(BTreeSet::from([agency])))
+    }
+
+    /// Whether something that concerns these agencies is in it.
+    pub fn covers(&self, agencies: impl IntoIterator<Item = AgencyId>) -> bool {
+        match self {
+            Self::Province => true,
+            Self::Agencies(own) => agencies.into_iter().any(|agency| own.contains(&agency)),
+        }
+    }
+
+    /// What is in one of the two.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Agencies(one), Self::Agencies(other)) => {
+                Self::Agencies(Arc::new(one.union(&other).copied().collect()))
+            }
+            (Self::Province, _) | (_, Self::Province) => Self::Province,
+        }
+    }
+}
+
+/// What somebody may do, and for each thing whose dossiers with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Powers(BTreeMap<Function, Scope>);
+
+impl Powers {
+    /// The same scope for all.
+    pub fn over(functions: &[Function], scope: &Scope) -> Self {
+        let mut powers = Self::default();
+        for function in functions {
+            powers.add(*function, scope.clone());
+        }
+        powers
+    }
+
+    /// A scope beside those that are there.
+    pub fn add(&mut self, function: Function, scope: Scope) {
+        let known = self.0.remove(&function);
+        self.0.insert(function, known.map_or(scope.clone(), |known| known.and(scope)));
+    }
+
+    pub fn of(&self, function: Function) -> Option<&Scope> {
+        self.0.get(&function)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Function, &Scope)> {
+        self.0.iter().map(|(function, scope)| (*function, scope))
+    }
 }
 
 /// Somebody who acts, with what they may do.
@@ -52,8 +129,7 @@ pub enum Scope {
 pub struct Principal {
     pub id: PrincipalId,
     pub acting_as: ActingAs,
-    pub functions: Vec<Function>,
-    pub scope: Scope,
+    pub powers: Powers,
 }
 
 /// A refusal to a person, as opposed to a refusal of the act.
@@ -83,27 +159,30 @@ impl Denial {
 
 impl Principal {
     pub fn has(&self, function: Function) -> bool {
-        self.functions.contains(&function)
+        self.powers.of(function).is_some()
     }
 
-    pub fn require(&self, function: Function) -> Result<(), Denial> {
-        if self.has(function) { Ok(()) } else { Err(Denial::NoFunction { function }) }
+    /// The scope of the function, for who has it.
+    pub fn require(&self, function: Function) -> Result<&Scope, Denial> {
+        self.powers.of(function).ok_or(Denial::NoFunction { function })
     }
 
-    /// Denies with the first where there is none of them.
-    pub fn require_any(&self, functions: &[Function]) -> Result<(), Denial> {
-        match functions.first() {
-            Some(_) if functions.iter().any(|function| self.has(*function)) => Ok(()),
-            Some(&function) => Err(Denial::NoFunction { function }),
-            None => Ok(()),
-        }
+    /// Whether the function covers something that concerns these agencies.
+    pub fn may(&self, function: Function, agencies: impl IntoIterator<Item = AgencyId>) -> bool {
+        self.powers.of(function).is_some_and(|scope| scope.covers(agencies))
     }
 
-    /// Whether something that concerns these agencies is in scope.
-    pub fn sees(&self, agencies: impl IntoIterator<Item = AgencyId>) -> bool {
-        match self.scope {
-            Scope::Province => true,
-            Scope::Agency(own) => agencies.into_iter().any(|agency| agency == own),
-        }
+    /// Denies where the function does not cover something that concerns these agencies.
+    pub fn require_over(
+        &self,
+        function: Function,
+        agencies: impl IntoIterator<Item = AgencyId>,
+    ) -> Result<(), Denial> {
+        if self.may(function, agencies) { Ok(()) } else { Err(Denial::NoFunction { function }) }
+    }
+
+    /// Whether they may know of something that concerns these agencies: any of their functions covers it.
+    pub fn sees(&self, agencies: impl IntoIterator<Item = AgencyId> + Clone) -> bool {
+        self.powers.iter().any(|(_, scope)| scope.covers(agencies.clone()))
     }
 }

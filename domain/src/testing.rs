@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 pub use histories::*;
 
-use crate::access::{ActingAs, Function, Principal, Scope};
+use crate::access::{ActingAs, Function, Powers, Principal, Scope};
 use crate::calendar::Calendar;
 use crate::codes::{
     AgencyCode, Digest, DossierCode, MediaType, OrderCode, PaperCode, ProcedureCode, StepCode, UnitCode,
@@ -133,7 +133,7 @@ pub fn officer(number: u8) -> PrincipalId {
 /// Of the whole province's dossiers or of the agency's own; acts for the agency.
 pub fn principal(id: PrincipalId, agency: AgencyId, functions: &[Function], scope: Scope) -> Principal {
     let acting_as = ActingAs { agency, unit: None, position_title: None };
-    Principal { id, acting_as, functions: functions.to_vec(), scope }
+    Principal { id, acting_as, powers: Powers::over(functions, &scope) }
 }
 
 pub fn dossier_id(number: u32) -> DossierId {

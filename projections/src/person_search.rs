@@ -9,6 +9,7 @@ mod terms;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use domain::access::Scope;
 use domain::decider::{Decider, StoredEvent};
 use domain::dossier::{self, Dossier};
 use domain::identity::KeyId;
@@ -25,6 +26,7 @@ use uuid::Uuid;
 pub use self::terms::PersonMatch;
 use self::terms::{Term, sought, terms_of};
 use crate::batch;
+use crate::dossier_summary::taking_part;
 use crate::folder::{self, Parked};
 use crate::lease::{self, Advance, Lease, RENEW_EVERY, Taken};
 use crate::page::{Decoded, Seen};
@@ -363,8 +365,8 @@ impl PersonSearch {
     }
 
     /// Dossiers whose applicant a text names: by number if it is one, else by the whole name, then by all its words in any
-    /// order. Newest first within each, in the scope of an agency if one is given.
-    pub async fn find(&self, text: &str, scope: Option<Uuid>, limit: i64) -> sqlx::Result<Vec<Found>> {
+    /// order. Newest first within each, in the scope.
+    pub async fn find(&self, text: &str, scope: &Scope, limit: i64) -> sqlx::Result<Vec<Found>> {
         let mut found: Vec<Found> = Vec::new();
         for (by, terms) in sought(text) {
             let missing = limit - i64::try_from(found.len()).unwrap_or(i64::MAX);
@@ -402,7 +404,7 @@ impl PersonSearch {
         Ok(())
     }
 
-    async fn with_all(&self, macs: &[Uuid], scope: Option<Uuid>, limit: i64) -> sqlx::Result<Vec<Uuid>> {
+    async fn with_all(&self, macs: &[Uuid], scope: &Scope, limit: i64) -> sqlx::Result<Vec<Uuid>> {
         let Some((first, others)) = macs.split_first() else { return Ok(Vec::new()) };
         let mut statement = Statement::default();
         // CROSS: SQLite keeps to the order, and begins with the term.
@@ -418,12 +420,8 @@ impl PersonSearch {
                 " AND EXISTS (SELECT 1 FROM person_search q WHERE q.key_id = p.key_id AND q.term = {place})"
             ));
         }
-        if let Some(agency) = scope {
-            let agency = statement.bind(agency);
-            statement.push(&format!(
-                " AND {agency} IN (d.receiving_agency, d.competent_agency, d.holder_agency, d.supporting_agency,
-                                   d.transit_agency)"
-            ));
+        if let Some(agencies) = statement.scope(scope) {
+            statement.push(&taking_part("d.", &agencies));
         }
         let limit = statement.bind(limit);
         statement.push(&format!(" ORDER BY p.submitted_at DESC, p.dossier_id DESC LIMIT {limit}"));

@@ -237,9 +237,8 @@ fn counters(statement: &mut Statement, (first, last): (i64, i64), part: &Within)
          WHERE month BETWEEN {first} AND {last}",
         FIGURES.join(", ")
     ));
-    if let Some(scope) = part.scope {
-        let scope = statement.bind(scope);
-        statement.push(&format!(" AND agency_id = {scope}"));
+    if let Some(scope) = statement.scope(&part.scope) {
+        statement.push(&format!(" AND agency_id IN {scope}"));
     }
     if let Some(agency) = &part.agency {
         let agencies = agencies(statement, agency);
@@ -292,9 +291,8 @@ fn facts(
             statement.push(&format!(" AND known_from <= {known} AND {known} < gone_known"));
         }
     }
-    if let Some(scope) = part.scope {
-        let scope = statement.bind(scope);
-        statement.push(&format!(" AND {agency} = {scope}"));
+    if let Some(scope) = statement.scope(&part.scope) {
+        statement.push(&format!(" AND {agency} IN {scope}"));
     }
     if let Some(part) = &part.agency {
         let agencies = agencies(statement, part);

@@ -1,6 +1,7 @@
 //! A SELECT put together from parts, in the text that both dialects share: a filter that is not asked for is not in it,
 //! so the planner sees the query that there is.
 
+use domain::access::Scope;
 use infrastructure::db::Database;
 use infrastructure::on_db;
 use sqlx::postgres::PgRow;
@@ -32,6 +33,14 @@ impl Statement {
     pub(crate) fn bind_all(&mut self, values: impl IntoIterator<Item = impl Into<Cell<'static>>>) -> String {
         let places: Vec<String> = values.into_iter().map(|value| self.bind(value)).collect();
         places.join(", ")
+    }
+
+    /// The agencies of a scope, as a list for `IN`; nothing where there is nothing to narrow.
+    pub(crate) fn scope(&mut self, scope: &Scope) -> Option<String> {
+        let Scope::Agencies(agencies) = scope else { return None };
+        let places = self.bind_all(agencies.iter().map(|agency| agency.0));
+        // A scope of nobody: a list must not be empty, and nothing equals this.
+        Some(if places.is_empty() { "(NULL)".to_owned() } else { format!("({places})") })
     }
 
     pub(crate) async fn fetch_all<T>(self, database: &Database) -> sqlx::Result<Vec<T>>

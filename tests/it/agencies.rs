@@ -8,7 +8,7 @@ use api::input::{
 };
 use api::service::{BoardQuestion, CarriedOver, Part, ProgressQuestion, Service};
 use chrono::NaiveDate;
-use domain::access::Scope;
+use domain::access::{Function, Powers, Scope};
 use domain::identity::DossierId;
 use infrastructure::clock::Clock;
 use projections::Model;
@@ -353,7 +353,8 @@ async fn a_dossier_that_cannot_be_read_is_named_and_holds_up_no_other(backend: B
     let input = CarryOverInput { agency: AGENCY.to_owned(), limit: None };
     // Somebody of another agency has no part in any of them, and does not learn that they are there.
     let mut elsewhere = caller(ADMIN);
-    elsewhere.principal.scope = Scope::Agency(caller(MAI).principal.acting_as.agency);
+    let other = Scope::of(caller(MAI).principal.acting_as.agency);
+    elsewhere.principal.powers = Powers::over(&[Function::Administer], &other);
     assert_eq!(service.carry_over(&elsewhere, &input).await.unwrap(), CarriedOver::default());
 
     let mut failed = vec![unreadable.dossier_id.0, unknown.0];

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
+use domain::access::Scope;
 use domain::dossier::{self, Channel, Dossier, Event as DossierEvent, Filed, Phase, Timeliness};
 use domain::recorded::{Event, Recorded};
 use domain::time::{Instant, VIETNAM, local_date};
@@ -163,13 +164,14 @@ async fn a_board_as_of_any_instant_is_the_fold_of_the_log(backend: Backend) {
                     listed.entry(class as usize).or_default().insert(*id);
                 }
             }
-            let whole = counts(database, as_of_then, GroupBy::Whole, &Within::default()).await.unwrap();
+            let whole =
+                counts(database, as_of_then, GroupBy::Whole, &Within::of(Scope::Province)).await.unwrap();
             // The judge does not know until when an applicant is waited for.
             let found = Counts { unanswered: 0, ..whole[0].counts };
             assert_eq!(found, expected, "{backend:?} {as_of_then:?}");
             for by in [GroupBy::CompetentAgency, GroupBy::HolderAgency, GroupBy::Procedure, GroupBy::Step] {
                 let mut sum = Counts::default();
-                let groups = counts(database, as_of_then, by, &Within::default()).await.unwrap();
+                let groups = counts(database, as_of_then, by, &Within::of(Scope::Province)).await.unwrap();
                 groups.iter().for_each(|group| sum.add(&group.counts));
                 assert_eq!(sum, whole[0].counts, "{backend:?} {by:?}: the parts are the whole");
                 if by == GroupBy::Procedure {
@@ -183,8 +185,9 @@ async fn a_board_as_of_any_instant_is_the_fold_of_the_log(backend: Backend) {
             for class in [Class::Overdue, Class::DueToday, Class::DueSoon, Class::OnTime, Class::Paused] {
                 let (mut seen, mut after) = (BTreeSet::new(), (i64::MIN, Uuid::nil()));
                 loop {
-                    let page =
-                        items(database, as_of_then, class, &Within::default(), after, 3).await.unwrap();
+                    let page = items(database, as_of_then, class, &Within::of(Scope::Province), after, 3)
+                        .await
+                        .unwrap();
                     for item in &page {
                         assert!(seen.insert(item.dossier_id), "{backend:?}: listed twice");
                         assert!(after < (item.due_at, item.dossier_id));
@@ -313,7 +316,7 @@ async fn figures_of_any_days_are_counted_from_the_log(backend: Backend) {
                     count_open(history, period, &mut expected);
                 }
                 let split = SplitBy { agency: true, procedure: false };
-                let rows = progress(database, period, split, &Within::default()).await.unwrap();
+                let rows = progress(database, period, split, &Within::of(Scope::Province)).await.unwrap();
                 let found: BTreeMap<Uuid, Progress> = rows
                     .into_iter()
                     .filter(not_empty)
@@ -327,7 +330,7 @@ async fn figures_of_any_days_are_counted_from_the_log(backend: Backend) {
                 for (agency, procedure) in [(false, false), (false, true), (true, true)] {
                     let mut sum = Progress::default();
                     let split = SplitBy { agency, procedure };
-                    let rows = progress(database, period, split, &Within::default()).await.unwrap();
+                    let rows = progress(database, period, split, &Within::of(Scope::Province)).await.unwrap();
                     rows.iter().for_each(|row| sum.add(row));
                     assert_eq!(sum, total, "{backend:?} {split:?}");
                 }
@@ -342,7 +345,7 @@ async fn figures_of_any_days_are_counted_from_the_log(backend: Backend) {
 /// Each number has a list that is as long as it says.
 async fn behind_the_numbers(fixture: &Fixture, period: Period, total: &Progress) {
     let database = fixture.read_side.database();
-    let (start, everything) = ((i64::MIN, Uuid::nil()), Within::default());
+    let (start, everything) = ((i64::MIN, Uuid::nil()), Within::of(Scope::Province));
     for (fact, number) in [
         (Fact::Received, total.received),
         (Fact::Refused, total.refused),
@@ -385,7 +388,9 @@ async fn the_figures_add_up_for_every_period(backend: Backend) {
         for nth in 0..24 {
             let to = from + chrono::Days::new(nth * 13 % 47);
             let split = SplitBy { agency: true, procedure: false };
-            let rows = progress(database, period(from, to, None), split, &Within::default()).await.unwrap();
+            let rows = progress(database, period(from, to, None), split, &Within::of(Scope::Province))
+                .await
+                .unwrap();
             for row in rows {
                 let (agency, open) = (row.agency_id.unwrap(), row.pending() + row.paused);
                 let before = carried.get(&agency).copied().unwrap_or(0);

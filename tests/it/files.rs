@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api::http::{Settings, router};
 use api::input::{ReasonInput, WithdrawDossierInput};
-use api::service::{Accepted, FilePolicy, Service};
+use api::service::{Accepted, FilePolicy, Service, Shown};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use domain::dossier;
@@ -547,7 +547,7 @@ async fn an_upload_under_way_when_the_server_is_killed_is_done_once(backend: Bac
     let verified = json_of(&motcua(&place.folder, &stored(&place, &["files", "verify", "--json"])).await, 0);
     assert_eq!(verified["files"], json!(2), "{verified}");
     let history = service.history(&caller(INTAKE), dossier.dossier_id).await.unwrap();
-    for file in service.files_of(&caller(INTAKE), dossier.dossier_id, &history).await.unwrap() {
+    for file in service.files_of(dossier.dossier_id, &history, Shown::Plain).await.unwrap() {
         let answer = get(&service, &dossier, &file.attached.file.to_string(), INTAKE).await;
         assert!(answer.bytes() == content);
     }

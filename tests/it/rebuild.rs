@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use domain::access::Scope;
 use domain::dossier;
 use domain::identity::CommandId;
 use domain::recorded::Position;
@@ -97,7 +98,7 @@ async fn read_all_the_time(
             known: None,
         };
         let split = SplitBy { agency: true, procedure: false };
-        for row in progress(&database, period, split, &Within::default()).await.unwrap() {
+        for row in progress(&database, period, split, &Within::of(Scope::Province)).await.unwrap() {
             let open = row.pending() + row.paused;
             let processed = row.resolved() + row.withdrawn + row.stopped + open;
             assert!(!adds_up || row.to_process() == processed, "counters and board of two moments: {row:?}");

@@ -1,7 +1,7 @@
 //! `motcua replay`: what an auditor asks first.
 
 use clap::Args;
-use domain::access::{ActingAs, Function, Principal, Scope};
+use domain::access::{ActingAs, Function, Powers, Principal, Scope};
 use domain::codes::{AgencyCode, DossierCode};
 use domain::identity::{AgencyId, DossierId};
 use domain::recorded::Via;
@@ -87,8 +87,7 @@ fn auditor(code: &DossierCode) -> Result<Caller, CliError> {
         principal: Principal {
             id: development_token::principal_id("motcua command line"),
             acting_as: ActingAs { agency: AgencyId::of(&agency), unit: None, position_title: None },
-            functions: vec![Function::ReadDossiers],
-            scope: Scope::Province,
+            powers: Powers::over(&[Function::ReadDossiers], &Scope::Province),
         },
         via: Via::CommandLine,
         traceparent: None,

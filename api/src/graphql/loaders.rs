@@ -13,7 +13,7 @@ use projections::notice::Notice;
 use tracing::Instrument;
 
 use crate::problem::ServiceError;
-use crate::service::{Caller, HistoryEntry, Service};
+use crate::service::{Caller, HistoryEntry, Service, Shown};
 
 /// Loads for one request.
 pub struct Loads {
@@ -44,9 +44,13 @@ pub struct SynchronisationOf(pub DossierId);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NoticesOf(pub DossierId);
 
-/// A sealed value of a dossier's first event.
+/// A sealed value of a dossier's first event, and how it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct PrivateText(pub DossierId, pub String);
+pub struct PrivateText {
+    pub dossier: DossierId,
+    pub token: String,
+    pub shown: Shown,
+}
 
 impl Loader<HistoryOf> for Loads {
     type Value = Result<Arc<Vec<HistoryEntry>>, Shared>;
@@ -103,11 +107,10 @@ impl Loader<PrivateText> for Loads {
     type Error = Shared;
 
     async fn load(&self, keys: &[PrivateText]) -> Result<HashMap<PrivateText, Self::Value>, Shared> {
-        self.service.fetch_keys(keys.iter().map(|PrivateText(_, token)| token.as_str())).await?;
+        self.service.fetch_keys(keys.iter().map(|key| key.token.as_str())).await?;
         let mut texts = HashMap::new();
         for key in keys {
-            let PrivateText(id, token) = key;
-            let text = self.service.private_text(&self.caller, *id, token).await;
+            let text = self.service.private_text(key.dossier, &key.token, key.shown).await;
             texts.insert(key.clone(), text.map_err(Arc::new));
         }
         Ok(texts)

@@ -20,7 +20,7 @@ use super::reminders::Reminder;
 use super::synchronisation::Synchronisation;
 use crate::input::{ObligationKind, PaymentMethod, Vnd};
 use crate::messages::Language;
-use crate::service::{HistoryEntry, Names};
+use crate::service::{HistoryEntry, Names, Shown};
 
 pub(super) fn local(at: Instant) -> DateTime<FixedOffset> {
     at.with_timezone(&VIETNAM)
@@ -512,7 +512,8 @@ impl Dossier {
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn files(&self, ctx: &Context<'_>) -> Result<Option<Vec<AttachedFile>>> {
         let history = self.events(ctx).await?;
-        let files = ctx.service().files_of(ctx.caller()?, self.dossier_id(), &history).await;
+        let shown = Shown::to(ctx.caller()?, &self.row);
+        let files = ctx.service().files_of(self.dossier_id(), &history, shown).await;
         let files = files.map_err(|error| ctx.error(error))?;
         Ok(Some(files.into_iter().map(Into::into).collect()))
     }
@@ -545,7 +546,9 @@ impl Dossier {
     }
 
     async fn private(&self, ctx: &Context<'_>, token: &str) -> Result<String> {
-        Ok(ctx.load(PrivateText(self.dossier_id(), token.to_owned())).await?.unwrap_or_default())
+        let shown = Shown::to(ctx.caller()?, &self.row);
+        let text = PrivateText { dossier: self.dossier_id(), token: token.to_owned(), shown };
+        Ok(ctx.load(text).await?.unwrap_or_default())
     }
 }
 

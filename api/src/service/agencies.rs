@@ -286,7 +286,9 @@ impl Service {
                 let error: &(dyn std::error::Error + 'static) = &error;
                 tracing::error!(error, dossier = %id, "a dossier is not carried over");
                 // Whose it is cannot be told either: it is named to those who see the whole province.
-                if caller.principal.scope == Scope::Province && !outcome.failed.contains(&id) {
+                if caller.principal.powers.of(Function::Administer) == Some(&Scope::Province)
+                    && !outcome.failed.contains(&id)
+                {
                     outcome.failed.push(id);
                 }
             }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
+use domain::access::Scope;
 use domain::codes::ProcedureCode;
 use domain::identity::ProcedureId;
 use domain::time::{Instant, local_date};
@@ -178,7 +179,7 @@ pub struct FigureItem {
 
 impl Service {
     /// What a part means on a day.
-    async fn within(&self, scope: Option<Uuid>, part: &Part, on: Instant) -> Result<Within, ServiceError> {
+    async fn within(&self, scope: &Scope, part: &Part, on: Instant) -> Result<Within, ServiceError> {
         let agency = self.agency_filter(part.agency.as_deref(), on).await?.map(|agency| AgencyPart {
             agency,
             subordinates_on: part.with_subordinates.then(|| day_number(local_date(on))),
@@ -189,7 +190,7 @@ impl Service {
             }
             None => None,
         };
-        Ok(Within { scope, agency, procedure, field: part.field.clone() })
+        Ok(Within { scope: scope.clone(), agency, procedure, field: part.field.clone() })
     }
 
     pub async fn deadline_board(
@@ -299,11 +300,7 @@ impl Service {
         self.figures(scope, question).await
     }
 
-    async fn figures(
-        &self,
-        scope: Option<Uuid>,
-        question: &ProgressQuestion,
-    ) -> Result<Figures, ServiceError> {
+    async fn figures(&self, scope: &Scope, question: &ProgressQuestion) -> Result<Figures, ServiceError> {
         let (from, to) = question.days;
         if to < from {
             return Err(Problem::invalid("period", "ends before it begins").into());
@@ -345,7 +342,7 @@ impl Service {
 
     /// Figures of the whole province for anybody.
     pub async fn public_progress(&self, question: &ProgressQuestion) -> Result<Figures, ServiceError> {
-        self.figures(None, question).await
+        self.figures(&Scope::Province, question).await
     }
 
     /// The dossiers behind a number, by what is known now.

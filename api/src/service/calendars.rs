@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::agencies::the_decision;
 use super::dossiers::{NAME_CHARS_MAX, plain};
-use super::queries::{end_of, scope_of, start_of};
+use super::queries::{end_of, start_of};
 use super::{Caller, Done, Service};
 use crate::input::{AdoptCalendarInput, CalendarDayInput, DecideCalendarInput, OpenCalendarInput};
 use crate::problem::{Problem, ServiceError};
@@ -132,8 +132,7 @@ impl Service {
         after: Option<Uuid>,
         first: usize,
     ) -> Result<Impact, ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
-        let scope = scope_of(caller);
+        let scope = caller.principal.require(Function::Administer).map_err(Problem::from)?;
         let decision = match question.decision {
             Some(input) => Some((calendar_id(input)?, decided(input)?)),
             None => None,

@@ -158,7 +158,7 @@ impl Service {
             None => None,
         };
         // Staff take in for their own agency; applicants file with any.
-        if principal.has(Function::Intake) && !principal.sees([receiving_id]) {
+        if principal.has(Function::Intake) && !principal.may(Function::Intake, [receiving_id]) {
             return Err(Problem::NotFound { what: "receivingAgency" }.into());
         }
         let code = ProcedureCode::parse(&input.procedure).map_err(Problem::code_of("procedure"))?;

@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::dossiers::{NAME_CHARS_MAX, plain};
-use super::{Caller, Done, HistoryEntry, Service};
+use super::{Caller, Done, HistoryEntry, Service, Shown};
 use crate::file_types::{self, FileType};
 use crate::problem::{Problem, ServiceError};
 
@@ -240,18 +240,18 @@ impl Service {
     /// The files of a dossier that the caller sees.
     pub async fn files_of(
         &self,
-        caller: &Caller,
         id: DossierId,
         history: &[HistoryEntry],
+        shown: Shown,
     ) -> Result<Vec<ListedFile>, ServiceError> {
         let mut files = Vec::new();
         for entry in history {
             let recorded::Event::Dossier(Event::FileAttached(attached)) = &entry.recorded.event else {
                 continue;
             };
-            let name = match caller.principal.has(Function::ReadPersonalData) {
-                true => self.file_name(id, attached).await?,
-                false => None,
+            let name = match shown {
+                Shown::Plain => self.file_name(id, attached).await?,
+                Shown::Masked => None,
             };
             files.push(ListedFile { attached: attached.clone(), at: entry.recorded.occurred_at, name });
         }
@@ -275,7 +275,7 @@ impl Service {
         let known = self.executor.load::<Dossier>(&stream).await?;
         let filed = known.state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
         filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
-        caller.principal.require(Function::ReadPersonalData).map_err(Problem::from)?;
+        filed.authorise(&caller.principal, Function::ReadPersonalData.into()).map_err(Problem::from)?;
         let mut attached = None;
         for row in self.store().read_stream(&stream, Version(0)).await? {
             if row.type_name == FILE_ATTACHED

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::access::{ActingAs, Principal, Scope};
+use domain::access::{ActingAs, Powers, Principal};
 use domain::identity::{AgencyId, DossierId, NAMESPACE, PrincipalId};
 use domain::notice::{self, Command, Notices};
 use domain::recorded::{Position, Via};
@@ -94,8 +94,7 @@ fn carrier_of(holder: AgencyId) -> Caller {
         principal: Principal {
             id: PrincipalId(Uuid::new_v5(&NAMESPACE, b"process:notices")),
             acting_as,
-            functions: Vec::new(),
-            scope: Scope::Province,
+            powers: Powers::default(),
         },
         via: Via::Process,
         traceparent: None,

@@ -67,7 +67,7 @@ impl Service {
         let (state, events) = self.uncorrected(id).await?;
         let filed = state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
         filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
-        caller.principal.require(Function::ReadPersonalData).map_err(Problem::from)?;
+        filed.authorise(&caller.principal, Function::ReadPersonalData.into()).map_err(Problem::from)?;
         let (on, content) = File::open(self, id, filed, &events).await?.content(kind).await?;
         let paper = Paper::new(Circular::in_force(local_date(on)), &content).map_err(|_| NO_PAPER)?;
         Ok(Printed { code: filed.code.clone(), paper })
@@ -85,7 +85,7 @@ impl Service {
             return Err(Problem::invalid("volume", format!("lies between 1 and {BOOK_VOLUMES_MAX}")).into());
         }
         let agency = self.agency_ever("agency", &book.agency, book.to).await?;
-        if !caller.principal.sees([agency]) {
+        if !caller.principal.may(Function::ReadPersonalData, [agency]) {
             return Err(Problem::NotFound { what: "agency" }.into());
         }
         let (database, days) = (self.read_side.database(), (start_of(book.from), end_of(book.to)));

@@ -87,6 +87,23 @@ pub(super) struct KeptNames {
     as_of: (i64, Vec<(String, i64)>),
 }
 
+/// How personal data is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shown {
+    Plain,
+    Masked,
+}
+
+impl Shown {
+    /// Plain to who may read personal data of the agency that takes the dossier in, decides it or holds it: who merely
+    /// helped to file it, or is asked for an opinion, sees it masked.
+    pub fn to(caller: &Caller, row: &DossierSummary) -> Self {
+        let agencies = [Some(row.receiving_agency), Some(row.competent_agency), row.holder_agency];
+        let agencies = agencies.into_iter().flatten().map(AgencyId);
+        if caller.principal.may(Function::ReadPersonalData, agencies) { Self::Plain } else { Self::Masked }
+    }
+}
+
 impl Service {
     pub(super) fn database(&self) -> &infrastructure::db::Database {
         self.read_side.database()
@@ -97,9 +114,9 @@ impl Service {
         Ok(self.read_side.wait_for(models, position, WAIT_MAX).await?)
     }
 
-    pub(super) fn scope(caller: &Caller) -> Result<Option<Uuid>, Problem> {
-        caller.principal.require(Function::ReadDossiers)?;
-        Ok(scope_of(caller))
+    /// Whose dossiers the caller may know of.
+    pub(super) fn scope(caller: &Caller) -> Result<&Scope, Problem> {
+        Ok(caller.principal.require(Function::ReadDossiers)?)
     }
 
     /// The agency that a code meant on a day.
@@ -151,7 +168,7 @@ impl Service {
         let text = search.text.as_deref().unwrap_or_default();
         let text = Some(plain("search", text, SEARCH_CHARS_MAX)?).filter(|text| !text.is_empty());
         Ok(Filter {
-            scope: Self::scope(caller)?,
+            scope: Self::scope(caller)?.clone(),
             agency,
             stage: search.stage,
             procedure,
@@ -225,7 +242,8 @@ impl Service {
                 Err(error) => return Some((*id, Err(error.into()))),
             };
             let filed = known.state.filed()?;
-            caller.principal.sees(filed.concerned()).then(|| (*id, Ok(filed.allowed(&caller.principal))))
+            let is_seen = caller.principal.may(Function::ReadDossiers, filed.concerned());
+            is_seen.then(|| (*id, Ok(filed.allowed(&caller.principal))))
         };
         Ok(dossiers.iter().zip(&streams).filter_map(acts).collect())
     }
@@ -339,13 +357,12 @@ impl Service {
         Ok(self.executor.keys.fetch(ids.collect::<Vec<_>>()).await?)
     }
 
-    /// A private value of a dossier's first event: as it is for who has the function, else masked. The caller has been
-    /// found to see the dossier.
+    /// A private value of a dossier's first event. The caller has been found to see the dossier.
     pub async fn private_text(
         &self,
-        caller: &Caller,
         id: DossierId,
         token: &str,
+        shown: Shown,
     ) -> Result<String, ServiceError> {
         let stream = dossier::stream(id);
         let token = SealedToken::from_text(token);
@@ -353,10 +370,9 @@ impl Service {
             Err(KeyError::Destroyed(_)) => return Ok(ERASED.to_owned()),
             opened => opened?,
         };
-        Ok(if caller.principal.has(Function::ReadPersonalData) {
-            secret.expose().to_owned()
-        } else {
-            mask(secret.expose())
+        Ok(match shown {
+            Shown::Plain => secret.expose().to_owned(),
+            Shown::Masked => mask(secret.expose()),
         })
     }
 }
@@ -377,7 +393,8 @@ fn seen_entries(caller: &Caller, rows: &[StoredRow]) -> Result<Option<Vec<Histor
             recorded,
         });
     }
-    let is_seen = state.filed().is_some_and(|filed| caller.principal.sees(filed.concerned()));
+    let is_seen =
+        state.filed().is_some_and(|filed| caller.principal.may(Function::ReadDossiers, filed.concerned()));
     Ok(is_seen.then_some(entries))
 }
 
@@ -406,15 +423,8 @@ pub(super) fn sees(caller: &Caller, row: &DossierSummary) -> bool {
         row.transit_agency,
     ];
     let consulted = row.consulted().map(|(_, agency)| agency);
-    caller.principal.sees(agencies.into_iter().flatten().chain(consulted).map(AgencyId))
-}
-
-/// Whose dossiers the caller may know of: an agency's, or `None` for the whole province's.
-pub(super) fn scope_of(caller: &Caller) -> Option<Uuid> {
-    match caller.principal.scope {
-        Scope::Province => None,
-        Scope::Agency(agency) => Some(agency.0),
-    }
+    let agencies = agencies.into_iter().flatten().chain(consulted).map(AgencyId);
+    caller.principal.may(Function::ReadDossiers, agencies)
 }
 
 /// Midnight at the beginning of a local day, in microseconds.

@@ -1,6 +1,6 @@
 //! The one box that officers type or scan into: a code, part of a code, a person, or what a dossier is about.
 
-use domain::access::Function;
+use domain::access::{Function, Scope};
 use domain::codes::DossierCode;
 use domain::recorded::Position;
 use domain::text::fold;
@@ -11,7 +11,7 @@ use projections::read_side::WAIT_MAX;
 use uuid::Uuid;
 
 use super::dossiers::plain;
-use super::queries::{SEARCH_CHARS_MAX, scope_of, sees};
+use super::queries::{SEARCH_CHARS_MAX, sees};
 use super::{Caller, Service};
 use crate::problem::{Problem, ServiceError};
 
@@ -71,9 +71,9 @@ impl Service {
             return Ok(hits.into_iter().collect());
         }
         let mut hits = Vec::new();
-        if caller.principal.has(Function::ReadPersonalData) {
+        if let Some(scope) = caller.principal.powers.of(Function::ReadPersonalData) {
             self.people.wait_for(position, WAIT_MAX).await?;
-            hits = self.search_people(caller, &text, first).await?;
+            hits = self.search_people(caller, scope, &text, first).await?;
         }
         if text.contains(|character: char| character.is_ascii_digit()) {
             let part = as_scanned(&text);
@@ -81,7 +81,7 @@ impl Service {
             add(&mut hits, rows, SearchMatch::PartOfCode);
         }
         if (hits.len() as i64) < first && text.contains(char::is_alphabetic) {
-            let filter = Filter { scope, search: Some(text), ..Filter::default() };
+            let filter = Filter { search: Some(text), ..Filter::of(scope.clone()) };
             let rows = dossier_summary::page(self.database(), &filter, Cursor::START, first).await?;
             add(&mut hits, rows, SearchMatch::Text);
         }
@@ -89,8 +89,14 @@ impl Service {
         Ok(hits)
     }
 
-    async fn search_people(&self, caller: &Caller, text: &str, first: i64) -> Result<Vec<Hit>, ServiceError> {
-        let found = self.people.find(text, scope_of(caller), first).await?;
+    async fn search_people(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        text: &str,
+        first: i64,
+    ) -> Result<Vec<Hit>, ServiceError> {
+        let found = self.people.find(text, scope, first).await?;
         let ids: Vec<Uuid> = found.iter().map(|found| found.dossier_id).collect();
         let mut rows = dossier_summary::by_ids(self.database(), &ids).await?;
         let hits = found.iter().filter_map(|found| {

@@ -59,7 +59,9 @@ impl Service {
     async fn version_in_scope(&self, caller: &Caller, id: DossierId) -> Result<Version, ServiceError> {
         let dossier = self.executor.load::<Dossier>(&dossier::stream(id)).await?;
         match dossier.state.filed() {
-            Some(filed) if caller.principal.sees(filed.concerned()) => Ok(dossier.version),
+            Some(filed) if caller.principal.may(Function::Synchronise, filed.concerned()) => {
+                Ok(dossier.version)
+            }
             Some(_) | None => Err(Problem::NotFound { what: "dossier" }.into()),
         }
     }

@@ -322,7 +322,7 @@ impl Filed {
     }
 
     /// The agencies whose people may see the dossier.
-    pub fn concerned(&self) -> impl Iterator<Item = AgencyId> {
+    pub fn concerned(&self) -> impl Iterator<Item = AgencyId> + Clone {
         let holder = self.holder.as_ref().map(|holder| holder.agency);
         let agencies = &self.agencies;
         [agencies.supporting, Some(agencies.receiving), Some(agencies.competent), holder, self.transit]
@@ -343,16 +343,19 @@ impl Filed {
                 self.authorise_function(principal, Function::Assign)
             }
             Relation::Sender => {
-                principal.require(Function::Process)?;
+                principal.require_over(Function::Process, self.concerned())?;
                 let before = self.handed_over_by.as_ref().or(self.holder.as_ref());
                 in_hand_of(before, principal)
             }
             Relation::Recipient => {
-                principal.require_any(&[Function::Process, Function::Assign])?;
+                let assigns = principal.may(Function::Assign, self.concerned());
+                if !assigns {
+                    principal.require_over(Function::Process, self.concerned())?;
+                }
                 at(principal, self.transit)
             }
             Relation::Consulted(number) => {
-                principal.require(Function::Process)?;
+                principal.require_over(Function::Process, self.concerned())?;
                 let asked = self.opinions.iter().find(|opinion| opinion.number == number);
                 at(principal, asked.map(|opinion| opinion.from))
             }
@@ -360,7 +363,7 @@ impl Filed {
     }
 
     fn authorise_function(&self, principal: &Principal, function: Function) -> Result<(), Denial> {
-        principal.require(function)?;
+        principal.require_over(function, self.concerned())?;
         match function {
             Function::Process => in_hand_of(self.holder.as_ref(), principal),
             // Who approves does so for the agency that holds it, whoever of its people has it in hand.
@@ -369,7 +372,7 @@ impl Filed {
                 None => Ok(()),
             },
             // Who merely helped to file sees the dossier, and acts on it no more.
-            Function::Intake | Function::Assign if !self.is_answered_for_by(principal) => {
+            Function::Intake | Function::Assign if !self.is_answered_for_by(principal, function) => {
                 Err(Denial::NotHolder)
             }
             Function::File
@@ -378,15 +381,17 @@ impl Filed {
             | Function::ReadDossiers
             | Function::ReadPersonalData
             | Function::Synchronise
-            | Function::Administer => Ok(()),
+            | Function::Administer
+            | Function::ManageAccess
+            | Function::Audit => Ok(()),
         }
     }
 
-    /// The receiving, the competent and the holding agency, and who acts for the whole province.
-    fn is_answered_for_by(&self, principal: &Principal) -> bool {
+    /// The receiving, the competent and the holding agency, and who does this for the whole province.
+    fn is_answered_for_by(&self, principal: &Principal, function: Function) -> bool {
         let acting = principal.acting_as.agency;
         let holder = self.holder.as_ref().map(|holder| holder.agency);
-        principal.scope == Scope::Province
+        principal.powers.of(function) == Some(&Scope::Province)
             || [Some(self.agencies.receiving), Some(self.agencies.competent), holder].contains(&Some(acting))
     }
 

@@ -876,7 +876,7 @@ fn may(history: History, principal: &Principal, function: Function) -> Result<()
 
 #[test]
 fn scope_is_asked_before_anything_else() {
-    let stranger = principal(officer(9), agency(9), &[], Scope::Agency(agency(9)));
+    let stranger = principal(officer(9), agency(9), &[], Scope::of(agency(9)));
     for function in FUNCTIONS {
         assert_eq!(may(received_on_monday(), &stranger, function), Err(Denial::OutOfScope));
     }
@@ -894,7 +894,7 @@ fn the_agencies_of_a_dossier_and_its_holder_have_it_in_scope() {
     let history = then(history, [(MONDAY, accept(elsewhere))]);
     for number in 0..20 {
         let reader =
-            principal(officer(1), agency(number), &[Function::ReadDossiers], Scope::Agency(agency(number)));
+            principal(officer(1), agency(number), &[Function::ReadDossiers], Scope::of(agency(number)));
         let expected = if [1, 4, 7, 16].contains(&number) { Ok(()) } else { Err(Denial::OutOfScope) };
         assert_eq!(may(history.clone(), &reader, Function::ReadDossiers), expected, "{number}");
     }
@@ -911,9 +911,9 @@ fn who_merely_helped_to_file_sees_a_dossier_and_acts_on_it_no_more() {
         let may = |number: u8, scope| {
             may(filed.clone(), &principal(officer(1), agency(number), &FUNCTIONS, scope), function)
         };
-        assert_eq!(may(1, Scope::Agency(agency(1))), Err(Denial::NotHolder));
+        assert_eq!(may(1, Scope::of(agency(1))), Err(Denial::NotHolder));
         for number in [7, 16] {
-            assert_eq!(may(number, Scope::Agency(agency(number))), Ok(()));
+            assert_eq!(may(number, Scope::of(agency(number))), Ok(()));
         }
         assert_eq!(may(1, Scope::Province), Ok(()));
     }

@@ -1,5 +1,6 @@
 //! What is asked of the board: how many of each class, in groups; and which.
 
+use domain::access::Scope;
 use infrastructure::db::Database;
 use uuid::Uuid;
 
@@ -30,14 +31,21 @@ pub struct AsOf {
 }
 
 /// Whose dossiers are meant. Every part is optional.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Within {
-    /// The caller's scope; `None` is the whole province.
-    pub scope: Option<Uuid>,
+    /// The caller's.
+    pub scope: Scope,
     pub agency: Option<AgencyPart>,
     pub procedure: Option<Uuid>,
     /// Lĩnh vực, as the catalogue of procedures has it.
     pub field: Option<String>,
+}
+
+impl Within {
+    /// All of a scope.
+    pub fn of(scope: Scope) -> Self {
+        Self { scope, agency: None, procedure: None, field: None }
+    }
 }
 
 /// An agency, alone or with those below it.
@@ -174,19 +182,18 @@ pub(crate) fn valid(statement: &mut Statement, moment: Moment) {
 /// The rows of a dossier that may be seen and are asked for. Who takes in or decides a dossier sees it, then and now; who
 /// merely held it for a while sees it on the board of that time only while it holds it still.
 fn within(statement: &mut Statement, moment: Moment, within: &Within) {
-    if let Some(scope) = within.scope {
-        let scope = statement.bind(scope);
+    if let Some(scope) = statement.scope(&within.scope) {
         // Each column by itself, so that an index of each can be used.
         statement
-            .push(&format!(" AND (board.competent_agency = {scope} OR board.receiving_agency = {scope}"));
+            .push(&format!(" AND (board.competent_agency IN {scope} OR board.receiving_agency IN {scope}"));
         statement.push(&match moment {
-            Moment::Now => format!(" OR board.holder_agency = {scope})"),
+            Moment::Now => format!(" OR board.holder_agency IN {scope})"),
             // One value and not EXISTS: a database that asks it for all dossiers at once reads the whole table.
             Moment::At(_) | Moment::Known { .. } => format!(
-                " OR (board.holder_agency = {scope} AND {scope} = (
+                " OR (board.holder_agency IN {scope} AND (
                       SELECT latest.holder_agency FROM deadline_board AS latest
                       WHERE latest.dossier_id = board.dossier_id
-                        AND latest.until_at = {FOR_EVER} AND latest.gone_known = {FOR_EVER} LIMIT 1)))"
+                        AND latest.until_at = {FOR_EVER} AND latest.gone_known = {FOR_EVER} LIMIT 1) IN {scope}))"
             ),
         });
     }
@@ -445,9 +452,8 @@ pub async fn facts(
 
 /// Narrows rows of the board to those that count for agencies as the competent ones.
 pub(crate) fn competent(statement: &mut Statement, part: &Within) {
-    if let Some(scope) = part.scope {
-        let scope = statement.bind(scope);
-        statement.push(&format!(" AND board.competent_agency = {scope}"));
+    if let Some(scope) = statement.scope(&part.scope) {
+        statement.push(&format!(" AND board.competent_agency IN {scope}"));
     }
     if let Some(agency) = &part.agency {
         let agencies = agencies(statement, agency);

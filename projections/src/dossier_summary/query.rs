@@ -1,5 +1,6 @@
 //! What is asked of the table of dossiers.
 
+use domain::access::Scope;
 use domain::dossier::{Channel, Stage};
 use infrastructure::db::Database;
 use infrastructure::on_db;
@@ -19,28 +20,6 @@ macro_rules! columns {
     };
 }
 
-// An absent filter is NULL. The scope is the caller's agency, or NULL for the whole province.
-macro_rules! filtered {
-    () => {
-        " FROM dossier_summary
-          WHERE (CAST($1 AS UUID) IS NULL
-                 OR $1 IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency))
-            AND (CAST($2 AS UUID) IS NULL
-                 OR $2 IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency))
-            AND (CAST($3 AS TEXT) IS NULL OR stage = $3)
-            AND (CAST($4 AS UUID) IS NULL OR procedure_id = $4)
-            AND (CAST($5 AS TEXT) IS NULL OR channel = $5)
-            AND (CAST($6 AS TEXT) IS NULL OR LOWER(code) LIKE $6 ESCAPE '\\'
-                 OR procedure_id IN (SELECT p.procedure_id FROM procedure_catalogue p
-                                     WHERE p.search_text LIKE $6 ESCAPE '\\')
-                 OR receiving_agency IN (SELECT a.agency_id FROM agency_directory a
-                                         WHERE a.search_text LIKE $6 ESCAPE '\\')
-                 OR competent_agency IN (SELECT a.agency_id FROM agency_directory a
-                                         WHERE a.search_text LIKE $6 ESCAPE '\\'))
-"
-    };
-}
-
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM dossier_summary WHERE dossier_id = $1");
 const BY_CODE: &str = concat!("SELECT ", columns!(), " FROM dossier_summary WHERE code = $1");
 // An array would be dialect-specific; a short list is repeated to fill the places.
@@ -50,13 +29,6 @@ const BY_IDS: &str = concat!(
     columns!(),
     " FROM dossier_summary WHERE dossier_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 );
-const PAGE: &str = concat!(
-    "SELECT ",
-    columns!(),
-    filtered!(),
-    " AND (submitted_at, dossier_id) < ($7, $8) ORDER BY submitted_at DESC, dossier_id DESC LIMIT $9"
-);
-const COUNT: &str = concat!("SELECT COUNT(*)", filtered!());
 const IMPORTED: &str = "
     SELECT COUNT(*) AS dossiers, CAST(COALESCE(SUM(stream_version), 0) AS BIGINT) AS events,
            CAST(COALESCE(SUM(activities), 0) AS BIGINT) AS activities, COUNT(ended_at) AS ended,
@@ -73,16 +45,6 @@ const OPEN_WITH: &str = "
       AND stage NOT IN ('REFUSED', 'RETURNED', 'STOPPED', 'WITHDRAWN')
       AND dossier_id > $3
     ORDER BY dossier_id LIMIT $4";
-// $1, $2 a stretch of time that the clock of the dossier runs over; $3 scope; $4 the dossier before; $5 how many.
-const OPEN_OVER: &str = "
-    SELECT dossier_id, code FROM dossier_summary
-    WHERE received_at < $2 AND legal_due_at >= $1
-      AND ended_at IS NULL AND stopped_at IS NULL AND withdrawn_at IS NULL
-      AND (CAST($3 AS UUID) IS NULL
-           OR $3 IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency))
-      AND dossier_id > $4
-    ORDER BY dossier_id LIMIT $5";
-
 // $1 the agency; $2, $3 a stretch of time; $4 how many.
 const RECEIVED_IN: &str = "
     SELECT received_at, code, dossier_id FROM dossier_summary
@@ -93,14 +55,13 @@ const CODES_LIKE: &str = "SELECT code FROM dossier_summary WHERE code LIKE $1 ES
 /// More codes than that with one part: the part says little.
 const CODES_MAX: i64 = 2_000;
 
-pub(crate) const SQL: &[&str] =
-    &[BY_ID, BY_CODE, BY_IDS, PAGE, COUNT, IMPORTED, OPEN_WITH, OPEN_OVER, RECEIVED_IN, CODES_LIKE];
+pub(crate) const SQL: &[&str] = &[BY_ID, BY_CODE, BY_IDS, IMPORTED, OPEN_WITH, RECEIVED_IN, CODES_LIKE];
 
-/// What to list. Every part is optional.
-#[derive(Clone, Debug, Default)]
+/// What to list. Every other part is optional.
+#[derive(Clone, Debug)]
 pub struct Filter {
-    /// The caller's scope; `None` is the whole province.
-    pub scope: Option<Uuid>,
+    /// The caller's.
+    pub scope: Scope,
     /// In any role.
     pub agency: Option<Uuid>,
     pub stage: Option<Stage>,
@@ -108,6 +69,13 @@ pub struct Filter {
     pub channel: Option<Channel>,
     /// In code, procedure and agency; without regard to case and diacritics.
     pub search: Option<String>,
+}
+
+impl Filter {
+    /// All of a scope.
+    pub fn of(scope: Scope) -> Self {
+        Self { scope, agency: None, stage: None, procedure: None, channel: None, search: None }
+    }
 }
 
 /// What waits for somebody.
@@ -171,6 +139,50 @@ pub async fn by_ids(database: &Database, ids: &[Uuid]) -> sqlx::Result<Vec<Dossi
     Ok(rows)
 }
 
+/// That an agency of a list has a part in a dossier. `table` names the table of dossiers, with its dot.
+pub(crate) fn taking_part(table: &str, agencies: &str) -> String {
+    let roles =
+        ["receiving_agency", "competent_agency", "holder_agency", "supporting_agency", "transit_agency"];
+    let has_part = roles.map(|role| format!("{table}{role} IN {agencies}"));
+    format!(" AND ({})", has_part.join(" OR "))
+}
+
+fn filtered(statement: &mut Statement, filter: &Filter) {
+    // So that each part can begin with AND.
+    statement.push(" FROM dossier_summary WHERE 1 = 1");
+    if let Some(agencies) = statement.scope(&filter.scope) {
+        statement.push(&taking_part("", &agencies));
+    }
+    if let Some(agency) = filter.agency {
+        let agency = statement.bind(agency);
+        statement.push(&taking_part("", &format!("({agency})")));
+    }
+    if let Some(stage) = filter.stage {
+        let stage = statement.bind(stage.name());
+        statement.push(&format!(" AND stage = {stage}"));
+    }
+    if let Some(procedure) = filter.procedure {
+        let procedure = statement.bind(procedure);
+        statement.push(&format!(" AND procedure_id = {procedure}"));
+    }
+    if let Some(channel) = filter.channel {
+        let channel = statement.bind(channel_name(channel));
+        statement.push(&format!(" AND channel = {channel}"));
+    }
+    if let Some(text) = &filter.search {
+        let text = statement.bind(like(text));
+        let agency = format!(
+            "IN (SELECT a.agency_id FROM agency_directory a WHERE a.search_text LIKE {text} ESCAPE '\\')"
+        );
+        statement.push(&format!(
+            " AND (LOWER(code) LIKE {text} ESCAPE '\\'
+                   OR procedure_id IN (SELECT p.procedure_id FROM procedure_catalogue p
+                                       WHERE p.search_text LIKE {text} ESCAPE '\\')
+                   OR receiving_agency {agency} OR competent_agency {agency})"
+        ));
+    }
+}
+
 /// Dossiers after a cursor, newest first.
 pub async fn page(
     database: &Database,
@@ -178,28 +190,27 @@ pub async fn page(
     after: Cursor,
     limit: i64,
 ) -> sqlx::Result<Vec<DossierSummary>> {
-    on_db!(&database.readers, pool => sqlx::query_as(PAGE)
-        .bind(filter.scope)
-        .bind(filter.agency)
-        .bind(filter.stage.map(Stage::name))
-        .bind(filter.procedure)
-        .bind(filter.channel.map(channel_name))
-        .bind(filter.search.as_deref().map(like))
-        .bind(after.submitted_at)
-        .bind(after.dossier_id)
-        .bind(limit)
-        .fetch_all(pool).await)
+    let mut statement = Statement::default();
+    statement.push(concat!("SELECT ", columns!()));
+    filtered(&mut statement, filter);
+    let (at, id, limit) =
+        (statement.bind(after.submitted_at), statement.bind(after.dossier_id), statement.bind(limit));
+    statement.push(&format!(
+        " AND (submitted_at, dossier_id) < ({at}, {id}) ORDER BY submitted_at DESC, dossier_id DESC LIMIT {limit}"
+    ));
+    statement.fetch_all(database).await
 }
 
 pub async fn count(database: &Database, filter: &Filter) -> sqlx::Result<i64> {
-    on_db!(&database.readers, pool => sqlx::query_scalar(COUNT)
-        .bind(filter.scope)
-        .bind(filter.agency)
-        .bind(filter.stage.map(Stage::name))
-        .bind(filter.procedure)
-        .bind(filter.channel.map(channel_name))
-        .bind(filter.search.as_deref().map(like))
-        .fetch_one(pool).await)
+    let mut statement = Statement::default();
+    statement.push("SELECT COUNT(*)");
+    filtered(&mut statement, filter);
+    counted(statement, database).await
+}
+
+/// The one number that a statement counts.
+async fn counted(statement: Statement, database: &Database) -> sqlx::Result<i64> {
+    Ok(statement.fetch_all::<(i64,)>(database).await?.first().map_or(0, |(count,)| *count))
 }
 
 fn waiting(statement: &mut Statement, list: &WorkList) {
@@ -259,7 +270,7 @@ pub async fn count_waiting(database: &Database, list: &WorkList) -> sqlx::Result
     let mut statement = Statement::default();
     statement.push("SELECT COUNT(*)");
     waiting(&mut statement, list);
-    Ok(statement.fetch_all::<(i64,)>(database).await?.first().map_or(0, |(count,)| *count))
+    counted(statement, database).await
 }
 
 /// What an import brought in, counted over its rows.
@@ -300,12 +311,23 @@ pub async fn open_with(
 pub async fn open_over(
     database: &Database,
     (from, until): (i64, i64),
-    scope: Option<Uuid>,
+    scope: &Scope,
     after: Uuid,
     limit: i64,
 ) -> sqlx::Result<Vec<OpenDossier>> {
-    on_db!(&database.readers, pool => sqlx::query_as(OPEN_OVER)
-        .bind(from).bind(until).bind(scope).bind(after).bind(limit).fetch_all(pool).await)
+    let mut statement = Statement::default();
+    let (from, until) = (statement.bind(from), statement.bind(until));
+    statement.push(&format!(
+        "SELECT dossier_id, code FROM dossier_summary
+         WHERE received_at < {until} AND legal_due_at >= {from}
+           AND ended_at IS NULL AND stopped_at IS NULL AND withdrawn_at IS NULL"
+    ));
+    if let Some(agencies) = statement.scope(scope) {
+        statement.push(&taking_part("", &agencies));
+    }
+    let (after, limit) = (statement.bind(after), statement.bind(limit));
+    statement.push(&format!(" AND dossier_id > {after} ORDER BY dossier_id LIMIT {limit}"));
+    statement.fetch_all(database).await
 }
 
 /// Dossiers that an agency, or one whose place it has, received in a stretch of time: when, code and id, in this order.
@@ -319,11 +341,11 @@ pub async fn received_in(
         .bind(agency).bind(from).bind(until).bind(limit).fetch_all(pool).await)
 }
 
-/// Dossiers whose code has a part, in the scope of an agency if one is given; newest first.
+/// Dossiers whose code has a part, in the scope; newest first.
 pub async fn with_part_of_code(
     database: &Database,
     part: &str,
-    scope: Option<Uuid>,
+    scope: &Scope,
     limit: i64,
 ) -> sqlx::Result<Vec<DossierSummary>> {
     let part = like(part).to_uppercase();
@@ -343,11 +365,8 @@ pub async fn with_part_of_code(
         let part = statement.bind(part);
         statement.push(&format!("code LIKE {part} ESCAPE '\\'"));
     }
-    if let Some(agency) = scope {
-        let agency = statement.bind(agency);
-        statement.push(&format!(
-            " AND {agency} IN (receiving_agency, competent_agency, holder_agency, supporting_agency, transit_agency)"
-        ));
+    if let Some(agencies) = statement.scope(scope) {
+        statement.push(&taking_part("", &agencies));
     }
     let limit = statement.bind(limit);
     statement.push(&format!(" ORDER BY submitted_at DESC, dossier_id DESC LIMIT {limit}"));

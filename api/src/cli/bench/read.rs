@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use clap::Args;
+use domain::access::Scope;
 use domain::identity::KeyId;
 use domain::recorded::{Event, Position, Version};
 use infrastructure::clock::Clock;
@@ -112,8 +113,8 @@ impl ReadBench {
         let board = |at| AsOf { moment: Moment::At(at), at, day_end: at + day, soon_end: at + 3 * day };
         let current = AsOf { moment: Moment::Now, ..board(now) };
         // As the officers of an agency see it.
-        let of = |nth: u64| Within { scope: Some(agency(nth).0), ..Within::default() };
-        let whole = Within::default();
+        let of = |nth: u64| Within::of(Scope::of(agency(nth)));
+        let whole = Within::of(Scope::Province);
         let start = (i64::MIN, Uuid::nil());
         let mut rows = Vec::new();
         rows.push(
@@ -185,13 +186,13 @@ impl ReadBench {
             self.ask("part of a code: day and number", async |nth| {
                 let code = Life { dossier: nth * 7_919 % self.dossiers, is_open: false }.code()?;
                 let (_, part) = code.as_str().split_at(code.as_str().len() - 11);
-                Ok(dossier_summary::with_part_of_code(database, part, None, PAGE).await?.len())
+                Ok(dossier_summary::with_part_of_code(database, part, &Scope::Province, PAGE).await?.len())
             })
             .await?,
         );
         rows.push(
             self.ask("a person by the whole name", async |nth| {
-                Ok(people.find(&name(nth * 7_919 % self.dossiers), None, PAGE).await?.len())
+                Ok(people.find(&name(nth * 7_919 % self.dossiers), &Scope::Province, PAGE).await?.len())
             })
             .await?,
         );
@@ -200,13 +201,13 @@ impl ReadBench {
                 let dossier = nth * 7_919 % self.dossiers;
                 let name = name(dossier);
                 let words = name.split(' ').rev().take(2).collect::<Vec<_>>().join(" ");
-                Ok(people.find(&words, Some(agency(dossier).0), PAGE).await?.len())
+                Ok(people.find(&words, &Scope::of(agency(dossier)), PAGE).await?.len())
             })
             .await?,
         );
         rows.push(
             self.ask("a person by telephone", async |nth| {
-                Ok(people.find(&phone(nth * 7_919 % self.dossiers), None, PAGE).await?.len())
+                Ok(people.find(&phone(nth * 7_919 % self.dossiers), &Scope::Province, PAGE).await?.len())
             })
             .await?,
         );

@@ -1,7 +1,7 @@
 //! What a screen offers, against what is decided.
 
 use super::*;
-use crate::access::{ActingAs, Function, Principal, Scope};
+use crate::access::{ActingAs, Function, Powers, Principal, Scope};
 use crate::identity::{AgencyId, PrincipalId};
 use crate::testing::dossier_histories;
 
@@ -9,8 +9,7 @@ fn principal(agency: AgencyId, functions: &[Function]) -> Principal {
     Principal {
         id: PrincipalId(uuid::Uuid::from_u128(7)),
         acting_as: ActingAs { agency, unit: None, position_title: None },
-        functions: functions.to_vec(),
-        scope: Scope::Agency(agency),
+        powers: Powers::over(functions, &Scope::of(agency)),
     }
 }
 

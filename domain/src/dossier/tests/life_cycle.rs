@@ -723,15 +723,14 @@ fn stands(history: History, who: &Principal, relation: Relation) -> Result<(), D
 #[test]
 fn only_the_agency_it_was_sent_to_takes_a_dossier() {
     let sent = then(received_on_monday(), [(TUESDAY, send(agency(9)))]);
-    let at = |number: u8| {
-        principal(officer(1), agency(number), &[Function::Process], Scope::Agency(agency(number)))
-    };
+    let at =
+        |number: u8| principal(officer(1), agency(number), &[Function::Process], Scope::of(agency(number)));
     let taker = at(9);
     assert_eq!(stands(sent.clone(), &taker, Relation::Recipient), Ok(()));
-    let sender = principal(officer(1), receiving(), &FUNCTIONS, Scope::Agency(receiving()));
+    let sender = principal(officer(1), receiving(), &FUNCTIONS, Scope::of(receiving()));
     assert_eq!(stands(sent.clone(), &sender, Relation::Recipient), Err(Denial::NotHolder));
     assert_eq!(stands(sent.clone(), &at(8), Relation::Recipient), Err(Denial::OutOfScope));
-    let reader = principal(officer(1), agency(9), &[Function::ReadDossiers], Scope::Agency(agency(9)));
+    let reader = principal(officer(1), agency(9), &[Function::ReadDossiers], Scope::of(agency(9)));
     let denied = Err(Denial::NoFunction { function: Function::Process });
     assert_eq!(stands(sent.clone(), &reader, Relation::Recipient), denied);
     // Before it is there, it processes nothing; sent back, it sees it no more.
@@ -743,9 +742,8 @@ fn only_the_agency_it_was_sent_to_takes_a_dossier() {
 #[test]
 fn only_who_was_asked_gives_an_opinion() {
     let asked = then(received_on_monday(), [(TUESDAY, request_opinion(agency(9)))]);
-    let at = |number: u8| {
-        principal(officer(1), agency(number), &[Function::Process], Scope::Agency(agency(number)))
-    };
+    let at =
+        |number: u8| principal(officer(1), agency(number), &[Function::Process], Scope::of(agency(number)));
     assert_eq!(stands(asked.clone(), &at(9), Relation::Consulted(1)), Ok(()));
     assert_eq!(stands(asked.clone(), &at(9), Relation::Consulted(2)), Err(Denial::NotHolder));
     assert_eq!(stands(asked.clone(), &at(8), Relation::Consulted(1)), Err(Denial::OutOfScope));
@@ -760,7 +758,7 @@ fn who_handed_it_over_or_assigns_takes_it_back() {
     let yours = Holder { assignee: Some(officer(2)), ..counter() };
     let handed = then(received_on_monday(), [(TUESDAY, forward(mine)), (TUESDAY, forward(yours))]);
     let who = |number, functions: &[Function]| {
-        principal(officer(number), receiving(), functions, Scope::Agency(receiving()))
+        principal(officer(number), receiving(), functions, Scope::of(receiving()))
     };
     let process = [Function::Process];
     assert_eq!(stands(handed.clone(), &who(1, &process), Relation::Sender), Ok(()));

@@ -27,7 +27,7 @@ fn an_open_dossier_goes_to_the_successor_and_the_clock_goes_on() {
     assert_eq!((after.phase, after.code), (before.phase, before.code));
     // The successor's people act on it, its predecessor's no more.
     let history = || then(at_the_desk(), [(EVE, carry_over(competent(), successor()))]);
-    let officer_of = |of| principal(officer(3), of, &[Function::Process], Scope::Agency(of));
+    let officer_of = |of| principal(officer(3), of, &[Function::Process], Scope::of(of));
     assert_eq!(may(history(), &officer_of(successor()), Function::Process), Ok(()));
     assert_eq!(may(history(), &officer_of(competent()), Function::Process), Err(Denial::OutOfScope));
 }
