@@ -1,5 +1,6 @@
 //! The schema. Resolvers translate and delegate: what may be done is decided in `service`.
 
+pub mod access;
 pub mod administration;
 pub mod boards;
 pub mod execution;
@@ -24,6 +25,7 @@ use async_graphql::{EmptySubscription, ErrorExtensions, MergedObject, Schema};
 use infrastructure::entropy::Entropy;
 use tokio::sync::OnceCell;
 
+use access::{AccessMutation, AccessQuery};
 use administration::{AdministrationMutation, AdministrationQuery};
 use boards::BoardQuery;
 use execution::Executions;
@@ -44,11 +46,24 @@ pub type Api = Schema<QueryRoot, MutationRoot, EmptySubscription>;
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub struct QueryRoot(DossierQuery, BoardQuery, IndicatorQuery, AdministrationQuery, ProjectionQuery);
+pub struct QueryRoot(
+    DossierQuery,
+    BoardQuery,
+    IndicatorQuery,
+    AdministrationQuery,
+    AccessQuery,
+    ProjectionQuery,
+);
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(DossierMutation, AdministrationMutation, SynchronisationMutation, ProjectionMutation);
+pub struct MutationRoot(
+    DossierMutation,
+    AdministrationMutation,
+    AccessMutation,
+    SynchronisationMutation,
+    ProjectionMutation,
+);
 
 /// The most rows of a page.
 const PAGE_MAX: i32 = 100;

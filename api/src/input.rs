@@ -1,10 +1,12 @@
 //! What clients send, before it is parsed. Its JSON is the canonical request: the MAC that tells a retry from a reused
 //! key is taken over it.
 
+mod access;
 mod administration;
 pub(crate) mod period;
 mod synchronisation;
 
+pub use access::*;
 pub use administration::*;
 pub use async_graphql::Json;
 use async_graphql::{Enum, InputObject, InputValueError, InputValueResult, Scalar, ScalarType, Value};

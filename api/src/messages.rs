@@ -229,6 +229,28 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "Đã có cơ quan dùng mã này với thông tin khác.",
         "An agency with this code exists already, with other particulars.",
     ),
+    ("PERMISSION_GROUP_NOT_DEFINED", "Nhóm quyền không tồn tại.", "The permission group does not exist."),
+    ("OTHER_PERMISSION_GROUP_CODE", "Mã nhóm quyền không khớp.", "The permission group has another code."),
+    (
+        "PERMISSION_GROUP_NAME_EMPTY",
+        "Tên nhóm quyền không được để trống.",
+        "The permission group's name cannot be empty.",
+    ),
+    (
+        "PERMISSION_GROUP_ALLOWS_NOTHING",
+        "Nhóm quyền phải có ít nhất một chức năng; nếu không dùng nữa, hãy bãi bỏ.",
+        "A permission group allows something; retire it to take that away.",
+    ),
+    ("ACCOUNT_NOT_OPENED", "Tài khoản không tồn tại.", "The account does not exist."),
+    ("ACCOUNT_ALREADY_OPENED", "Tài khoản đã tồn tại.", "The account exists already."),
+    ("NO_SUCH_GRANT", "Tài khoản không có nhóm quyền được gán này.", "The account has no such grant."),
+    (
+        "GRANT_ENDS_BEFORE_IT_BEGINS",
+        "Ngày kết thúc trước ngày bắt đầu.",
+        "A grant does not end before it begins.",
+    ),
+    ("GRANT_TOO_WIDE", "Vượt quá phạm vi bạn được giao quản trị.", "It reaches beyond what you manage."),
+    ("OWN_ACCOUNT", "Không ai tự thay đổi tài khoản của chính mình.", "Nobody changes their own account."),
     ("AGENCY_NAME_EMPTY", "Tên cơ quan không được để trống.", "The agency's name cannot be empty."),
     (
         "AGENCY_NOT_YET_ESTABLISHED",

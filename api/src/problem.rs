@@ -163,6 +163,24 @@ impl From<domain::read_model::Rejection> for Problem {
     }
 }
 
+impl From<domain::account::Rejection> for Problem {
+    fn from(rejection: domain::account::Rejection) -> Self {
+        match rejection {
+            domain::account::Rejection::NotOpened => Self::NotFound { what: "account" },
+            other => Self::refused(&other),
+        }
+    }
+}
+
+impl From<domain::permission_group::Rejection> for Problem {
+    fn from(rejection: domain::permission_group::Rejection) -> Self {
+        match rejection {
+            domain::permission_group::Rejection::NotDefined => Self::NotFound { what: "permissionGroup" },
+            other => Self::refused(&other),
+        }
+    }
+}
+
 impl Problem {
     fn refused(rejection: &impl Rejection) -> Self {
         Self::Refused { code: rejection.code(), reason: rejection.to_string() }

@@ -1,6 +1,7 @@
 //! What can be done and asked, with authorisation. GraphQL, the command line, the import and the demo all go through
 //! here, so all are held to the same rules.
 
+mod access;
 mod agencies;
 mod boards;
 mod calendars;
@@ -17,6 +18,7 @@ mod search;
 mod synchronisation;
 mod tables;
 
+pub use access::{Access, AccountDone};
 pub use agencies::CarriedOver;
 pub use boards::{
     Board, BoardGroupBy, BoardItem, BoardQuestion, Figure, FigureItem, Figures, GroupKey, Part, ProgressBy,

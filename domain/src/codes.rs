@@ -87,6 +87,14 @@ codes! {
     PortalAnswer is "an answer code: 1 to 20 letters, digits, '.', '_' or '-'" when
         |text| word(text, 20) && !text.contains(':');
 
+    /// A permission group (nhóm quyền), `BP_MOT_CUA`.
+    PermissionGroupCode is "a permission group's code: 1 to 64 letters, digits, '.', '_', ':' or '-'" when
+        |text| word(text, 64);
+
+    /// The name under which somebody or a machine signs in. In small letters, so that nobody is confused with another.
+    LoginName is "a login name: 3 to 64 small letters, digits, '.', '_' or '-'" when
+        |text| 3 <= text.len() && word(text, 64) && !text.contains(':') && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+
     /// A paper of a dossier, as the procedure names it.
     PaperCode is "a paper code: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
 

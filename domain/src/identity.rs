@@ -55,6 +55,10 @@ ids! {
     EventId,
     /// One message to one person by one way.
     DeliveryId,
+    /// A permission group, over all its definitions.
+    PermissionGroupId,
+    /// One grant of a permission group to an account.
+    GrantId,
 }
 
 /// The root of every derived id.
@@ -82,6 +86,11 @@ impl CommandId {
         FileId(Uuid::new_v5(&self.0, b"file"))
     }
 
+    /// The grant that this command makes.
+    pub fn grant(self) -> GrantId {
+        GrantId(Uuid::new_v5(&self.0, b"grant"))
+    }
+
     /// The request's main append.
     pub fn append(self) -> AppendId {
         AppendId(self.0)
@@ -104,6 +113,20 @@ impl ProcedureId {
     /// A procedure's code is unique and never reused, so the id derives from it and uniqueness needs no check.
     pub fn of(code: &crate::codes::ProcedureCode) -> Self {
         Self(Uuid::new_v5(&NAMESPACE, format!("procedure:{code}").as_bytes()))
+    }
+}
+
+impl PermissionGroupId {
+    /// As with procedures.
+    pub fn of(code: &crate::codes::PermissionGroupCode) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("permission group:{code}").as_bytes()))
+    }
+}
+
+impl PrincipalId {
+    /// Who signs in under a name of this system's own.
+    pub fn of(login: &crate::codes::LoginName) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("login:{login}").as_bytes()))
     }
 }
 
@@ -148,6 +171,11 @@ mod tests {
         assert_eq!(AgencyId::of(&agency).to_string(), "1594a0b8-c5f4-5ce2-87d4-b03e61ac8fca");
         let again = AgencyId::again(&agency, chrono::NaiveDate::from_ymd_opt(2025, 7, 1).unwrap());
         assert_eq!(again.to_string(), "2f55bd7e-c1e4-5eeb-9f50-84e892c3da06");
+        assert_eq!(command.grant().to_string(), "c5e46548-8512-56c8-aa9d-de634dd6cd29");
+        let group = crate::codes::PermissionGroupCode::parse("MOT_CUA").unwrap();
+        assert_eq!(PermissionGroupId::of(&group).to_string(), "bca40433-0fec-5384-8239-4d4da8a82152");
+        let login = crate::codes::LoginName::parse("lan.nguyen").unwrap();
+        assert_eq!(PrincipalId::of(&login).to_string(), "20771b50-347c-5633-91f9-195355019ab7");
         let calendar = crate::codes::CalendarCode::parse("VN").unwrap();
         assert_eq!(CalendarId::of(&calendar).to_string(), "2c4d3021-22bc-5a98-9f7b-325434245493");
     }

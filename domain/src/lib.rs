@@ -11,6 +11,7 @@
 //! | [`form`] | what an applicant fills in: JSON Schema, validation, what of it is public |
 //! | [`code_book`] | numbers of the day, as a stream per agency and date |
 //! | [`access`] | who may do what: function, scope, relation |
+//! | [`account`], [`permission_group`] | who is on the staff, and which functions they are granted over what and when |
 //! | [`calendar`] | days off and make-up days as data, each with the decision behind it |
 //! | [`working_time`] | the due instant as a pure function of receipt, term, calendar and office hours |
 //! | [`codes`], [`identity`], [`time`], [`text`] | values: codes people read, derived ids, local dates, text as people search for it |
@@ -22,6 +23,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod access;
+pub mod account;
 pub mod agency;
 pub mod calendar;
 pub mod calendar_book;
@@ -32,6 +34,7 @@ pub mod dossier;
 pub mod form;
 pub mod identity;
 pub mod notice;
+pub mod permission_group;
 pub mod private;
 pub mod procedure;
 pub mod read_model;

@@ -85,6 +85,8 @@ impl<'de> Deserialize<'de> for Private {
 pub enum KeyOwner {
     Dossier,
     Applicant,
+    /// Somebody who signs in.
+    Account,
 }
 
 /// Content that may hold private values. The default is none.

@@ -6,7 +6,10 @@ use crate::access::ActingAs;
 use crate::decider::{DecodeError, StoredEvent};
 use crate::identity::{CommandId, EventId, PrincipalId};
 use crate::time::Instant;
-use crate::{agency, calendar_book, code_book, dossier, notice, procedure, read_model, synchronisation};
+use crate::{
+    account, agency, calendar_book, code_book, dossier, notice, permission_group, procedure, read_model,
+    synchronisation,
+};
 
 /// Any event of the system.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +22,8 @@ pub enum Event {
     Synchronisation(synchronisation::Event),
     ReadModel(read_model::Event),
     Notice(notice::Event),
+    Account(account::Event),
+    PermissionGroup(permission_group::Event),
 }
 
 impl Event {
@@ -35,6 +40,10 @@ impl Event {
             }
             Some("read_model") => read_model::Event::decode(type_name, data).map(Self::ReadModel),
             Some("notice") => notice::Event::decode(type_name, data).map(Self::Notice),
+            Some("account") => account::Event::decode(type_name, data).map(Self::Account),
+            Some("permission_group") => {
+                permission_group::Event::decode(type_name, data).map(Self::PermissionGroup)
+            }
             _ => Err(DecodeError::UnknownType(type_name.to_owned())),
         }
     }
@@ -50,6 +59,8 @@ impl Event {
             synchronisation::Event::TYPE_NAMES,
             read_model::Event::TYPE_NAMES,
             notice::Event::TYPE_NAMES,
+            account::Event::TYPE_NAMES,
+            permission_group::Event::TYPE_NAMES,
         ]
         .into_iter()
         .flatten()
@@ -66,6 +77,8 @@ impl Event {
             Self::Synchronisation(event) => event.type_name(),
             Self::ReadModel(event) => event.type_name(),
             Self::Notice(event) => event.type_name(),
+            Self::Account(event) => event.type_name(),
+            Self::PermissionGroup(event) => event.type_name(),
         }
     }
 }

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use domain::decider::DecodeError;
 use domain::recorded::Event;
 use domain::{
-    agency, calendar_book, code_book, decider::StoredEvent, dossier, notice, procedure, read_model,
-    synchronisation,
+    account, agency, calendar_book, code_book, decider::StoredEvent, dossier, notice, permission_group,
+    procedure, read_model, synchronisation,
 };
 
 fn folder() -> PathBuf {
@@ -41,6 +41,8 @@ fn type_names() -> BTreeSet<String> {
         synchronisation::Event::TYPE_NAMES,
         read_model::Event::TYPE_NAMES,
         notice::Event::TYPE_NAMES,
+        account::Event::TYPE_NAMES,
+        permission_group::Event::TYPE_NAMES,
     ]
     .concat()
     .into_iter()
@@ -58,6 +60,8 @@ fn encode(event: &Event) -> String {
         Event::Synchronisation(event) => event.encode(),
         Event::ReadModel(event) => event.encode(),
         Event::Notice(event) => event.encode(),
+        Event::Account(event) => event.encode(),
+        Event::PermissionGroup(event) => event.encode(),
     }
     .unwrap()
 }

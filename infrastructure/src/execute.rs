@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use domain::access::{Denial, Principal};
+use domain::account::Account;
 use domain::agency::Agency;
 use domain::calendar_book::CalendarBook;
 use domain::code_book;
@@ -15,6 +16,7 @@ use domain::decider::{Decider, StoredEvent};
 use domain::dossier::Dossier;
 use domain::identity::{AppendId, CommandId, DossierId, KeyId};
 use domain::notice::Notices;
+use domain::permission_group::PermissionGroup;
 use domain::private::KeyOwner;
 use domain::procedure::Procedure;
 use domain::read_model::Skips;
@@ -175,6 +177,8 @@ pub struct Caches {
     synchronisations: Cache<String, Arc<Folded<Synchronisation>>>,
     read_models: Cache<String, Arc<Folded<Skips>>>,
     notices: Cache<String, Arc<Folded<Notices>>>,
+    accounts: Cache<String, Arc<Folded<Account>>>,
+    permission_groups: Cache<String, Arc<Folded<PermissionGroup>>>,
 }
 
 impl Cached for Dossier {
@@ -223,6 +227,25 @@ impl Cached for Notices {
     }
 }
 
+impl Cached for Account {
+    fn cache(caches: &Caches) -> &Cache<String, Arc<Folded<Self>>> {
+        &caches.accounts
+    }
+
+    fn key(&self, owner: KeyOwner) -> Option<KeyId> {
+        match owner {
+            KeyOwner::Account => self.known().map(|known| known.key),
+            KeyOwner::Dossier | KeyOwner::Applicant => None,
+        }
+    }
+}
+
+impl Cached for PermissionGroup {
+    fn cache(caches: &Caches) -> &Cache<String, Arc<Folded<Self>>> {
+        &caches.permission_groups
+    }
+}
+
 impl Executor {
     pub fn new(store: EventStore, keys: Keys, clock: Clock) -> Self {
         let caches = Arc::new(Caches {
@@ -233,6 +256,8 @@ impl Executor {
             synchronisations: Cache::new(CACHED_STATES_MAX),
             read_models: Cache::new(CACHED_STATES_MAX),
             notices: Cache::new(CACHED_STATES_MAX),
+            accounts: Cache::new(CACHED_STATES_MAX),
+            permission_groups: Cache::new(CACHED_STATES_MAX),
         });
         Self { store, keys, clock, caches }
     }

@@ -314,6 +314,12 @@ impl Keys {
         Uuid::from_bytes(self.0.master.search_mac(kind, text))
     }
 
+    /// Who an issuer of tokens means by a subject: the same for every process with this master key, and nobody without it
+    /// can try subjects until one fits.
+    pub fn subject_mac(&self, issuer: &str, subject: &str) -> Uuid {
+        Uuid::from_bytes(self.0.master.subject_mac(issuer, subject))
+    }
+
     /// The keys that anybody has destroyed since then. Clocks of processes differ: whoever asks again and again goes back
     /// a little each time.
     pub async fn destroyed_since(&self, at: Instant) -> Result<Vec<KeyId>, KeyError> {

@@ -130,6 +130,8 @@ impl ReadModel for AgencyDirectory {
             | Event::Calendar(_)
             | Event::Synchronisation(_)
             | Event::Notice(_)
+            | Event::Account(_)
+            | Event::PermissionGroup(_)
             | Event::ReadModel(_) => None,
         }
     }

@@ -441,6 +441,8 @@ impl ReadModel for DossierSummary {
             | Event::Calendar(_)
             | Event::Synchronisation(_)
             | Event::Notice(_)
+            | Event::Account(_)
+            | Event::PermissionGroup(_)
             | Event::ReadModel(_) => None,
         }
     }

@@ -161,6 +161,8 @@ impl ReadModel for Notice {
             | Event::Agency(_)
             | Event::Calendar(_)
             | Event::Synchronisation(_)
+            | Event::Account(_)
+            | Event::PermissionGroup(_)
             | Event::ReadModel(_) => None,
         }
     }

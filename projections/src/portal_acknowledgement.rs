@@ -34,6 +34,8 @@ impl ReadModel for PortalAcknowledgement {
             | Event::Agency(_)
             | Event::Calendar(_)
             | Event::Notice(_)
+            | Event::Account(_)
+            | Event::PermissionGroup(_)
             | Event::ReadModel(_) => None,
         }
     }

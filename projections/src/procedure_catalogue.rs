@@ -65,6 +65,8 @@ impl ReadModel for ProcedureCatalogue {
             | Event::Calendar(_)
             | Event::Synchronisation(_)
             | Event::Notice(_)
+            | Event::Account(_)
+            | Event::PermissionGroup(_)
             | Event::ReadModel(_) => None,
         }
     }

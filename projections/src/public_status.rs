@@ -126,6 +126,8 @@ impl ReadModel for PublicStatus {
             | Event::Calendar(_)
             | Event::Synchronisation(_)
             | Event::Notice(_)
+            | Event::Account(_)
+            | Event::PermissionGroup(_)
             | Event::ReadModel(_) => None,
         }
     }

@@ -6,10 +6,12 @@ use domain::time::Instant;
 use infrastructure::event_store::RawEvent;
 use uuid::Uuid;
 
+use crate::account_directory::AccountDirectory;
 use crate::agency_directory::AgencyDirectory;
 use crate::deadline_board::DeadlineBoard;
 use crate::dossier_summary::DossierSummary;
 use crate::notice::Notice;
+use crate::permission_group_directory::PermissionGroupDirectory;
 use crate::portal_acknowledgement::PortalAcknowledgement;
 use crate::procedure_catalogue::ProcedureCatalogue;
 use crate::public_status::PublicStatus;
@@ -151,4 +153,6 @@ models! {
     PublicStatus is "public_status",
     Notice is "notice",
     PortalAcknowledgement is "portal_acknowledgement",
+    AccountDirectory is "account_directory",
+    PermissionGroupDirectory is "permission_group_directory",
 }

@@ -2035,7 +2035,9 @@ async fn health_and_graphiql_are_served_without_another_host() {
 fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     use domain::access::{Denial, Function};
     use domain::decider::Rejection as _;
-    use domain::{agency, calendar_book, dossier, procedure, read_model, synchronisation};
+    use domain::{
+        account, agency, calendar_book, dossier, permission_group, procedure, read_model, synchronisation,
+    };
     let unknown = domain::working_time::DueError::GivenBeforeReceipt {
         given: instant("2024-01-01T00:00:00Z"),
         received: instant("2024-01-02T00:00:00Z"),
@@ -2112,6 +2114,19 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         synchronisation::Rejection::NoSuchVersion { dossier_at: domain::recorded::Version(1) },
         synchronisation::Rejection::NeverSent { sent: domain::recorded::Version(1) },
         synchronisation::Rejection::AlreadyAcknowledged,
+    ];
+    let accounts = [
+        account::Rejection::NotOpened,
+        account::Rejection::AlreadyOpened,
+        account::Rejection::NoSuchGrant,
+        account::Rejection::EndsBeforeItBegins,
+    ];
+    let code = domain::codes::PermissionGroupCode::parse("KHAC").unwrap();
+    let groups = [
+        permission_group::Rejection::NotDefined,
+        permission_group::Rejection::OtherCode { code },
+        permission_group::Rejection::NameEmpty,
+        permission_group::Rejection::AllowsNothing,
     ];
     let denials = [
         Denial::NoFunction { function: Function::File },
@@ -2198,6 +2213,22 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
             | synchronisation::Rejection::AlreadyAcknowledged => {}
         }
     }
+    for rejection in &accounts {
+        match rejection {
+            account::Rejection::NotOpened
+            | account::Rejection::AlreadyOpened
+            | account::Rejection::NoSuchGrant
+            | account::Rejection::EndsBeforeItBegins => {}
+        }
+    }
+    for rejection in &groups {
+        match rejection {
+            permission_group::Rejection::NotDefined
+            | permission_group::Rejection::OtherCode { .. }
+            | permission_group::Rejection::NameEmpty
+            | permission_group::Rejection::AllowsNothing => {}
+        }
+    }
     for denial in &denials {
         match denial {
             Denial::NoFunction { .. } | Denial::OutOfScope | Denial::NotAssignee | Denial::NotHolder => {}
@@ -2208,6 +2239,8 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     let codes = codes.chain(agencies.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(calendars.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(synchronisations.iter().map(|rejection| rejection.code()));
+    let codes = codes.chain(accounts.iter().map(|rejection| rejection.code()));
+    let codes = codes.chain(groups.iter().map(|rejection| rejection.code()));
     let codes = codes.chain([read_model::Rejection::ReasonMissing.code()]);
     let codes = codes.chain(denials.iter().map(Denial::code));
     // What is not a rule of the domain: see `Problem::code`.
@@ -2219,6 +2252,8 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         "CODES_EXHAUSTED",
         "READ_MODEL_BEHIND",
         "AGENCY_CODE_TAKEN",
+        "GRANT_TOO_WIDE",
+        "OWN_ACCOUNT",
         "AGENCY_NOT_SUCCEEDED",
         "TABLE_TOO_LONG",
         "FILE_TOO_LARGE",

@@ -157,6 +157,7 @@ async fn who_may_only_file_is_refused_everything_else() {
         }
     }
     taken.sort();
-    assert_eq!(taken, ["submitDossier"]);
+    // And who they are is told to everybody who is somebody.
+    assert_eq!(taken, ["me", "submitDossier"]);
     system.stop().await;
 }

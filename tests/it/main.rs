@@ -1,5 +1,6 @@
 //! Black-box and contract suites, in one binary.
 
+mod access;
 mod agencies;
 mod architecture;
 mod boards;

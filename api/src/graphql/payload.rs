@@ -10,7 +10,7 @@ use super::objects::{Agency, Dossier, DossierStage, local};
 use super::{ContextExt, PositionText, of_failure};
 use crate::messages;
 use crate::problem::{Problem as ServiceProblem, ServiceError};
-use crate::service::{Accepted, Names};
+use crate::service::{Accepted, AccountDone, Names};
 
 /// The answer to a command on a dossier.
 #[derive(SimpleObject)]
@@ -50,6 +50,23 @@ impl DossierPayload {
 #[derive(SimpleObject)]
 pub struct AgencyPayload {
     pub agency_id: Option<Uuid>,
+    pub position: Option<PositionText>,
+    pub problems: Vec<Problem>,
+}
+
+/// The answer to a command on a permission group.
+#[derive(SimpleObject)]
+pub struct PermissionGroupPayload {
+    pub position: Option<PositionText>,
+    pub problems: Vec<Problem>,
+}
+
+/// The answer to a command on an account.
+#[derive(SimpleObject)]
+pub struct AccountPayload {
+    pub account_id: Option<Uuid>,
+    /// Of the grant that was made.
+    pub grant_id: Option<Uuid>,
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
@@ -229,6 +246,37 @@ pub(super) async fn of_agency(
         }),
         Err(ServiceError::Problem(found)) => {
             Ok(AgencyPayload { agency_id: None, position: None, problems: problems(ctx, found).await? })
+        }
+        Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
+    }
+}
+
+pub(super) async fn of_permission_group(
+    ctx: &Context<'_>,
+    outcome: Result<crate::service::Done, ServiceError>,
+) -> Result<PermissionGroupPayload> {
+    let (position, problems) = match outcome {
+        Ok(done) => (Some(PositionText(done.position)), Vec::new()),
+        Err(ServiceError::Problem(found)) => (None, problems(ctx, found).await?),
+        Err(ServiceError::Failure(failure)) => return Err(of_failure(&failure)),
+    };
+    Ok(PermissionGroupPayload { position, problems })
+}
+
+pub(super) async fn of_account(
+    ctx: &Context<'_>,
+    outcome: Result<crate::service::AccountDone, ServiceError>,
+) -> Result<AccountPayload> {
+    match outcome {
+        Ok(AccountDone { account, grant, done }) => Ok(AccountPayload {
+            account_id: Some(account.0),
+            grant_id: grant.map(|grant| grant.0),
+            position: Some(PositionText(done.position)),
+            problems: Vec::new(),
+        }),
+        Err(ServiceError::Problem(found)) => {
+            let problems = problems(ctx, found).await?;
+            Ok(AccountPayload { account_id: None, grant_id: None, position: None, problems })
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }

@@ -1,9 +1,11 @@
 //! What can be asked. Scope is part of every query: nobody sees outside it under any filter.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use domain::access::{Function, Scope};
+use domain::account::Over;
+use domain::agency::{self, Agency, Known};
 use domain::codes::{DossierCode, ProcedureCode};
 use domain::dossier::{self, Channel, Stage};
 use domain::identity::{AgencyId, DossierId, ProcedureId};
@@ -28,7 +30,7 @@ use crate::problem::{Problem, ServiceError};
 pub(super) const SEARCH_CHARS_MAX: usize = 300;
 
 /// In the place of a value whose key was destroyed.
-const ERASED: &str = "[đã xóa]";
+pub(super) const ERASED: &str = "[đã xóa]";
 
 /// What to list, as clients say it.
 #[derive(Clone, Debug, Default)]
@@ -79,6 +81,31 @@ pub struct HistoryEntry {
 pub struct Names {
     pub agencies: HashMap<Uuid, AgencyDirectory>,
     pub procedures: HashMap<Uuid, ProcedureCatalogue>,
+    /// The agencies directly below an agency.
+    below: HashMap<Uuid, Vec<Uuid>>,
+    /// The agencies whose place an agency has.
+    before: HashMap<Uuid, Vec<Uuid>>,
+}
+
+impl Names {
+    /// The agencies that a grant comes to today. Who has the place of others has their dossiers too.
+    pub fn scope_of(&self, over: Over) -> Scope {
+        let (root, whole) = match over {
+            Over::Province => return Scope::Province,
+            Over::Agency(agency) => (agency, false),
+            Over::Subtree(agency) => (agency, true),
+        };
+        let (mut agencies, mut ahead) = (BTreeSet::new(), vec![root]);
+        while let Some(next) = ahead.pop() {
+            if !agencies.insert(next) {
+                continue;
+            }
+            let below = self.below.get(&next.0).filter(|_| whole).into_iter().flatten();
+            let before = self.before.get(&next.0).into_iter().flatten();
+            ahead.extend(below.chain(before).map(|id| AgencyId(*id)));
+        }
+        Scope::Agencies(Arc::new(agencies))
+    }
 }
 
 /// Names, and what was so when they were read: the day, and how often the rows had changed.
@@ -289,14 +316,36 @@ impl Service {
     }
 
     async fn read_names(&self, today: i64) -> Result<Names, ServiceError> {
+        // As they are called today, or were called last: the rows of one agency follow each other.
+        let agencies: HashMap<Uuid, AgencyDirectory> = agency_directory::all(self.database())
+            .await?
+            .into_iter()
+            .filter(|row| row.from_day <= today)
+            .map(|row| (row.agency_id, row))
+            .collect();
+        let (mut below, mut before): (HashMap<_, Vec<_>>, HashMap<_, Vec<_>>) = Default::default();
+        let mut gone = Vec::new();
+        for row in agencies.values() {
+            if let Some(parent) = row.parent_id {
+                below.entry(parent).or_default().push(row.agency_id);
+            }
+            if row.ended_day <= today {
+                gone.push((row.agency_id, agency::stream(AgencyId(row.agency_id))));
+            }
+        }
+        let streams: Vec<String> = gone.iter().map(|(_, stream)| stream.clone()).collect();
+        let mut ended = self.executor.load_all::<Agency>(&streams).await?;
+        for (id, stream) in gone {
+            let Some(agency) = ended.remove(&stream).transpose()? else { continue };
+            let succession = agency.state.known().and_then(Known::succession);
+            for heir in succession.iter().flat_map(|succession| &succession.by) {
+                before.entry(heir.agency.0).or_default().push(id);
+            }
+        }
         Ok(Names {
-            // As they are called today, or were called last: the rows of one agency follow each other.
-            agencies: agency_directory::all(self.database())
-                .await?
-                .into_iter()
-                .filter(|row| row.from_day <= today)
-                .map(|row| (row.agency_id, row))
-                .collect(),
+            agencies,
+            below,
+            before,
             procedures: procedure_catalogue::all(self.database())
                 .await?
                 .into_iter()
@@ -410,6 +459,8 @@ fn events_of<'a>(
         | domain::recorded::Event::Calendar(_)
         | domain::recorded::Event::Synchronisation(_)
         | domain::recorded::Event::Notice(_)
+        | domain::recorded::Event::Account(_)
+        | domain::recorded::Event::PermissionGroup(_)
         | domain::recorded::Event::ReadModel(_) => None,
     })
 }

@@ -237,10 +237,12 @@ impl Dossier {
 
     /// The key that seals for this owner.
     pub fn key(&self, owner: KeyOwner) -> Option<KeyId> {
-        self.filed().map(|filed| match owner {
-            KeyOwner::Dossier => filed.dossier_key,
-            KeyOwner::Applicant => filed.applicant_key,
-        })
+        let filed = self.filed()?;
+        match owner {
+            KeyOwner::Dossier => Some(filed.dossier_key),
+            KeyOwner::Applicant => Some(filed.applicant_key),
+            KeyOwner::Account => None,
+        }
     }
 }
 

@@ -26,6 +26,7 @@ const PROOF_DOMAIN: &[u8] = b"motcua.keys.1";
 const PROOF_TEXT: &[u8] = b"motcua.keys";
 const MAC_DOMAIN: &[u8] = b"motcua.request-mac.1";
 const SEARCH_DOMAIN: &[u8] = b"motcua.person-search.1";
+const SUBJECT_DOMAIN: &[u8] = b"motcua.subject.1";
 
 /// A file of a key is 64 hex digits and a line end; whoever reads more than this reads another file.
 const FILE_BYTES_MAX: u64 = 256;
@@ -35,6 +36,7 @@ pub struct MasterKey {
     wrap: SealingKey,
     request_mac: Hmac<Sha256>,
     search_mac: Hmac<Sha256>,
+    subject_mac: Hmac<Sha256>,
 }
 
 impl MasterKey {
@@ -48,6 +50,7 @@ impl MasterKey {
             wrap: SealingKey::new(&bytes.0),
             request_mac: derived(MAC_DOMAIN),
             search_mac: derived(SEARCH_DOMAIN),
+            subject_mac: derived(SUBJECT_DOMAIN),
         }
     }
 
@@ -118,10 +121,14 @@ impl MasterKey {
 
     /// The first 16 bytes: two words in a province do not meet there by chance.
     pub(super) fn search_mac(&self, kind: u8, text: &str) -> [u8; 16] {
-        let mac = self.search_mac.clone().chain_update([kind]).chain_update(text).finalize().into_bytes();
-        let mut first = [0; 16];
-        first.copy_from_slice(&mac[..16]);
-        first
+        first_16(self.search_mac.clone().chain_update([kind]).chain_update(text))
+    }
+
+    /// `len·issuer ‖ subject`. It names whoever acts in every event, so it is never changed.
+    pub(super) fn subject_mac(&self, issuer: &str, subject: &str) -> [u8; 16] {
+        let length = u32::try_from(issuer.len()).unwrap_or(u32::MAX).to_be_bytes();
+        let mac = self.subject_mac.clone().chain_update(length).chain_update(issuer).chain_update(subject);
+        first_16(mac)
     }
 
     fn encrypt(&self, nonce: [u8; NONCE_BYTES], aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
@@ -222,4 +229,10 @@ fn from_hex(text: &[u8]) -> Option<KeyBytes> {
         *byte = digit(*high)? << 4 | digit(*low)?;
     }
     Some(key)
+}
+
+fn first_16(mac: Hmac<Sha256>) -> [u8; 16] {
+    let mut first = [0; 16];
+    first.copy_from_slice(&mac.finalize().into_bytes()[..16]);
+    first
 }

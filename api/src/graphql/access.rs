@@ -1,0 +1,366 @@
+//! Accounts, permission groups and grants.
+
+use async_graphql::connection::{Connection, Edge, EmptyFields, OpaqueCursor, query};
+use async_graphql::{ComplexObject, Context, Object, Result, SimpleObject};
+use chrono::{DateTime, FixedOffset, NaiveDate};
+use domain::access::Scope;
+use domain::account::{Grant, Granted, Over};
+use domain::identity::PrincipalId;
+use domain::permission_group::Defined;
+use projections::Model;
+use projections::account_directory::AccountDirectory;
+use projections::permission_group_directory::PermissionGroupDirectory;
+use uuid::Uuid;
+
+use super::objects::{Agency, local, local_micros};
+use super::payload::{AccountPayload, PermissionGroupPayload, of_account, of_permission_group};
+use super::query::{checked_cursor, checked_page, page_size};
+use super::{ContextExt, PAGE_DEFAULT, PositionText};
+use crate::input::{
+    AccountKind, DefinePermissionGroupInput, Function, GrantInput, GrantOver, LockAccountInput, LockReason,
+    OpenAccountInput, PlaceAccountInput, RetirePermissionGroupInput, RevokeGrantInput, UnlockAccountInput,
+};
+use crate::problem::Failure;
+use crate::service::{self, Names};
+
+#[derive(Default)]
+pub struct AccessMutation;
+
+#[Object]
+impl AccessMutation {
+    /// Quy định nhóm quyền: what it allows from now on, to all who are granted it.
+    async fn define_permission_group(
+        &self,
+        ctx: &Context<'_>,
+        input: DefinePermissionGroupInput,
+    ) -> Result<PermissionGroupPayload> {
+        let outcome = ctx.service().define_permission_group(ctx.caller()?, &input).await;
+        of_permission_group(ctx, outcome).await
+    }
+
+    /// Bãi bỏ nhóm quyền. Grants of it stay, and allow nothing.
+    async fn retire_permission_group(
+        &self,
+        ctx: &Context<'_>,
+        input: RetirePermissionGroupInput,
+    ) -> Result<PermissionGroupPayload> {
+        let outcome = ctx.service().retire_permission_group(ctx.caller()?, &input).await;
+        of_permission_group(ctx, outcome).await
+    }
+
+    /// Mở tài khoản. Nothing is allowed until something is granted.
+    async fn open_account(&self, ctx: &Context<'_>, input: OpenAccountInput) -> Result<AccountPayload> {
+        let outcome = ctx.service().open_account(ctx.caller()?, &input).await;
+        of_account(ctx, outcome).await
+    }
+
+    /// Điều chuyển công tác.
+    async fn place_account(&self, ctx: &Context<'_>, input: PlaceAccountInput) -> Result<AccountPayload> {
+        let outcome = ctx.service().place_account(ctx.caller()?, &input).await;
+        of_account(ctx, outcome).await
+    }
+
+    /// Gán nhóm quyền cho người dùng. Nobody grants to themselves, nor over more than they manage.
+    async fn grant(&self, ctx: &Context<'_>, input: GrantInput) -> Result<AccountPayload> {
+        let outcome = ctx.service().grant(ctx.caller()?, &input).await;
+        of_account(ctx, outcome).await
+    }
+
+    /// Thu hồi nhóm quyền.
+    async fn revoke_grant(&self, ctx: &Context<'_>, input: RevokeGrantInput) -> Result<AccountPayload> {
+        let outcome = ctx.service().revoke_grant(ctx.caller()?, &input).await;
+        of_account(ctx, outcome).await
+    }
+
+    /// Khóa tài khoản: nothing is allowed from the next request on.
+    async fn lock_account(&self, ctx: &Context<'_>, input: LockAccountInput) -> Result<AccountPayload> {
+        let outcome = ctx.service().lock_account(ctx.caller()?, &input).await;
+        of_account(ctx, outcome).await
+    }
+
+    /// Mở khóa tài khoản.
+    async fn unlock_account(&self, ctx: &Context<'_>, input: UnlockAccountInput) -> Result<AccountPayload> {
+        let outcome = ctx.service().unlock_account(ctx.caller()?, &input).await;
+        of_account(ctx, outcome).await
+    }
+}
+
+#[derive(Default)]
+pub struct AccessQuery;
+
+type AccountConnection = Connection<OpaqueCursor<(i64, Uuid)>, Account>;
+
+#[Object]
+impl AccessQuery {
+    /// Tài khoản của tôi: who the request is from, and what they may do.
+    async fn me(&self, ctx: &Context<'_>) -> Result<Me> {
+        let (caller, names) = (ctx.caller()?, ctx.names().await?);
+        let acting_as = &caller.principal.acting_as;
+        let power = |(function, scope): (domain::access::Function, &Scope)| Power {
+            function: function.into(),
+            agencies: match scope {
+                Scope::Province => None,
+                Scope::Agencies(agencies) => {
+                    Some(agencies.iter().map(|agency| Agency::named(&names, agency.0)).collect())
+                }
+            },
+        };
+        Ok(Me {
+            principal_id: caller.principal.id.0,
+            agency: Agency::named(&names, acting_as.agency.0),
+            unit: acting_as.unit.clone(),
+            position_title: acting_as.position_title.clone(),
+            powers: caller.principal.powers.iter().map(power).collect(),
+        })
+    }
+
+    /// Danh mục nhóm quyền. For who manages access or audits it.
+    async fn permission_groups(
+        &self,
+        ctx: &Context<'_>,
+        min_position: Option<PositionText>,
+    ) -> Result<Vec<PermissionGroup>> {
+        let (caller, service) = (ctx.caller()?, ctx.service());
+        let load = async {
+            let models = [Model::PermissionGroupDirectory];
+            service.wait_for(&models, min_position.map(|position| position.0)).await?;
+            service.permission_groups(caller).await
+        };
+        let rows = load.await.map_err(|error| ctx.error(error))?;
+        rows.iter()
+            .map(PermissionGroup::of)
+            .collect::<Result<_, _>>()
+            .map_err(|error| ctx.error(error.into()))
+    }
+
+    /// Danh sách tài khoản, the oldest first. For who manages access or audits it, of their agencies.
+    #[graphql(complexity = "1 + page_size(first) * child_complexity")]
+    async fn accounts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
+        after: Option<String>,
+        min_position: Option<PositionText>,
+    ) -> Result<AccountConnection> {
+        let (caller, service) = (ctx.caller()?, ctx.service());
+        let wait = service.wait_for(&[Model::AccountDirectory], min_position.map(|position| position.0));
+        wait.await.map_err(|error| ctx.error(error))?;
+        query(
+            checked_cursor(after)?,
+            None,
+            Some(checked_page(first)?),
+            None,
+            |after, _, first, _| async move {
+                let after = after.map(|OpaqueCursor(place)| place);
+                let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
+                let found = service.accounts(caller, after, first).await;
+                let (found, has_more) = found.map_err(|error| ctx.error(error))?;
+                let names = ctx.names().await?;
+                let mut connection: AccountConnection = Connection::new(after.is_some(), has_more);
+                for (row, account) in found {
+                    let cursor = OpaqueCursor((row.opened_at, row.principal_id));
+                    let account = Account::new(&names, row, &account.state);
+                    connection.edges.push(Edge::with_additional_fields(cursor, account, EmptyFields));
+                }
+                Ok::<_, async_graphql::Error>(connection)
+            },
+        )
+        .await
+    }
+
+    /// Ai được làm gì, vào lúc nào: who can or could do something at an instant, and by which grants.
+    async fn access_as_of(
+        &self,
+        ctx: &Context<'_>,
+        function: Function,
+        #[graphql(desc = "Agency code: over its dossiers; over any if absent.")] agency: Option<String>,
+        #[graphql(desc = "Now if absent.")] at: Option<DateTime<FixedOffset>>,
+        min_position: Option<PositionText>,
+    ) -> Result<Vec<AccessEntry>> {
+        let (caller, service) = (ctx.caller()?, ctx.service());
+        let load = async {
+            let models = [Model::AccountDirectory, Model::AgencyDirectory];
+            service.wait_for(&models, min_position.map(|position| position.0)).await?;
+            let at = at.map(|at| at.to_utc());
+            service.access_as_of(caller, function.into(), agency.as_deref(), at).await
+        };
+        let found = load.await.map_err(|error| ctx.error(error))?;
+        let names = ctx.names().await?;
+        Ok(found.into_iter().map(|access| AccessEntry::new(&names, access)).collect())
+    }
+}
+
+/// Who a request is from.
+#[derive(SimpleObject)]
+pub struct Me {
+    pub principal_id: Uuid,
+    pub agency: Agency,
+    pub unit: Option<String>,
+    pub position_title: Option<String>,
+    pub powers: Vec<Power>,
+}
+
+/// Quyền: a function, with whose dossiers.
+#[derive(SimpleObject)]
+pub struct Power {
+    pub function: Function,
+    /// Null: those of the whole province.
+    pub agencies: Option<Vec<Agency>>,
+}
+
+/// Nhóm quyền.
+#[derive(SimpleObject)]
+pub struct PermissionGroup {
+    pub code: String,
+    pub name: String,
+    pub functions: Vec<Function>,
+    /// It allows nothing any more.
+    pub retired: bool,
+}
+
+impl PermissionGroup {
+    fn of(row: &PermissionGroupDirectory) -> Result<Self, Failure> {
+        let functions: Vec<domain::access::Function> =
+            serde_json::from_str(&row.functions).map_err(|_| Failure::Row(row.functions.clone()))?;
+        Ok(Self {
+            code: row.code.clone(),
+            name: row.name.clone(),
+            functions: functions.into_iter().map(Into::into).collect(),
+            retired: row.retired != 0,
+        })
+    }
+
+    fn then(defined: &Defined) -> Self {
+        Self {
+            code: defined.code.to_string(),
+            name: defined.name.clone(),
+            functions: defined.functions.iter().map(|function| (*function).into()).collect(),
+            retired: false,
+        }
+    }
+}
+
+/// Tài khoản của cán bộ hoặc của một hệ thống khác.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct Account {
+    pub account_id: Uuid,
+    pub kind: Option<AccountKind>,
+    /// Tên đăng nhập; null where an issuer of tokens says who it is.
+    pub login: Option<String>,
+    pub issuer: Option<String>,
+    pub agency: Agency,
+    pub unit: Option<String>,
+    pub position_title: Option<String>,
+    pub opened_at: DateTime<FixedOffset>,
+    /// Đang bị khóa, and why.
+    pub locked: Option<LockReason>,
+    /// All grants ever, oldest first.
+    pub grants: Vec<AccountGrant>,
+    #[graphql(skip)]
+    row: AccountDirectory,
+}
+
+#[ComplexObject]
+impl Account {
+    /// Họ và tên.
+    async fn name(&self, ctx: &Context<'_>) -> Result<String> {
+        ctx.service().account_name(&self.row).await.map_err(|error| ctx.error(error))
+    }
+}
+
+impl Account {
+    fn new(names: &Names, row: AccountDirectory, account: &domain::account::Account) -> Self {
+        let known = account.known();
+        Self {
+            account_id: row.principal_id,
+            kind: known.map(|known| known.kind.into()),
+            login: row.login.clone(),
+            issuer: row.issuer.clone(),
+            agency: Agency::named(names, row.agency_id),
+            unit: row.unit.clone(),
+            position_title: row.position_title.clone(),
+            opened_at: local_micros(row.opened_at),
+            locked: known.and_then(|known| known.lock()).map(|lock| lock.reason.into()),
+            grants: known
+                .iter()
+                .flat_map(|known| known.grants())
+                .map(|grant| AccountGrant::new(names, grant))
+                .collect(),
+            row,
+        }
+    }
+}
+
+/// Nhóm quyền được gán.
+#[derive(SimpleObject)]
+pub struct AccountGrant {
+    pub grant_id: Uuid,
+    /// Of the permission group.
+    pub group_id: Uuid,
+    pub over: GrantOver,
+    /// Null for the province.
+    pub agency: Option<Agency>,
+    pub from: NaiveDate,
+    pub until: Option<NaiveDate>,
+    pub granted_at: DateTime<FixedOffset>,
+    pub revoked_at: Option<DateTime<FixedOffset>>,
+}
+
+impl AccountGrant {
+    fn new(names: &Names, grant: &Grant) -> Self {
+        let Granted { grant: id, group, over, from, until } = &grant.granted;
+        let (over, agency) = over_what(names, *over);
+        Self {
+            grant_id: id.0,
+            group_id: group.0,
+            over,
+            agency,
+            from: *from,
+            until: *until,
+            granted_at: local(grant.granted_at),
+            revoked_at: grant.revoked_at.map(local),
+        }
+    }
+}
+
+fn over_what(names: &Names, over: Over) -> (GrantOver, Option<Agency>) {
+    match over {
+        Over::Province => (GrantOver::Province, None),
+        Over::Agency(agency) => (GrantOver::Agency, Some(Agency::named(names, agency.0))),
+        Over::Subtree(agency) => (GrantOver::Subtree, Some(Agency::named(names, agency.0))),
+    }
+}
+
+/// That somebody can or could do something.
+#[derive(SimpleObject)]
+pub struct AccessEntry {
+    pub account_id: Uuid,
+    /// Where they worked then.
+    pub agency: Agency,
+    pub grant_id: Uuid,
+    /// As it was defined then.
+    pub group: PermissionGroup,
+    pub over: GrantOver,
+    /// Null for the province.
+    pub over_agency: Option<Agency>,
+    pub from: NaiveDate,
+    pub until: Option<NaiveDate>,
+}
+
+impl AccessEntry {
+    fn new(names: &Names, access: service::Access) -> Self {
+        let service::Access { account: PrincipalId(account_id), acting_as, granted, group } = access;
+        let (over, over_agency) = over_what(names, granted.over);
+        Self {
+            account_id,
+            agency: Agency::named(names, acting_as.agency.0),
+            grant_id: granted.grant.0,
+            group: PermissionGroup::then(&group),
+            over,
+            over_agency,
+            from: granted.from,
+            until: granted.until,
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! Who may do what, and who could: accounts, permission groups and grants. Nobody grants to themselves, and nobody
+//! grants over more than what they manage.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use domain::access::{ActingAs, Function, Powers, Principal, Scope};
+use domain::account::{self, Account, Granted, Identity, Known, Over};
+use domain::codes::{LoginName, PermissionGroupCode, UnitCode};
+use domain::identity::{AgencyId, GrantId, PermissionGroupId, PrincipalId};
+use domain::permission_group::{self, Defined, PermissionGroup};
+use domain::private::{Private, SealedToken};
+use domain::time::{Instant, local_date};
+use infrastructure::execute::Folded;
+use infrastructure::keys::KeyError;
+use projections::account_directory::{self, AccountDirectory};
+use projections::permission_group_directory::{self, PermissionGroupDirectory};
+use uuid::Uuid;
+
+use super::dossiers::plain;
+use super::queries::ERASED;
+use super::{Caller, Done, Names, Service};
+use crate::input::{
+    DefinePermissionGroupInput, GrantInput, GrantOver, LockAccountInput, OpenAccountInput, PlaceAccountInput,
+    PlaceInput, RetirePermissionGroupInput, RevokeGrantInput, UnlockAccountInput,
+};
+use crate::problem::{Problem, ServiceError};
+
+const NAME_CHARS_MAX: usize = 200;
+const TITLE_CHARS_MAX: usize = 100;
+const ISSUER_CHARS_MAX: usize = 500;
+const SUBJECT_CHARS_MAX: usize = 255;
+const ACCOUNT_OPENED: &str = "account.opened.v1";
+
+/// That somebody may do something: by which grant of which group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Access {
+    pub account: PrincipalId,
+    pub acting_as: ActingAs,
+    pub granted: Granted,
+    pub group: Defined,
+}
+
+/// What was done to an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountDone {
+    pub account: PrincipalId,
+    pub grant: Option<GrantId>,
+    pub done: Done,
+}
+
+type Groups = HashMap<PermissionGroupId, Arc<Folded<PermissionGroup>>>;
+
+impl Service {
+    pub async fn define_permission_group(
+        &self,
+        caller: &Caller,
+        input: &DefinePermissionGroupInput,
+    ) -> Result<Done, ServiceError> {
+        whole_province(caller)?;
+        let code = PermissionGroupCode::parse(&input.code).map_err(Problem::code_of("code"))?;
+        let defined = Defined {
+            name: plain("name", &input.name, NAME_CHARS_MAX)?,
+            functions: input.functions.iter().map(|function| (*function).into()).collect(),
+            code,
+        };
+        let stream = permission_group::stream(PermissionGroupId::of(&defined.code));
+        let request = self.request(caller, "definePermissionGroup", input.idempotency_key, input)?;
+        let command = permission_group::Command::Define(defined);
+        self.decide::<PermissionGroup>(&stream, &request, command).await
+    }
+
+    pub async fn retire_permission_group(
+        &self,
+        caller: &Caller,
+        input: &RetirePermissionGroupInput,
+    ) -> Result<Done, ServiceError> {
+        whole_province(caller)?;
+        let code = PermissionGroupCode::parse(&input.code).map_err(Problem::code_of("code"))?;
+        let stream = permission_group::stream(PermissionGroupId::of(&code));
+        let request = self.request(caller, "retirePermissionGroup", input.idempotency_key, input)?;
+        self.decide::<PermissionGroup>(&stream, &request, permission_group::Command::Retire).await
+    }
+
+    pub async fn open_account(
+        &self,
+        caller: &Caller,
+        input: &OpenAccountInput,
+    ) -> Result<AccountDone, ServiceError> {
+        caller.principal.require(Function::ManageAccess).map_err(Problem::from)?;
+        let (id, identity) = self.identity(input)?;
+        let acting_as = self.place(caller, &input.place).await?;
+        let name = plain("name", &input.name, NAME_CHARS_MAX)?;
+        if name.is_empty() {
+            return Err(Problem::invalid("name", "is empty").into());
+        }
+        let opened = account::Opened {
+            kind: input.kind.into(),
+            identity,
+            key: self.executor.keys.take().await?,
+            name: Private::open(name),
+            acting_as,
+        };
+        let request = self.request(caller, "openAccount", input.idempotency_key, input)?;
+        let command = account::Command::Open(opened);
+        let done = self.decide::<Account>(&account::stream(id), &request, command).await?;
+        Ok(AccountDone { account: id, grant: None, done })
+    }
+
+    /// Which account it is to be: that of a login name, or of what an issuer calls somebody.
+    fn identity(&self, input: &OpenAccountInput) -> Result<(PrincipalId, Identity), Problem> {
+        match (&input.login, &input.issuer, &input.subject) {
+            (Some(login), None, None) => {
+                let login = LoginName::parse(login).map_err(Problem::code_of("login"))?;
+                Ok((PrincipalId::of(&login), Identity::Login(login)))
+            }
+            (None, Some(issuer), Some(subject)) if !issuer.is_empty() && !subject.is_empty() => {
+                let issuer = plain("issuer", issuer, ISSUER_CHARS_MAX)?;
+                let subject = plain("subject", subject, SUBJECT_CHARS_MAX)?;
+                let id = self.principal_of_subject(&issuer, &subject);
+                Ok((id, Identity::Issuer(issuer)))
+            }
+            _ => Err(Problem::invalid("login", "either a login, or an issuer with a subject")),
+        }
+    }
+
+    /// Who an issuer means. A subject may be the number of an identity card, so no one can tell it from the id.
+    pub fn principal_of_subject(&self, issuer: &str, subject: &str) -> PrincipalId {
+        PrincipalId(self.executor.keys.subject_mac(issuer, subject))
+    }
+
+    async fn place(&self, caller: &Caller, input: &PlaceInput) -> Result<ActingAs, ServiceError> {
+        let (agency, _) = self.agency_on("agency", &input.agency, self.today(caller)).await?;
+        let unit =
+            input.unit.as_deref().map(UnitCode::parse).transpose().map_err(Problem::code_of("unit"))?;
+        let title = input.position_title.as_deref().unwrap_or_default();
+        let title = plain("positionTitle", title, TITLE_CHARS_MAX)?;
+        manages(caller, [agency])?;
+        Ok(ActingAs {
+            agency,
+            unit: unit.map(|unit| unit.to_string()),
+            position_title: Some(title).filter(|title| !title.is_empty()),
+        })
+    }
+
+    pub async fn place_account(
+        &self,
+        caller: &Caller,
+        input: &PlaceAccountInput,
+    ) -> Result<AccountDone, ServiceError> {
+        let id = self.managed(caller, input.account_id).await?;
+        let acting_as = self.place(caller, &input.place).await?;
+        let command = account::Command::Place(account::Placed { acting_as });
+        self.change_account(caller, "placeAccount", input.idempotency_key, input, id, command).await
+    }
+
+    pub async fn grant(&self, caller: &Caller, input: &GrantInput) -> Result<AccountDone, ServiceError> {
+        let id = self.managed(caller, input.account_id).await?;
+        let code = PermissionGroupCode::parse(&input.group).map_err(Problem::code_of("group"))?;
+        let group = PermissionGroupId::of(&code);
+        let known = self.executor.load::<PermissionGroup>(&permission_group::stream(group)).await?;
+        let defined = known.state.latest().ok_or(Problem::NotFound { what: "group" })?;
+        let over = match (input.over, &input.agency) {
+            (GrantOver::Province, None) => Over::Province,
+            (GrantOver::Agency | GrantOver::Subtree, Some(code)) => {
+                let (agency, _) = self.agency_on("agency", code, self.today(caller)).await?;
+                if input.over == GrantOver::Agency { Over::Agency(agency) } else { Over::Subtree(agency) }
+            }
+            (GrantOver::Province, Some(_)) => {
+                return Err(Problem::invalid("agency", "the province has no agency code").into());
+            }
+            (GrantOver::Agency | GrantOver::Subtree, None) => {
+                return Err(Problem::invalid("agency", "an agency code is needed").into());
+            }
+        };
+        let manages_it = match (caller.principal.powers.of(Function::ManageAccess), &over) {
+            (Some(Scope::Province), _) => true,
+            // What would let somebody grant on is for who manages the whole province.
+            (Some(_), _) if defined.functions.contains(&Function::ManageAccess) => false,
+            (Some(Scope::Agencies(managed)), Over::Agency(_) | Over::Subtree(_)) => {
+                match self.names().await?.scope_of(over) {
+                    Scope::Agencies(asked) => asked.is_subset(managed),
+                    Scope::Province => false,
+                }
+            }
+            (Some(Scope::Agencies(_)), Over::Province) | (None, _) => false,
+        };
+        if !manages_it {
+            let reason = "the grant reaches beyond what the caller manages".to_owned();
+            return Err(Problem::Refused { code: "GRANT_TOO_WIDE", reason }.into());
+        }
+        let request = self.request(caller, "grant", input.idempotency_key, input)?;
+        let grant = request.command.grant();
+        let from = input.from.unwrap_or_else(|| self.today(caller));
+        let granted = Granted { grant, group, over, from, until: input.until };
+        let command = account::Command::Grant(granted);
+        let done = self.decide::<Account>(&account::stream(id), &request, command).await?;
+        Ok(AccountDone { account: id, grant: Some(grant), done })
+    }
+
+    pub async fn revoke_grant(
+        &self,
+        caller: &Caller,
+        input: &RevokeGrantInput,
+    ) -> Result<AccountDone, ServiceError> {
+        let id = self.managed(caller, input.account_id).await?;
+        let command = account::Command::Revoke { grant: GrantId(input.grant_id) };
+        self.change_account(caller, "revokeGrant", input.idempotency_key, input, id, command).await
+    }
+
+    pub async fn lock_account(
+        &self,
+        caller: &Caller,
+        input: &LockAccountInput,
+    ) -> Result<AccountDone, ServiceError> {
+        let id = self.managed(caller, input.account_id).await?;
+        let command = account::Command::Lock { reason: input.reason.into() };
+        self.change_account(caller, "lockAccount", input.idempotency_key, input, id, command).await
+    }
+
+    pub async fn unlock_account(
+        &self,
+        caller: &Caller,
+        input: &UnlockAccountInput,
+    ) -> Result<AccountDone, ServiceError> {
+        let id = self.managed(caller, input.account_id).await?;
+        let command = account::Command::Unlock;
+        self.change_account(caller, "unlockAccount", input.idempotency_key, input, id, command).await
+    }
+
+    async fn change_account(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        idempotency_key: Uuid,
+        canonical: &impl serde::Serialize,
+        id: PrincipalId,
+        command: account::Command,
+    ) -> Result<AccountDone, ServiceError> {
+        let request = self.request(caller, operation, idempotency_key, canonical)?;
+        let done = self.decide::<Account>(&account::stream(id), &request, command).await?;
+        Ok(AccountDone { account: id, grant: None, done })
+    }
+
+    /// An account that the caller may change: of an agency that they manage, and not their own.
+    async fn managed(&self, caller: &Caller, id: Uuid) -> Result<PrincipalId, ServiceError> {
+        caller.principal.require(Function::ManageAccess).map_err(Problem::from)?;
+        let id = PrincipalId(id);
+        let account = self.executor.load::<Account>(&account::stream(id)).await?;
+        let known = account.state.known().ok_or(Problem::NotFound { what: "account" })?;
+        if !caller.principal.may(Function::ManageAccess, [known.latest_place().agency]) {
+            return Err(Problem::NotFound { what: "account" }.into());
+        }
+        if id == caller.principal.id {
+            let reason = "nobody changes their own account".to_owned();
+            return Err(Problem::Refused { code: "OWN_ACCOUNT", reason }.into());
+        }
+        Ok(id)
+    }
+
+    /// Who has the account, with what they may do now. `None` where there is no account, or it is locked.
+    pub async fn principal(&self, id: PrincipalId) -> Result<Option<Principal>, ServiceError> {
+        let account = self.executor.load::<Account>(&account::stream(id)).await?;
+        let Some(known) = account.state.known().filter(|known| known.lock().is_none()) else {
+            return Ok(None);
+        };
+        let now = self.clock().now();
+        let wanted = known.grants_at(now).map(|granted| granted.group);
+        let groups = self.groups(wanted.collect()).await?;
+        let names = self.names().await?;
+        let powers = powers_at(known, now, &groups, &names);
+        Ok(Some(Principal { id, acting_as: known.latest_place().clone(), powers }))
+    }
+
+    async fn groups(&self, wanted: BTreeSet<PermissionGroupId>) -> Result<Groups, ServiceError> {
+        let streams: Vec<String> = wanted.iter().map(|id| permission_group::stream(*id)).collect();
+        let mut loaded = self.executor.load_all::<PermissionGroup>(&streams).await?;
+        let of = |(id, stream): (&PermissionGroupId, &String)| Some((*id, loaded.remove(stream)?));
+        let found = wanted.iter().zip(&streams).filter_map(of);
+        found.map(|(id, group)| Ok((id, group?))).collect()
+    }
+
+    /// The permission groups that there are, by code.
+    pub async fn permission_groups(
+        &self,
+        caller: &Caller,
+    ) -> Result<Vec<PermissionGroupDirectory>, ServiceError> {
+        looks_into_access(caller)?;
+        Ok(permission_group_directory::all(self.database()).await?)
+    }
+
+    /// The accounts of the agencies that the caller manages or audits, the oldest first.
+    pub async fn accounts(
+        &self,
+        caller: &Caller,
+        after: Option<(i64, Uuid)>,
+        first: i64,
+    ) -> Result<(Vec<(AccountDirectory, Arc<Folded<Account>>)>, bool), ServiceError> {
+        let scope = looks_into_access(caller)?;
+        let rows = account_directory::all(self.database()).await?.into_iter();
+        let rows = rows
+            .filter(|row| scope.covers([AgencyId(row.agency_id)]))
+            .filter(|row| after.is_none_or(|after| after < (row.opened_at, row.principal_id)))
+            .take(usize::try_from(first + 1).unwrap_or(usize::MAX));
+        let (rows, has_more) = super::boards::page(rows.collect(), first);
+        let mut states = self.account_states(rows.iter().map(|row| PrincipalId(row.principal_id))).await?;
+        let found = rows.into_iter().filter_map(|row| {
+            let state = states.remove(&PrincipalId(row.principal_id))?;
+            Some((row, state))
+        });
+        Ok((found.collect(), has_more))
+    }
+
+    async fn account_states(
+        &self,
+        ids: impl Iterator<Item = PrincipalId>,
+    ) -> Result<HashMap<PrincipalId, Arc<Folded<Account>>>, ServiceError> {
+        let ids: Vec<(PrincipalId, String)> = ids.map(|id| (id, account::stream(id))).collect();
+        let streams: Vec<String> = ids.iter().map(|(_, stream)| stream.clone()).collect();
+        let mut loaded = self.executor.load_all::<Account>(&streams).await?;
+        let of = |(id, stream): (PrincipalId, String)| Some((id, loaded.remove(&stream)?));
+        let found = ids.into_iter().filter_map(of);
+        found.map(|(id, folded)| Ok((id, folded?))).collect()
+    }
+
+    /// What a person or machine is called. For who looks into access.
+    pub async fn account_name(&self, row: &AccountDirectory) -> Result<String, ServiceError> {
+        let token = SealedToken::from_text(row.name.as_str());
+        let stream = account::stream(PrincipalId(row.principal_id));
+        match self.executor.keys.open_value(&token, &stream, ACCOUNT_OPENED).await {
+            Ok(name) => Ok(name.expose().to_owned()),
+            Err(KeyError::Destroyed(_)) => Ok(ERASED.to_owned()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Who could do something at an instant, and by which grant: over one agency, or over any.
+    pub async fn access_as_of(
+        &self,
+        caller: &Caller,
+        function: Function,
+        agency: Option<&str>,
+        at: Option<Instant>,
+    ) -> Result<Vec<Access>, ServiceError> {
+        let scope = looks_into_access(caller)?;
+        let at = at.unwrap_or_else(|| self.clock().now());
+        let agency = match agency {
+            Some(code) => Some(self.agency_ever("agency", code, local_date(at)).await?),
+            None => None,
+        };
+        let names = self.names().await?;
+        let rows = account_directory::all(self.database()).await?;
+        let states = self.account_states(rows.iter().map(|row| PrincipalId(row.principal_id))).await?;
+        let known = states.values().filter_map(|account| account.state.known());
+        let groups = known.flat_map(|known| known.grants_at(at)).map(|granted| granted.group).collect();
+        let groups = self.groups(groups).await?;
+        let mut found = Vec::new();
+        for row in rows {
+            let id = PrincipalId(row.principal_id);
+            let Some(known) = states.get(&id).and_then(|account| account.state.known()) else { continue };
+            let Some(acting_as) = known.place_at(at).filter(|place| scope.covers([place.agency])) else {
+                continue;
+            };
+            for granted in known.grants_at(at) {
+                let group = groups.get(&granted.group).and_then(|group| group.state.at(at));
+                let Some(group) = group.filter(|group| group.functions.contains(&function)) else { continue };
+                if agency.is_none_or(|agency| names.scope_of(granted.over).covers([agency])) {
+                    found.push(Access {
+                        account: id,
+                        acting_as: acting_as.clone(),
+                        granted: granted.clone(),
+                        group: group.clone(),
+                    });
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What an account may do at an instant, over the agencies of today's tree.
+fn powers_at(known: &Known, at: Instant, groups: &Groups, names: &Names) -> Powers {
+    known.powers_at(at, |id| groups.get(&id).map(|group| &group.state), |over| names.scope_of(over))
+}
+
+/// Whose accounts the caller may look at.
+fn looks_into_access(caller: &Caller) -> Result<Scope, Problem> {
+    let powers = &caller.principal.powers;
+    match (powers.of(Function::ManageAccess), powers.of(Function::Audit)) {
+        (Some(one), Some(other)) => Ok(one.clone().and(other.clone())),
+        (Some(scope), None) | (None, Some(scope)) => Ok(scope.clone()),
+        (None, None) => Ok(caller.principal.require(Function::Audit)?.clone()),
+    }
+}
+
+/// Permission groups hold for everybody.
+fn whole_province(caller: &Caller) -> Result<(), Problem> {
+    match caller.principal.require(Function::ManageAccess)? {
+        Scope::Province => Ok(()),
+        Scope::Agencies(_) => {
+            let reason = "permission groups are defined for the whole province".to_owned();
+            Err(Problem::Refused { code: "GRANT_TOO_WIDE", reason })
+        }
+    }
+}
+
+fn manages(caller: &Caller, agencies: [AgencyId; 1]) -> Result<(), Problem> {
+    let may = caller.principal.may(Function::ManageAccess, agencies);
+    if may { Ok(()) } else { Err(Problem::NotFound { what: "agency" }) }
+}
