@@ -10,6 +10,7 @@ pub mod loaders;
 pub mod mutation;
 pub mod objects;
 pub mod payload;
+pub mod procedures;
 pub mod projections;
 pub mod query;
 pub mod reminders;
@@ -31,6 +32,7 @@ use indicators::IndicatorQuery;
 use limits::Limits;
 use loaders::{Loaders, Loads, Shared, loaders};
 use mutation::DossierMutation;
+use procedures::{ProcedureMutation, ProcedureQuery};
 use projections::{ProjectionMutation, ProjectionQuery};
 use query::{DossierQuery, checked_page};
 pub use scalars::PositionText;
@@ -44,11 +46,24 @@ pub type Api = Schema<QueryRoot, MutationRoot, EmptySubscription>;
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub struct QueryRoot(DossierQuery, BoardQuery, IndicatorQuery, AdministrationQuery, ProjectionQuery);
+pub struct QueryRoot(
+    DossierQuery,
+    BoardQuery,
+    IndicatorQuery,
+    AdministrationQuery,
+    ProcedureQuery,
+    ProjectionQuery,
+);
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct MutationRoot(DossierMutation, AdministrationMutation, SynchronisationMutation, ProjectionMutation);
+pub struct MutationRoot(
+    DossierMutation,
+    AdministrationMutation,
+    ProcedureMutation,
+    SynchronisationMutation,
+    ProjectionMutation,
+);
 
 /// The most rows of a page.
 const PAGE_MAX: i32 = 100;
