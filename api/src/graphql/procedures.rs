@@ -15,6 +15,9 @@ use crate::input::{DraftProcedureInput, PublishProcedureInput};
 use crate::problem::{Problem as ServiceProblem, ServiceError};
 use crate::service::{self, Change, Difference};
 
+/// Of looking for defects: a form of the largest size keeps a processor busy for half a second.
+const CHECK_COST: usize = 500;
+
 #[derive(Default)]
 pub struct ProcedureMutation;
 
@@ -49,7 +52,7 @@ pub struct ProcedureQuery;
 #[Object]
 impl ProcedureQuery {
     /// Kiểm tra trước khi lưu bản thảo: what is wrong with a definition and its form. Nothing is written.
-    #[graphql(complexity = "100 + child_complexity")]
+    #[graphql(complexity = "CHECK_COST + child_complexity")]
     async fn validate_procedure(
         &self,
         ctx: &Context<'_>,
@@ -117,6 +120,7 @@ impl ProcedureVersions {
     }
 
     /// Bản thảo.
+    #[graphql(complexity = "CHECK_COST + child_complexity")]
     async fn draft(&self) -> Option<ProcedureDraft> {
         self.0.draft.as_ref().map(|draft| {
             let defects = draft.all_defects();

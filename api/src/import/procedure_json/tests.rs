@@ -148,6 +148,8 @@ fn every_shipped_definition_survives() {
         sound += 1;
         let again = parse(&format!("{code}{FILE_SUFFIX}"), write(code, definition).unwrap().as_bytes());
         assert!(!again.has_errors(), "{code}: {:?}", again.defects);
+        let by_itself = super::definition(&serde_json::to_value(definition).unwrap());
+        assert_eq!(by_itself.as_ref(), Ok(definition), "{code}");
         survived +=
             usize::from(again.code.as_ref() == Some(code) && again.definition.as_ref() == Some(definition));
     }
