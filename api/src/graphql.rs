@@ -11,6 +11,7 @@ pub mod loaders;
 pub mod mutation;
 pub mod objects;
 pub mod payload;
+pub mod procedures;
 pub mod projections;
 pub mod query;
 pub mod reminders;
@@ -33,6 +34,7 @@ use indicators::IndicatorQuery;
 use limits::Limits;
 use loaders::{Loaders, Loads, Shared, loaders};
 use mutation::DossierMutation;
+use procedures::{ProcedureMutation, ProcedureQuery};
 use projections::{ProjectionMutation, ProjectionQuery};
 use query::{DossierQuery, checked_page};
 pub use scalars::PositionText;
@@ -52,6 +54,7 @@ pub struct QueryRoot(
     IndicatorQuery,
     AdministrationQuery,
     AccessQuery,
+    ProcedureQuery,
     ProjectionQuery,
 );
 
@@ -61,6 +64,7 @@ pub struct MutationRoot(
     DossierMutation,
     AdministrationMutation,
     AccessMutation,
+    ProcedureMutation,
     SynchronisationMutation,
     ProjectionMutation,
 );

@@ -38,8 +38,8 @@ const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     (
         "VERSION_CONFLICT",
-        "Hồ sơ vừa được người khác cập nhật; hãy tải lại.",
-        "Somebody else has just changed the dossier; load it again.",
+        "Người khác vừa cập nhật; hãy tải lại.",
+        "Somebody else has just changed it; load it again.",
     ),
     (
         "IDEMPOTENCY_KEY_REUSED",
@@ -338,6 +338,11 @@ pub fn of(problem: &Problem, language: Language) -> String {
     let sentence = sentence(problem.code(), language).unwrap_or_default();
     match problem {
         Problem::InvalidInput { field, reason } => format!("{sentence} ({field}: {reason})"),
+        Problem::UnreadableDefinition { places } => {
+            let places: Vec<_> =
+                places.iter().map(|place| format!("{}: {}", place.path, place.reason)).collect();
+            format!("{sentence} ({})", places.join("; "))
+        }
         Problem::Refused { reason, .. } if sentence.is_empty() => reason.clone(),
         _ => sentence.to_owned(),
     }

@@ -4,6 +4,7 @@ use domain::access::Denial;
 use domain::codes::InvalidCode;
 use domain::decider::Rejection;
 use domain::dossier::{self, Stage};
+use domain::procedure::Defect;
 use domain::recorded::Version;
 use infrastructure::content_store::ContentError;
 use infrastructure::db::DbError;
@@ -13,18 +14,25 @@ use infrastructure::keys::KeyError;
 use projections::read_side::{Behind, WaitError};
 use projections::runner::RunError;
 
+use crate::import::procedure_json::Unreadable;
+
 /// Why a request was not done, in a way that a client can act on.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
     #[error("{field} is not valid: {reason}")]
     InvalidInput { field: &'static str, reason: String },
+    #[error("the definition cannot be read")]
+    UnreadableDefinition { places: Vec<Unreadable> },
+    /// With all defects of the draft, warnings as well.
+    #[error("the draft has defects of severity error")]
+    DraftHasErrors { defects: Vec<Defect> },
     #[error("{what} was not found")]
     NotFound { what: &'static str },
     #[error("denied")]
     Denied(#[source] Denial),
     #[error("{command} is not allowed while the dossier is {stage:?}")]
     InvalidTransition { command: &'static str, stage: Stage },
-    #[error("the client saw version {expected}, but the dossier is at {actual}")]
+    #[error("the client saw version {expected}, but it is at {actual}")]
     VersionConflict { expected: Version, actual: Version, since: Vec<Since> },
     #[error("the idempotency key was used for another request")]
     KeyReused,
@@ -42,7 +50,8 @@ pub enum Problem {
 impl Problem {
     pub fn code(&self) -> &'static str {
         match self {
-            Self::InvalidInput { .. } => "BAD_USER_INPUT",
+            Self::InvalidInput { .. } | Self::UnreadableDefinition { .. } => "BAD_USER_INPUT",
+            Self::DraftHasErrors { .. } => "DRAFT_HAS_ERRORS",
             Self::NotFound { .. } => "NOT_FOUND",
             Self::Denied(denial) => denial.code(),
             Self::InvalidTransition { .. } => "INVALID_TRANSITION",
@@ -129,7 +138,10 @@ impl From<dossier::Rejection> for Problem {
 
 impl From<domain::procedure::Rejection> for Problem {
     fn from(rejection: domain::procedure::Rejection) -> Self {
-        Self::refused(&rejection)
+        match rejection {
+            domain::procedure::Rejection::DraftHasErrors { defects } => Self::DraftHasErrors { defects },
+            other => Self::refused(&other),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub use boards::{
     ProgressQuestion,
 };
 pub use calendars::{Days, Impact, ImpactQuestion, Touched};
-pub use catalogue::Published;
+pub use catalogue::{Change, Comparison, Difference, ProcedureVersions, Published};
 pub use dossiers::Accepted;
 pub(crate) use files::FILE_ATTACHED;
 pub use files::{Attached, Download, FILE_BYTES_MAX, FileInput, FilePolicy, FileReceipt, Files, ListedFile};

@@ -634,7 +634,7 @@ async fn refusals_are_typed_and_speak_the_callers_language() {
             problem,
             json!({
                 "__typename": "VersionConflict", "code": "VERSION_CONFLICT",
-                "message": "Somebody else has just changed the dossier; load it again.",
+                "message": "Somebody else has just changed it; load it again.",
                 "expected": 1, "actual": 2,
                 "since": [{
                     "version": 2, "eventType": "dossier.received.v1", "actor": principal_id("hoa").0,

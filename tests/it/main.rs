@@ -22,6 +22,7 @@ mod papers;
 mod parked;
 mod people;
 mod portal;
+mod procedures;
 mod read_models;
 mod real_input;
 mod rebuild;

@@ -2,12 +2,15 @@
 
 use async_graphql::{ComplexObject, Context, Interface, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset};
+use domain::codes::ProcedureCode;
 use domain::identity::DossierId;
 use projections::Model;
 use uuid::Uuid;
 
 use super::objects::{Agency, Dossier, DossierStage, local};
+use super::procedures::{ProcedureDefect, ProcedureVersions};
 use super::{ContextExt, PositionText, of_failure};
+use crate::import::procedure_json::Unreadable;
 use crate::messages;
 use crate::problem::{Problem as ServiceProblem, ServiceError};
 use crate::service::{Accepted, AccountDone, Names};
@@ -78,6 +81,30 @@ pub struct CalendarPayload {
     pub problems: Vec<Problem>,
 }
 
+/// The answer to a command on a procedure.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct ProcedurePayload {
+    #[graphql(skip)]
+    code: Option<ProcedureCode>,
+    /// After the command: the next `expectedVersion`.
+    pub stream_version: Option<i64>,
+    /// Pass it as `minPosition` to `procedures`.
+    pub position: Option<PositionText>,
+    /// Why it was not done. Empty when it was.
+    pub problems: Vec<Problem>,
+}
+
+#[ComplexObject]
+impl ProcedurePayload {
+    /// The procedure as the command left it, or later.
+    async fn procedure(&self, ctx: &Context<'_>) -> Result<Option<ProcedureVersions>> {
+        let Some(code) = &self.code else { return Ok(None) };
+        let found = ctx.service().procedure_versions(ctx.caller()?, code.as_str()).await;
+        found.map(|found| found.map(ProcedureVersions)).map_err(|error| ctx.error(error))
+    }
+}
+
 /// What was written down about a message to the national portal.
 #[derive(SimpleObject)]
 pub struct SynchronisationPayload {
@@ -112,10 +139,12 @@ pub enum Problem {
     VersionConflict(VersionConflict),
     InvalidTransition(InvalidTransition),
     InvalidInput(InvalidInput),
+    UnreadableDefinition(UnreadableDefinition),
+    DraftHasErrors(DraftHasErrors),
     Refusal(Refusal),
 }
 
-/// Somebody else has changed the dossier since the client saw it.
+/// Somebody else has changed the dossier, or the procedure, since the client saw it.
 #[derive(Clone, SimpleObject)]
 pub struct VersionConflict {
     pub code: String,
@@ -142,6 +171,31 @@ pub struct InvalidTransition {
     pub message: String,
     pub stage: DossierStage,
     pub command: String,
+}
+
+/// The draft cannot be published as it is.
+#[derive(Clone, SimpleObject)]
+pub struct DraftHasErrors {
+    pub code: String,
+    pub message: String,
+    /// All of them, warnings as well.
+    pub defects: Vec<ProcedureDefect>,
+}
+
+/// What was sent is no definition of a procedure.
+#[derive(Clone, SimpleObject)]
+pub struct UnreadableDefinition {
+    pub code: String,
+    pub message: String,
+    /// Every field that is not known, up to 100; or the first that does not hold what it should.
+    pub places: Vec<UnreadablePlace>,
+}
+
+#[derive(Clone, SimpleObject)]
+pub struct UnreadablePlace {
+    /// Within the definition: `steps.0.tasks.1.half_days`; empty for the whole of it.
+    pub path: String,
+    pub reason: String,
 }
 
 /// A field does not hold what it should.
@@ -193,6 +247,15 @@ fn problem(ctx: &Context<'_>, names: &Names, problem: ServiceProblem) -> Problem
         ServiceProblem::InvalidInput { field, .. } => {
             Problem::InvalidInput(InvalidInput { code, message, field: field.to_owned() })
         }
+        ServiceProblem::UnreadableDefinition { places } => {
+            let place = |Unreadable { path, reason }| UnreadablePlace { path, reason };
+            let places = places.into_iter().map(place).collect();
+            Problem::UnreadableDefinition(UnreadableDefinition { code, message, places })
+        }
+        ServiceProblem::DraftHasErrors { defects } => {
+            let defects = defects.into_iter().map(ProcedureDefect::from).collect();
+            Problem::DraftHasErrors(DraftHasErrors { code, message, defects })
+        }
         ServiceProblem::NotFound { .. }
         | ServiceProblem::Denied(_)
         | ServiceProblem::KeyReused
@@ -203,7 +266,7 @@ fn problem(ctx: &Context<'_>, names: &Names, problem: ServiceProblem) -> Problem
     }
 }
 
-async fn problems(ctx: &Context<'_>, found: ServiceProblem) -> Result<Vec<Problem>> {
+pub(super) async fn problems(ctx: &Context<'_>, found: ServiceProblem) -> Result<Vec<Problem>> {
     tracing::info!(code = found.code(), "refused");
     let names = match found {
         // Names are for the conflict only; a refusal needs no query.
@@ -265,7 +328,7 @@ pub(super) async fn of_permission_group(
 
 pub(super) async fn of_account(
     ctx: &Context<'_>,
-    outcome: Result<crate::service::AccountDone, ServiceError>,
+    outcome: Result<AccountDone, ServiceError>,
 ) -> Result<AccountPayload> {
     match outcome {
         Ok(AccountDone { account, grant, done }) => Ok(AccountPayload {
@@ -277,6 +340,25 @@ pub(super) async fn of_account(
         Err(ServiceError::Problem(found)) => {
             let problems = problems(ctx, found).await?;
             Ok(AccountPayload { account_id: None, grant_id: None, position: None, problems })
+        }
+        Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
+    }
+}
+
+pub(super) async fn of_procedure(
+    ctx: &Context<'_>,
+    outcome: Result<(ProcedureCode, crate::service::Done), ServiceError>,
+) -> Result<ProcedurePayload> {
+    match outcome {
+        Ok((code, done)) => Ok(ProcedurePayload {
+            code: Some(code),
+            stream_version: Some(done.version.0),
+            position: Some(PositionText(done.position)),
+            problems: Vec::new(),
+        }),
+        Err(ServiceError::Problem(found)) => {
+            let problems = problems(ctx, found).await?;
+            Ok(ProcedurePayload { code: None, stream_version: None, position: None, problems })
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }

@@ -8,6 +8,7 @@
 use domain::codes::ProcedureCode;
 use domain::procedure::{Defect, Definition, Severity};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::procedure_files::{DEFECTS_MAX, ParsedProcedure, quote, unreadable};
 
@@ -70,6 +71,65 @@ fn read(json: &[u8]) -> Result<(String, Definition, Vec<String>), String> {
     let body: Body<String, Definition> = serde_ignored::deserialize(&mut deserializer, note)
         .map_err(|error| format!("not a definition: {error}"))?;
     Ok((body.code, body.definition, unknown))
+}
+
+/// Why a definition cannot be read, and where: `steps.0.tasks.1.half_days`, empty for the whole of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    pub path: String,
+    pub reason: String,
+}
+
+/// Reads a definition that comes without a file around it. Names the first thing that is not what it has to be, else all
+/// fields that would be lost.
+pub fn definition(json: &Value) -> Result<Definition, Vec<Unreadable>> {
+    if !json.is_object() {
+        return Err(vec![Unreadable { path: String::new(), reason: "not a JSON object".to_owned() }]);
+    }
+    let mut unknown = Vec::new();
+    let note = |path: serde_ignored::Path| {
+        if unknown.len() < DEFECTS_MAX {
+            let reason = "this field is not known to this program".to_owned();
+            unknown.push(Unreadable { path: parts(&path).join("."), reason });
+        }
+    };
+    let mut track = serde_path_to_error::Track::new();
+    let followed = serde_path_to_error::Deserializer::new(json, &mut track);
+    match serde_ignored::deserialize(followed, note) {
+        Ok(definition) if unknown.is_empty() => Ok(definition),
+        Ok(_) => Err(unknown),
+        Err(error) => {
+            let path = track.path();
+            let parts: Vec<String> = path.iter().map(part).collect();
+            Err(vec![Unreadable { path: parts.join("."), reason: error.to_string() }])
+        }
+    }
+}
+
+fn parts(path: &serde_ignored::Path) -> Vec<String> {
+    use serde_ignored::Path;
+    let (parent, own) = match path {
+        Path::Root => return Vec::new(),
+        Path::Seq { parent, index } => (parent, Some(index.to_string())),
+        Path::Map { parent, key } => (parent, Some(key.clone())),
+        // A level of Rust, not of JSON.
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
+            (parent, None)
+        }
+    };
+    let mut parts = parts(parent);
+    parts.extend(own);
+    parts
+}
+
+fn part(segment: &serde_path_to_error::Segment) -> String {
+    use serde_path_to_error::Segment;
+    match segment {
+        Segment::Seq { index } => index.to_string(),
+        Segment::Map { key } => key.clone(),
+        Segment::Enum { variant } => variant.clone(),
+        Segment::Unknown => "?".to_owned(),
+    }
 }
 
 fn accept(file: &str, code: &str, definition: Definition, unknown: &[String]) -> ParsedProcedure {

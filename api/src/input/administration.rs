@@ -1,5 +1,5 @@
 //! What an administrator sends: agencies and calendars, with the decision behind each change and the day from which it
-//! holds.
+//! holds; procedures.
 
 use async_graphql::{Enum, InputObject};
 use chrono::{NaiveDate, NaiveTime};
@@ -7,6 +7,8 @@ use domain::calendar;
 use domain::working_time::{InvalidOfficeHours, OfficeHours, Session};
 use serde::Serialize;
 use uuid::Uuid;
+
+use super::Json;
 
 /// Văn bản, quyết định làm căn cứ.
 #[derive(Clone, Debug, Serialize, InputObject)]
@@ -223,6 +225,32 @@ pub struct DecideCalendarInput {
     pub withdrawn: Option<Vec<NaiveDate>>,
     /// Years whose days off were expected, and are decided now.
     pub settled: Option<Vec<i32>>,
+}
+
+/// Soạn thảo quy trình của một thủ tục.
+#[derive(Clone, Debug, Serialize, InputObject)]
+pub struct DraftProcedureInput {
+    /// The same key again gets the first answer and writes nothing.
+    pub idempotency_key: Uuid,
+    /// The `streamVersion` that the client saw, 0 of a procedure that is new; another one is a conflict that says who did
+    /// what since.
+    pub expected_version: Option<i64>,
+    /// MaTTHC.
+    pub code: String,
+    /// As under `definition` of the files that `motcua export procedures` writes, at most 768 KiB. A field that this server
+    /// does not know is refused: it would be lost.
+    pub definition: Json<serde_json::Value>,
+}
+
+/// Công bố bản thảo.
+#[derive(Clone, Debug, Serialize, InputObject)]
+pub struct PublishProcedureInput {
+    /// The same key again gets the first answer and writes nothing.
+    pub idempotency_key: Uuid,
+    /// The `streamVersion` of the draft that the client saw; another one is a conflict that says who did what since.
+    pub expected_version: Option<i64>,
+    /// MaTTHC.
+    pub code: String,
 }
 
 /// Bỏ qua sự kiện không đọc được: what `projections { parked }` shows.

@@ -148,8 +148,47 @@ fn every_shipped_definition_survives() {
         sound += 1;
         let again = parse(&format!("{code}{FILE_SUFFIX}"), write(code, definition).unwrap().as_bytes());
         assert!(!again.has_errors(), "{code}: {:?}", again.defects);
+        let by_itself = super::definition(&serde_json::to_value(definition).unwrap());
+        assert_eq!(by_itself.as_ref(), Ok(definition), "{code}");
         survived +=
             usize::from(again.code.as_ref() == Some(code) && again.definition.as_ref() == Some(definition));
     }
     assert_eq!((sound, survived), (81, 81));
+}
+
+#[test]
+fn a_definition_by_itself_is_read_or_says_where_it_cannot_be() {
+    let sound = sound()["definition"].clone();
+    assert_eq!(serde_json::to_value(definition(&sound).unwrap().steps).unwrap(), sound["steps"]);
+    let with = |pointer: &str, field: &str, to: Value| {
+        let mut changed = sound.clone();
+        changed.pointer_mut(pointer).unwrap()[field] = to;
+        changed
+    };
+    let mut two_unknown = with("/steps/0/tasks/0", "half_day", json!(1));
+    two_unknown["form"] = json!({"schema": {"type": "object", "whatever": 1}, "draw": {}});
+    let mut no_steps = sound.clone();
+    no_steps.as_object_mut().unwrap().remove("steps");
+    for (json, places) in [
+        (two_unknown, &["form.draw", "steps.0.tasks.0.half_day"][..]),
+        (with("/steps/0/tasks/0", "half_days", json!("2")), &["steps.0.tasks.0.half_days"]),
+        (with("/steps/0/tasks/0", "half_days", json!(-1)), &["steps.0.tasks.0.half_days"]),
+        (with("/term/fixed", "working_days", json!(0.5)), &["term.fixed.working_days"]),
+        (with("", "term", json!("soon")), &["term"]),
+        (with("", "policies", json!({"extensions_max": null})), &["policies.extensions_max"]),
+        (with("", "steps", json!({})), &["steps"]),
+        (no_steps, &[""]),
+        (json!("{}"), &[""]),
+        (json!(["Thủ tục mẫu"]), &[""]),
+        (Value::Null, &[""]),
+    ] {
+        let found = definition(&json).unwrap_err();
+        assert_eq!(found.iter().map(|place| place.path.as_str()).collect::<Vec<_>>(), places, "{json}");
+        assert!(found.iter().all(|place| !place.reason.is_empty()), "{found:?}");
+    }
+    let mut many = sound.clone();
+    for nth in 0..=DEFECTS_MAX {
+        many[format!("x{nth}")] = json!(1);
+    }
+    assert_eq!(definition(&many).unwrap_err().len(), DEFECTS_MAX);
 }
