@@ -27,4 +27,5 @@ pub mod notices;
 pub mod papers;
 pub mod problem;
 pub mod service;
+pub mod sign_in;
 pub mod tables;

@@ -75,6 +75,11 @@ impl Scope {
         Self::Agencies(Arc::new(BTreeSet::from([agency])))
     }
 
+    /// No agency's.
+    pub fn nothing() -> Self {
+        Self::Agencies(Arc::default())
+    }
+
     /// Whether something that concerns these agencies is in it.
     pub fn covers(&self, agencies: impl IntoIterator<Item = AgencyId>) -> bool {
         match self {
@@ -113,6 +118,13 @@ impl Powers {
     pub fn add(&mut self, function: Function, scope: Scope) {
         let known = self.0.remove(&function);
         self.0.insert(function, known.map_or(scope.clone(), |known| known.and(scope)));
+    }
+
+    /// All but some functions.
+    #[must_use]
+    pub fn without(&self, functions: &[Function]) -> Self {
+        let kept = self.0.iter().filter(|(function, _)| !functions.contains(function));
+        Self(kept.map(|(function, scope)| (*function, scope.clone())).collect())
     }
 
     pub fn of(&self, function: Function) -> Option<&Scope> {

@@ -7,6 +7,7 @@
 //! that had it in its cache may open values with it for [`CACHE_TIME`] more. Copies in old pages of a write-ahead log
 //! or of PostgreSQL, and in backups, go when those are recycled and pruned.
 
+pub mod credentials;
 mod master;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -120,6 +121,8 @@ pub enum KeyError {
     Corrupt(KeyId),
     #[error("the {0:?} of this event has no key")]
     NoKeyOf(KeyOwner),
+    #[error("a password cannot be hashed")]
+    NotHashed,
     #[error("a value cannot be sealed or opened")]
     Seal(#[from] SealError),
 }

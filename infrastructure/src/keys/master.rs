@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use domain::identity::KeyId;
+use domain::identity::{KeyId, PrincipalId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
@@ -26,6 +26,7 @@ const PROOF_DOMAIN: &[u8] = b"motcua.keys.1";
 const PROOF_TEXT: &[u8] = b"motcua.keys";
 const MAC_DOMAIN: &[u8] = b"motcua.request-mac.1";
 const SEARCH_DOMAIN: &[u8] = b"motcua.person-search.1";
+const TOTP_DOMAIN: &[u8] = b"motcua.totp.1";
 const SUBJECT_DOMAIN: &[u8] = b"motcua.subject.1";
 
 /// A file of a key is 64 hex digits and a line end; whoever reads more than this reads another file.
@@ -113,6 +114,19 @@ impl MasterKey {
 
     pub(super) fn is_proven_by(&self, keys: Uuid, proof: &[u8]) -> bool {
         self.decrypt(&[PROOF_DOMAIN, keys.as_bytes()].concat(), proof).is_some_and(|text| text == PROOF_TEXT)
+    }
+
+    pub(super) fn wrap_totp(
+        &self,
+        principal: PrincipalId,
+        nonce: [u8; NONCE_BYTES],
+        secret: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
+        self.encrypt(nonce, &[TOTP_DOMAIN, principal.0.as_bytes()].concat(), secret)
+    }
+
+    pub(super) fn unwrap_totp(&self, principal: PrincipalId, wrapped: &[u8]) -> Option<Vec<u8>> {
+        self.decrypt(&[TOTP_DOMAIN, principal.0.as_bytes()].concat(), wrapped)
     }
 
     pub(super) fn request_mac(&self, canonical: &[u8]) -> String {
