@@ -2,6 +2,7 @@
 
 mod files;
 mod graphql;
+mod live;
 mod metrics;
 mod papers;
 mod rate;
@@ -42,12 +43,19 @@ pub struct Settings {
     pub development_tokens: bool,
     /// How long a GraphQL request may be worked on.
     pub time_max: Duration,
+    /// How long a development token lasts that a stream or socket was opened with; for ever if absent.
+    pub development_token_life: Option<Duration>,
     pub rates: Rates,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { development_tokens: false, time_max: Duration::from_secs(30), rates: Rates::default() }
+        Self {
+            development_tokens: false,
+            time_max: Duration::from_secs(30),
+            development_token_life: None,
+            rates: Rates::default(),
+        }
     }
 }
 
@@ -56,6 +64,14 @@ struct Server {
     api: Api,
     service: Service,
     settings: Settings,
+    limiter: Arc<Limiter>,
+}
+
+impl Server {
+    fn new(service: Service, settings: Settings) -> Self {
+        let limiter = Arc::new(Limiter::new(settings.rates));
+        Self { api: schema(service.clone()), service, settings, limiter }
+    }
 }
 
 /// GraphiQL and what it needs, vendored: it works in a closed network.
@@ -64,11 +80,10 @@ struct Server {
 struct Assets;
 
 pub fn router(service: Service, settings: Settings) -> Router {
-    let server = Server { api: schema(service.clone()), service, settings };
+    let server = Server::new(service, settings);
     let header = |name: &'static str, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };
-    let limiter = (Arc::new(Limiter::new(settings.rates)), server.clone());
     Router::new()
         .route("/graphql", get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method))
         .route("/graphiql", get(|| async { Redirect::to("/graphiql/") }))
@@ -81,7 +96,7 @@ pub fn router(service: Service, settings: Settings) -> Router {
         // Beyond that layer: a file streams, and has a limit of its own.
         .route("/dossiers/{dossier}/files", post(files::upload))
         .route("/dossiers/{dossier}/files/{file}", get(files::download))
-        .layer(from_fn_with_state(limiter, rate::limit))
+        .layer(from_fn_with_state(server.clone(), rate::limit))
         // Whoever watches over the server asks as often as they like.
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -93,8 +108,7 @@ pub fn router(service: Service, settings: Settings) -> Router {
 
 /// For those who run the server: metrics and health, on a listener that the public does not reach.
 pub fn admin_router(service: Service) -> Router {
-    let server = Server { api: schema(service.clone()), service, settings: Settings::default() };
-    metrics::router().with_state(server)
+    metrics::router().with_state(Server::new(service, Settings::default()))
 }
 
 /// The principal of the bearer token. No token is nobody; a token that is not taken is refused.

@@ -9,6 +9,7 @@ mod dossiers;
 mod files;
 mod indicators;
 mod life_cycle;
+mod live;
 mod notices;
 mod papers;
 mod projections;
@@ -29,6 +30,7 @@ pub(crate) use files::FILE_ATTACHED;
 pub use files::{Attached, Download, FILE_BYTES_MAX, FileInput, FilePolicy, FileReceipt, Files, ListedFile};
 pub(crate) use indicators::hours;
 pub use indicators::{Indicator, Measured, StepTime};
+pub use live::{DossierEvent, Live, Open, Subscriber};
 pub(crate) use notices::NoticeBounds;
 pub use papers::{Book, Printed};
 pub use projections::Projection;
@@ -64,6 +66,8 @@ pub struct Service {
     pub read_side: ReadSide,
     pub people: PersonSearch,
     pub files: Files,
+    /// Those who listen.
+    pub live: Live,
     names: Arc<Mutex<Option<KeptNames>>>,
 }
 
@@ -100,6 +104,7 @@ impl Service {
             read_side,
             people,
             files,
+            live: Live::default(),
             names: Arc::default(),
         })
     }

@@ -64,7 +64,7 @@ pub(crate) struct System {
     pub(crate) service: Service,
     pub(crate) router: Router,
     pub(crate) clock: Clock,
-    follower: Follower,
+    pub(crate) follower: Follower,
     pub(crate) place: Place,
 }
 

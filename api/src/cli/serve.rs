@@ -14,6 +14,9 @@ use super::{CliError, StoreArgs, output, stop_requested};
 use crate::http::{Rates, Settings, admin_router, router};
 use crate::service::{FILE_BYTES_MAX, FilePolicy, Service};
 
+/// How long sockets may take to close when the server stops.
+const SOCKETS_CLOSE_MAX: Duration = Duration::from_secs(3);
+
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -39,6 +42,9 @@ pub(super) struct Serve {
     /// The address of a proxy in front: where it says that a request comes from is believed (X-Forwarded-For)
     #[arg(long, value_name = "IP")]
     proxy: Option<IpAddr>,
+    /// Pages of another host that may open sockets, as https://portal.example; may be given several times
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Vec<String>,
     /// The most bytes of an uploaded file
     #[arg(long, value_name = "BYTES", default_value_t = FILE_BYTES_MAX)]
     file_bytes_max: u64,
@@ -54,7 +60,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let policy = self.file_policy().await?;
-        let service = self.store.open().await?.taking_files(policy);
+        let service = self.store.open().await?.taking_files(policy).taking_origins(self.origin.clone());
         if let Some(admin) = self.admin {
             serve_admin(&service, admin).await?;
         }
@@ -135,8 +141,30 @@ pub(super) async fn serve(
     }
     output::note(&format!("listening on http://{address}"));
     ready(address);
-    let service = router(service, settings).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(stop_requested()).await;
+    let live = service.live.clone();
+    let app = router(service, settings).into_make_service_with_connect_info::<SocketAddr>();
+    let stop = live.clone();
+    let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
+        stop_requested().await;
+        stop.stop();
+    });
+    // Whoever takes nothing would keep the server for ever.
+    let mut stopping = live.stopping();
+    let held_up = async {
+        let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
+        tokio::time::sleep(settings.time_max).await;
+    };
+    let served = tokio::select! {
+        served = serving => served,
+        () = held_up => {
+            tracing::warn!("some requests were not answered before the stop");
+            Ok(())
+        }
+    };
+    // Sockets are no requests any more: the server does not wait for them by itself.
+    if tokio::time::timeout(SOCKETS_CLOSE_MAX, live.ended()).await.is_err() {
+        tracing::warn!(open = live.count(), "some sockets were not closed before the stop");
+    }
     for follower in followers {
         follower.stop().await;
     }
