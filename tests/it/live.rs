@@ -335,12 +335,15 @@ impl Stream {
 
     /// The next one that says something.
     async fn next(&mut self) -> Option<Sent> {
-        loop {
-            match self.any().await {
-                Some(sent) if sent.event.is_empty() && sent.retry.is_empty() => {}
-                sent => return sent,
+        let said = async {
+            loop {
+                match self.any().await {
+                    Some(sent) if sent.event.is_empty() && sent.retry.is_empty() => {}
+                    sent => return sent,
+                }
             }
-        }
+        };
+        timeout(SOON, said).await.expect("an event, or the end")
     }
 
     /// The code of the one error that it is answered with, and the end.
@@ -351,6 +354,17 @@ impl Stream {
         assert_eq!(self.next().await, None);
         refused.code()
     }
+}
+
+/// The code that a subscription is refused with: as a request, or within the stream.
+pub(crate) async fn refused_as(router: &Router, token: &str, document: &str) -> Value {
+    let request = asked(token).body(body(document, json!({}))).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    if response.status() != StatusCode::OK {
+        let request = asked(token).body(body(document, json!({}))).unwrap();
+        return code(&answer_of(router, request).await);
+    }
+    Stream::open(router, token, document, json!({})).await.refusal().await
 }
 
 async fn nobody_is_told_what_they_may_not_see(backend: Backend) {
@@ -492,14 +506,17 @@ async fn say(socket: &mut Socket, message: Value) {
 
 /// The next message, or the code that it was closed with.
 async fn hear(socket: &mut Socket) -> Result<Value, u16> {
-    loop {
-        match timeout(SOON, socket.next()).await.expect("a message, or the end") {
-            Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
-            Some(Ok(Message::Close(frame))) => return Err(frame.unwrap().code.into()),
-            Some(Ok(_)) => {}
-            other => panic!("{other:?}"),
+    let heard = async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(frame))) => return Err(frame.unwrap().code.into()),
+                Some(Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
         }
-    }
+    };
+    timeout(SOON, heard).await.expect("a message, or the end")
 }
 
 async fn init(socket: &mut Socket, token: &str) -> Result<Value, u16> {
@@ -707,10 +724,12 @@ fn over_limit(code: &str) -> String {
         "TOO_MANY_ALIASES" => (0..41).map(|n| format!("a{n}: position ")).collect(),
         "NESTED_TOO_DEEP" => "dossier { ".repeat(70) + &"} ".repeat(70),
         "DOCUMENT_TOO_LONG" => format!("position # {}\n", "x".repeat(70_000)),
-        "QUERY_TOO_COMPLEX" => "position ".repeat(3_900),
+        "QUERY_TOO_COMPLEX" => "...F ".repeat(60),
         other => panic!("{other}"),
     };
-    format!("subscription {{ dossierEvents {{ {inner} }} }}")
+    let fragment = format!("fragment F on DossierEvent {{ {} }}", "position ".repeat(100));
+    let fragment = if inner.contains("...F") { fragment.as_str() } else { "" };
+    format!("subscription {{ dossierEvents {{ {inner} }} }} {fragment}")
 }
 
 async fn open_streams(system: &System) -> i64 {

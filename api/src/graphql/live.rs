@@ -85,7 +85,7 @@ impl Progress {
 #[derive(Clone, Copy, Debug)]
 pub struct ResumeAfter(pub Position);
 
-#[Subscription]
+#[Subscription(name = "Subscription")]
 impl SubscriptionRoot {
     /// Sự kiện của hồ sơ, theo thứ tự trong nhật ký: of all dossiers that the caller may see, or of one.
     async fn dossier_events(
