@@ -7,6 +7,7 @@ pub mod execution;
 pub mod files;
 pub mod indicators;
 pub mod limits;
+pub mod live;
 pub mod loaders;
 pub mod mutation;
 pub mod objects;
@@ -22,7 +23,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
-use async_graphql::{EmptySubscription, ErrorExtensions, MergedObject, Schema};
+use async_graphql::{ErrorExtensions, MergedObject, Schema};
 use infrastructure::entropy::Entropy;
 use tokio::sync::OnceCell;
 
@@ -32,6 +33,7 @@ use boards::BoardQuery;
 use execution::Executions;
 use indicators::IndicatorQuery;
 use limits::Limits;
+use live::{RenewedContexts, SubscriptionRoot};
 use loaders::{Loaders, Loads, Shared, loaders};
 use mutation::DossierMutation;
 use procedures::{ProcedureMutation, ProcedureQuery};
@@ -44,7 +46,7 @@ use crate::messages::{self, Language};
 use crate::problem::{Failure, Problem, ServiceError};
 use crate::service::{Caller, Names, Service};
 
-pub type Api = Schema<QueryRoot, MutationRoot, EmptySubscription>;
+pub type Api = Schema<QueryRoot, MutationRoot, SubscriptionRoot>;
 
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
@@ -75,9 +77,10 @@ const PAGE_DEFAULT: i32 = 20;
 
 /// The schema over a running system.
 pub fn schema(service: Service) -> Api {
-    Schema::build(QueryRoot::default(), MutationRoot::default(), EmptySubscription)
+    Schema::build(QueryRoot::default(), MutationRoot::default(), SubscriptionRoot)
         .extension(Limits)
         .extension(Executions)
+        .extension(RenewedContexts)
         // Names of fields are for those who may see the schema.
         .disable_suggestions()
         .data(service)
@@ -91,7 +94,7 @@ pub fn sdl() -> String {
         .sorted_fields()
         .sorted_enum_items()
         .sorted_arguments();
-    let sdl = Schema::build(QueryRoot::default(), MutationRoot::default(), EmptySubscription)
+    let sdl = Schema::build(QueryRoot::default(), MutationRoot::default(), SubscriptionRoot)
         .finish()
         .sdl_with_options(options);
     format!("{}\n", sdl.trim_end())
@@ -167,10 +170,14 @@ impl ContextExt for async_graphql::Context<'_> {
     }
 
     fn shared_error(&self, error: &ServiceError) -> async_graphql::Error {
-        match error {
-            ServiceError::Problem(problem) => of_problem(problem, self.request().language),
-            ServiceError::Failure(failure) => of_failure(failure),
-        }
+        of_error(error, self.request().language)
+    }
+}
+
+fn of_error(error: &ServiceError, language: Language) -> async_graphql::Error {
+    match error {
+        ServiceError::Problem(problem) => of_problem(problem, language),
+        ServiceError::Failure(failure) => of_failure(failure),
     }
 }
 

@@ -1,19 +1,21 @@
 //! The router: GraphQL, papers, files, GraphiQL from vendored assets, health.
 
+mod authentication;
 mod files;
 mod graphql;
+mod live;
 mod metrics;
 mod papers;
 mod rate;
+mod session;
 mod tables;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::request::Parts;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -25,21 +27,19 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use self::rate::Limiter;
 pub use self::rate::Rates;
-use crate::development_token;
 use crate::graphql::{Api, schema};
 use crate::messages::{self, Language};
 use crate::problem::Problem;
-use crate::service::{Caller, Service};
-use domain::recorded::Via;
+use crate::service::Service;
+use crate::sign_in::SignIn;
 
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 const CSP: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
 
 /// How the server is run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// Take development tokens. They prove nothing: never where real dossiers are.
-    pub development_tokens: bool,
+    pub sign_in: SignIn,
     /// How long a GraphQL request may be worked on.
     pub time_max: Duration,
     pub rates: Rates,
@@ -47,7 +47,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { development_tokens: false, time_max: Duration::from_secs(30), rates: Rates::default() }
+        Self { sign_in: SignIn::default(), time_max: Duration::from_secs(30), rates: Rates::default() }
     }
 }
 
@@ -56,6 +56,14 @@ struct Server {
     api: Api,
     service: Service,
     settings: Settings,
+    limiter: Arc<Limiter>,
+}
+
+impl Server {
+    fn new(service: Service, settings: Settings) -> Self {
+        let limiter = Arc::new(Limiter::new(settings.rates));
+        Self { api: schema(service.clone()), service, settings, limiter }
+    }
 }
 
 /// GraphiQL and what it needs, vendored: it works in a closed network.
@@ -64,11 +72,10 @@ struct Server {
 struct Assets;
 
 pub fn router(service: Service, settings: Settings) -> Router {
-    let server = Server { api: schema(service.clone()), service, settings };
+    let server = Server::new(service, settings);
     let header = |name: &'static str, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };
-    let limiter = (Arc::new(Limiter::new(settings.rates)), server.clone());
     Router::new()
         .route("/graphql", get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method))
         .route("/graphiql", get(|| async { Redirect::to("/graphiql/") }))
@@ -77,11 +84,14 @@ pub fn router(service: Service, settings: Settings) -> Router {
         .route("/papers/{dossier}/{file}", get(papers::paper))
         .route("/registers/{agency}/{file}", get(papers::register))
         .route("/tables/{file}", get(tables::table))
+        .route("/session", post(session::begin).delete(session::end))
+        .route("/session/password", post(session::change_password))
+        .route("/session/second-factor", post(session::second_factor))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         // Beyond that layer: a file streams, and has a limit of its own.
         .route("/dossiers/{dossier}/files", post(files::upload))
         .route("/dossiers/{dossier}/files/{file}", get(files::download))
-        .layer(from_fn_with_state(limiter, rate::limit))
+        .layer(from_fn_with_state(server.clone(), rate::limit))
         // Whoever watches over the server asks as often as they like.
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -93,40 +103,7 @@ pub fn router(service: Service, settings: Settings) -> Router {
 
 /// For those who run the server: metrics and health, on a listener that the public does not reach.
 pub fn admin_router(service: Service) -> Router {
-    let server = Server { api: schema(service.clone()), service, settings: Settings::default() };
-    metrics::router().with_state(server)
-}
-
-/// The principal of the bearer token. No token is nobody; a token that is not taken is refused.
-fn caller(headers: &HeaderMap, settings: Settings) -> Result<Option<Caller>, &'static str> {
-    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
-    let token = token.ok_or("the Authorization header is not a bearer token")?;
-    if !settings.development_tokens {
-        return Err("this server takes no development tokens");
-    }
-    let principal = development_token::parse(token.trim()).map_err(|_| "the token is not valid")?;
-    let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
-    let traceparent = traceparent.filter(|value| is_traceparent(value)).map(str::to_owned);
-    Ok(Some(Caller { principal, via: Via::Graphql, traceparent, at: None }))
-}
-
-/// Whoever asks, where nobody may ask without a token.
-struct SignedIn(Caller);
-
-impl FromRequestParts<Server> for SignedIn {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Response> {
-        let refused = |reason| refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason);
-        let caller = caller(&parts.headers, server.settings).map_err(refused)?;
-        caller.map(Self).ok_or_else(|| refused("a bearer token is needed"))
-    }
-}
-
-/// `00-<trace id>-<span id>-<flags>` and nothing else: it is written for ever.
-fn is_traceparent(text: &str) -> bool {
-    text.len() == 55 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    metrics::router().with_state(Server::new(service, Settings::default()))
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -10,6 +10,7 @@ mod dossiers;
 mod files;
 mod indicators;
 mod life_cycle;
+mod live;
 mod notices;
 mod papers;
 mod projections;
@@ -18,7 +19,7 @@ mod search;
 mod synchronisation;
 mod tables;
 
-pub use access::{Access, AccountDone};
+pub use access::{Access, AccountDone, check_password};
 pub use agencies::CarriedOver;
 pub use boards::{
     Board, BoardGroupBy, BoardItem, BoardQuestion, Figure, FigureItem, Figures, GroupKey, Part, ProgressBy,
@@ -31,6 +32,7 @@ pub(crate) use files::FILE_ATTACHED;
 pub use files::{Attached, Download, FILE_BYTES_MAX, FileInput, FilePolicy, FileReceipt, Files, ListedFile};
 pub(crate) use indicators::hours;
 pub use indicators::{Indicator, Measured, StepTime};
+pub use live::{DossierEvent, Live, Open, Subscriber};
 pub(crate) use notices::NoticeBounds;
 pub use papers::{Book, Printed};
 pub use projections::Projection;
@@ -66,6 +68,8 @@ pub struct Service {
     pub read_side: ReadSide,
     pub people: PersonSearch,
     pub files: Files,
+    /// Those who listen.
+    pub live: Live,
     names: Arc<Mutex<Option<KeptNames>>>,
 }
 
@@ -102,6 +106,7 @@ impl Service {
             read_side,
             people,
             files,
+            live: Live::default(),
             names: Arc::default(),
         })
     }

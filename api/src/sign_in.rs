@@ -33,6 +33,8 @@ const MOMENT: TimeDelta = TimeDelta::minutes(1);
 pub struct SignIn {
     /// Take development tokens. They prove nothing: never where real dossiers are.
     pub development_tokens: bool,
+    /// How long a development token lasts that a stream or socket was opened with; for ever if absent.
+    pub development_token_life: Option<TimeDelta>,
     pub issuers: Arc<Issuers>,
     pub credentials: CredentialPolicy,
     /// Nobody administers outside office hours (QĐ 742/QĐ-BTTTT, part 4).
@@ -84,12 +86,17 @@ const NO_ACCOUNT: NotSignedIn = NotSignedIn::Refused("there is no account for it
 const INVALID: NotSignedIn = NotSignedIn::Refused("the token is not valid");
 
 impl SignIn {
+    /// For those who develop, and for demonstrations.
+    pub fn development() -> Self {
+        Self { development_tokens: true, ..Self::default() }
+    }
+
     /// Who a credential belongs to, and what they may do now.
     pub async fn of(&self, service: &Service, credential: &Credential) -> Result<SignedIn, NotSignedIn> {
         let (mut signed_in, strong) = match credential {
             Credential::Session(token) => self.by_session(service, token).await?,
             Credential::Bearer(token) if token.starts_with("dev:") => {
-                (self.by_development_token(token)?, true)
+                (self.by_development_token(service, token)?, true)
             }
             Credential::Bearer(key) if key.starts_with(MACHINE_KEY_PREFIX) => {
                 (by_machine_key(service, key).await?, true)
@@ -112,12 +119,13 @@ impl SignIn {
         Ok((SignedIn { principal, until: Some(session.ends_at) }, session.strong))
     }
 
-    fn by_development_token(&self, token: &str) -> Result<SignedIn, NotSignedIn> {
+    fn by_development_token(&self, service: &Service, token: &str) -> Result<SignedIn, NotSignedIn> {
         if !self.development_tokens {
             return Err(NotSignedIn::Refused("this server takes no development tokens"));
         }
         let principal = development_token::parse(token.trim()).map_err(|_| INVALID)?;
-        Ok(SignedIn { principal, until: None })
+        let until = self.development_token_life.map(|life| service.clock().now() + life);
+        Ok(SignedIn { principal, until })
     }
 
     async fn by_token(&self, service: &Service, token: &str) -> Result<SignedIn, NotSignedIn> {

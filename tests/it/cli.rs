@@ -115,6 +115,7 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
             &[
                 "--listen <ADDR>",
                 "--development-tokens",
+                "--origin <ORIGIN>",
                 "--file-bytes-max <BYTES>",
                 "--scanner <COMMAND>",
                 "--files <DIR>",

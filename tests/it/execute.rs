@@ -858,7 +858,10 @@ async fn everything_in(place: &Place, schema: &str, url: &DbUrl) -> Vec<u8> {
 async fn errors_do_not_repeat_what_is_private(backend: Backend) {
     let place = Place::with_keys(backend).await;
     let service = established(&place, at(MORNING)).await;
-    let router = router(service.clone(), Settings { development_tokens: true, ..Settings::default() });
+    let router = router(
+        service.clone(),
+        Settings { sign_in: api::sign_in::SignIn::development(), ..Settings::default() },
+    );
     let name = secret("applicant.name");
     let good = json!({
         "idempotencyKey": key("key"),

@@ -71,7 +71,10 @@ impl Answer {
 }
 
 async fn send(service: &Service, request: Request<Body>) -> Answer {
-    let router = router(service.clone(), Settings { development_tokens: true, ..Settings::default() });
+    let router = router(
+        service.clone(),
+        Settings { sign_in: api::sign_in::SignIn::development(), ..Settings::default() },
+    );
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.map(|body| body.to_vec());

@@ -64,7 +64,7 @@ pub(crate) struct System {
     pub(crate) service: Service,
     pub(crate) router: Router,
     pub(crate) clock: Clock,
-    follower: Follower,
+    pub(crate) follower: Follower,
     pub(crate) place: Place,
 }
 
@@ -93,7 +93,10 @@ impl System {
         let clock = Clock::fixed(instant(at));
         let service = Service::open(&place.location(), clock.clone(), Entropy::System).await.unwrap();
         let follower = service.read_side.follow();
-        let router = router(service.clone(), Settings { development_tokens: true, ..Settings::default() });
+        let router = router(
+            service.clone(),
+            Settings { sign_in: api::sign_in::SignIn::development(), ..Settings::default() },
+        );
         let system = Self { service, router, clock, follower, place };
         for (code, name) in [(A, "Ủy ban nhân dân phường Đặng Xá"), (B, "Sở Xây dựng 100%"), (C, "Sở Y tế")]
         {

@@ -215,7 +215,7 @@ async fn a_request_that_takes_too_long_is_given_up_and_can_be_repeated() {
     for backend in backends() {
         let system = System::new(backend, "2024-04-22T09:00:00+07:00").await;
         let settings = Settings {
-            development_tokens: true,
+            sign_in: api::sign_in::SignIn::development(),
             time_max: Duration::from_millis(300),
             ..Settings::default()
         };
@@ -394,7 +394,7 @@ async fn whoever_asks_too_often_is_told_when_to_come_again() {
     let system = System::new(Backend::Sqlite, "2024-04-22T09:00:00+07:00").await;
     let one = NonZeroU32::new(1);
     let rates = Rates { per_address: one, per_principal: one, proxy: None };
-    let settings = Settings { development_tokens: true, rates, ..Settings::default() };
+    let settings = Settings { sign_in: api::sign_in::SignIn::development(), rates, ..Settings::default() };
     let limited = router(system.service.clone(), settings);
     let refused = until_refused(&limited, "192.0.2.1:1000", "", "").await.unwrap();
     assert_eq!((refused.status, code(&refused).as_str()), (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::graphql::System;
+use crate::live::refused_as;
 use crate::support::Backend;
 
 /// What anybody may ask, and why there is nothing about a person in it.
@@ -24,6 +25,7 @@ const CITIZEN: &str = "dev:citizen:dan@000.00.16.H42";
 
 const INTROSPECTION: &str = "{ __schema {
     queryType { fields { ...Field } } mutationType { fields { ...Field } }
+    subscriptionType { fields { ...Field } }
     types { name kind inputFields { name defaultValue type { ...Ref } } enumValues { name } }
 } }
 fragment Field on __Field { name args { name defaultValue type { ...Ref } } type { ...Ref } }
@@ -33,6 +35,7 @@ struct Schema {
     types: BTreeMap<String, Value>,
     queries: Vec<Value>,
     mutations: Vec<Value>,
+    subscriptions: Vec<Value>,
 }
 
 impl Schema {
@@ -43,6 +46,7 @@ impl Schema {
             types: schema["types"].as_array().unwrap().iter().map(named).collect(),
             queries: schema["queryType"]["fields"].as_array().unwrap().clone(),
             mutations: schema["mutationType"]["fields"].as_array().unwrap().clone(),
+            subscriptions: schema["subscriptionType"]["fields"].as_array().unwrap().clone(),
         }
     }
 
@@ -159,5 +163,18 @@ async fn who_may_only_file_is_refused_everything_else() {
     taken.sort();
     // And who they are is told to everybody who is somebody.
     assert_eq!(taken, ["me", "submitDossier"]);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_subscription_is_guarded() {
+    let system = System::new(Backend::Sqlite, "2024-04-22T09:00:00+07:00").await;
+    let schema = Schema::of(&system).await;
+    assert!(!schema.subscriptions.is_empty());
+    for field in &schema.subscriptions {
+        let document = schema.call("subscription", field);
+        assert_eq!(refused_as(&system.router, "", &document).await, "UNAUTHENTICATED", "{document}");
+        assert_eq!(refused_as(&system.router, CITIZEN, &document).await, "NO_FUNCTION", "{document}");
+    }
     system.stop().await;
 }

@@ -17,6 +17,7 @@ mod graphql;
 mod graphql_http;
 mod guards;
 mod leaf;
+mod live;
 mod notices;
 mod papers;
 mod parked;

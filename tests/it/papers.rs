@@ -53,7 +53,10 @@ async fn send(service: &Service, method: &str, path: &str, token: Option<&str>) 
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    let router = router(service.clone(), Settings { development_tokens: true, ..Settings::default() });
+    let router = router(
+        service.clone(),
+        Settings { sign_in: api::sign_in::SignIn::development(), ..Settings::default() },
+    );
     let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();

@@ -170,8 +170,10 @@ async fn administrators_see_the_read_models_and_nobody_else(backend: Backend) {
     assert_eq!(skipped.status.code(), Some(0), "{skipped:?}");
 
     let service = open(&fixture.place, Clock::System).await;
-    let router =
-        api::http::router(service, api::http::Settings { development_tokens: true, ..Default::default() });
+    let router = api::http::router(
+        service,
+        api::http::Settings { sign_in: api::sign_in::SignIn::development(), ..Default::default() },
+    );
     let ask = async |token: &str| {
         let query = "{ projections { name lagEvents parked { stream version reason } skipped { stream version reason } } }";
         let request = axum::http::Request::post("/graphql")

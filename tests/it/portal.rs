@@ -138,7 +138,8 @@ async fn a_dossier_that_cannot_be_read_leaves_its_page_standing(backend: Backend
     let service = open(&place, Clock::fixed(instant("2024-05-06T10:00:00+07:00"))).await;
     let broken = service.dossier_by_code(&caller(LAN), &code).await.unwrap().unwrap().dossier_id;
     place.poison(DossierId(broken), 5).await;
-    let router = router(service, Settings { development_tokens: true, ..Settings::default() });
+    let router =
+        router(service, Settings { sign_in: api::sign_in::SignIn::development(), ..Settings::default() });
     let document = "{ workList(of: MINE) { nodes { dossier {
         id code applicantName allowedActions history { version } synchronisation { state } } } } }";
     let request = Request::post("/graphql")

@@ -29,7 +29,10 @@ async fn get(service: &Service, path: &str, token: Option<&str>) -> (StatusCode,
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    let router = router(service.clone(), Settings { development_tokens: true, ..Settings::default() });
+    let router = router(
+        service.clone(),
+        Settings { sign_in: api::sign_in::SignIn::development(), ..Settings::default() },
+    );
     let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     (parts.status, parts.headers, to_bytes(body, usize::MAX).await.unwrap().to_vec())

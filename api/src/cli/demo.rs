@@ -16,6 +16,7 @@ use super::simulation::{self, Plan};
 use super::{CliError, StoreArgs, output};
 use crate::http::Settings;
 use crate::service::Service;
+use crate::sign_in::SignIn;
 
 const DEFAULT_STORE: &str = "sqlite:demo-province/motcua.db";
 
@@ -70,8 +71,13 @@ impl Demo {
         if self.no_serve {
             return Ok(());
         }
-        serve(service, self.listen, Settings { development_tokens: true, ..Settings::default() }, try_this)
-            .await
+        serve(
+            service,
+            self.listen,
+            Settings { sign_in: SignIn::development(), ..Settings::default() },
+            try_this,
+        )
+        .await
     }
 
     /// The start instant: of the province that is there already, else as given, else now.

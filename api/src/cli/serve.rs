@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,6 +14,11 @@ use super::notices::notifier;
 use super::{CliError, StoreArgs, output, stop_requested};
 use crate::http::{Rates, Settings, admin_router, router};
 use crate::service::{FILE_BYTES_MAX, FilePolicy, Service};
+use crate::sign_in::SignIn;
+use crate::sign_in::issuers::Issuers;
+
+/// How long sockets may take to close when the server stops.
+const SOCKETS_CLOSE_MAX: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -30,6 +36,12 @@ pub(super) struct Serve {
     /// Take tokens of the form dev:<group>:<name>[/<unit>]@<agency code>. They prove nothing: for development only
     #[arg(long)]
     development_tokens: bool,
+    /// Take tokens of the issuers in this file (OpenID Connect): see docs/runbooks/accounts.md
+    #[arg(long, value_name = "FILE")]
+    issuers: Option<PathBuf>,
+    /// Nobody administers outside office hours
+    #[arg(long)]
+    administration_in_office_hours: bool,
     /// Requests per second of one address without a token; five times as many for a moment; 0 for any number
     #[arg(long, value_name = "N", default_value_t = 20)]
     requests_per_address: u32,
@@ -39,6 +51,9 @@ pub(super) struct Serve {
     /// The address of a proxy in front: where it says that a request comes from is believed (X-Forwarded-For)
     #[arg(long, value_name = "IP")]
     proxy: Option<IpAddr>,
+    /// Pages of another host that may open sockets, as https://portal.example; may be given several times
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Vec<String>,
     /// The most bytes of an uploaded file
     #[arg(long, value_name = "BYTES", default_value_t = FILE_BYTES_MAX)]
     file_bytes_max: u64,
@@ -54,13 +69,18 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let policy = self.file_policy().await?;
-        let service = self.store.open().await?.taking_files(policy);
+        let service = self.store.open().await?.taking_files(policy).taking_origins(self.origin.clone());
         if let Some(admin) = self.admin {
             serve_admin(&service, admin).await?;
         }
         let notifier = self.notices.as_deref().map(|settings| notifier(&service, settings)).transpose()?;
         let settings = Settings {
-            development_tokens: self.development_tokens,
+            sign_in: SignIn {
+                development_tokens: self.development_tokens,
+                issuers: Arc::new(self.issuers()?),
+                administration_in_office_hours: self.administration_in_office_hours,
+                ..SignIn::default()
+            },
             rates: self.rates(),
             ..Settings::default()
         };
@@ -70,6 +90,14 @@ impl Serve {
             carrying.stop().await;
         }
         served
+    }
+
+    fn issuers(&self) -> Result<Issuers, CliError> {
+        let Some(path) = &self.issuers else { return Ok(Issuers::default()) };
+        Issuers::load(path).map_err(|error| {
+            let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+            CliError::Usage(format!("{}: {error}{}", path.display(), source.unwrap_or_default()))
+        })
     }
 
     fn rates(&self) -> Rates {
@@ -130,13 +158,36 @@ pub(super) async fn serve(
     let listener = TcpListener::bind(listen).await.map_err(CliError::io(what))?;
     let address = listener.local_addr().map_err(CliError::io("the address is not known"))?;
     let followers = [service.read_side.follow(), service.people.follow()];
-    if settings.development_tokens {
+    if settings.sign_in.development_tokens {
         tracing::warn!("development tokens are taken: never where real dossiers are");
     }
     output::note(&format!("listening on http://{address}"));
     ready(address);
-    let service = router(service, settings).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(stop_requested()).await;
+    let live = service.live.clone();
+    let time_max = settings.time_max;
+    let app = router(service, settings).into_make_service_with_connect_info::<SocketAddr>();
+    let stop = live.clone();
+    let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
+        stop_requested().await;
+        stop.stop();
+    });
+    // Whoever takes nothing would keep the server for ever.
+    let mut stopping = live.stopping();
+    let held_up = async {
+        let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
+        tokio::time::sleep(time_max).await;
+    };
+    let served = tokio::select! {
+        served = serving => served,
+        () = held_up => {
+            tracing::warn!("some requests were not answered before the stop");
+            Ok(())
+        }
+    };
+    // Sockets are no requests any more: the server does not wait for them by itself.
+    if tokio::time::timeout(SOCKETS_CLOSE_MAX, live.ended()).await.is_err() {
+        tracing::warn!(open = live.count(), "some sockets were not closed before the stop");
+    }
     for follower in followers {
         follower.stop().await;
     }

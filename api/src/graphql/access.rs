@@ -13,12 +13,16 @@ use projections::permission_group_directory::PermissionGroupDirectory;
 use uuid::Uuid;
 
 use super::objects::{Agency, local, local_micros};
-use super::payload::{AccountPayload, PermissionGroupPayload, of_account, of_permission_group};
+use super::payload::{
+    AccountPayload, CredentialPayload, MachineKeyPayload, PermissionGroupPayload, of_account, of_credential,
+    of_machine_key, of_permission_group,
+};
 use super::query::{checked_cursor, checked_page, page_size};
 use super::{ContextExt, PAGE_DEFAULT, PositionText};
 use crate::input::{
-    AccountKind, DefinePermissionGroupInput, Function, GrantInput, GrantOver, LockAccountInput, LockReason,
-    OpenAccountInput, PlaceAccountInput, RetirePermissionGroupInput, RevokeGrantInput, UnlockAccountInput,
+    AccountKind, DefinePermissionGroupInput, Function, GrantInput, GrantOver, IssueMachineKeyInput,
+    LockAccountInput, LockReason, OpenAccountInput, PlaceAccountInput, RetirePermissionGroupInput,
+    RevokeGrantInput, RevokeMachineKeyInput, SetPasswordInput, UnlockAccountInput,
 };
 use crate::problem::Failure;
 use crate::service::{self, Names};
@@ -76,6 +80,32 @@ impl AccessMutation {
     async fn lock_account(&self, ctx: &Context<'_>, input: LockAccountInput) -> Result<AccountPayload> {
         let outcome = ctx.service().lock_account(ctx.caller()?, &input).await;
         of_account(ctx, outcome).await
+    }
+
+    /// Đặt mật khẩu for somebody who has none or forgot it: they change it before anything else.
+    async fn set_password(&self, ctx: &Context<'_>, input: SetPasswordInput) -> Result<CredentialPayload> {
+        let outcome = ctx.service().set_password(ctx.caller()?, input).await;
+        of_credential(ctx, outcome).await
+    }
+
+    /// Cấp khóa cho hệ thống khác, beside those that it has.
+    async fn issue_machine_key(
+        &self,
+        ctx: &Context<'_>,
+        input: IssueMachineKeyInput,
+    ) -> Result<MachineKeyPayload> {
+        let outcome = ctx.service().issue_machine_key(ctx.caller()?, &input).await;
+        of_machine_key(ctx, outcome).await
+    }
+
+    /// Thu hồi khóa của hệ thống khác: it is not taken from the next request on.
+    async fn revoke_machine_key(
+        &self,
+        ctx: &Context<'_>,
+        input: RevokeMachineKeyInput,
+    ) -> Result<CredentialPayload> {
+        let outcome = ctx.service().revoke_machine_key(ctx.caller()?, &input).await;
+        of_credential(ctx, outcome).await
     }
 
     /// Mở khóa tài khoản.
@@ -267,6 +297,14 @@ impl Account {
     async fn name(&self, ctx: &Context<'_>) -> Result<String> {
         ctx.service().account_name(&self.row).await.map_err(|error| ctx.error(error))
     }
+
+    /// Khóa của hệ thống khác, oldest first. What they are made of is shown to nobody.
+    #[graphql(complexity = "1 + 10 * child_complexity")]
+    async fn machine_keys(&self, ctx: &Context<'_>) -> Result<Vec<MachineKey>> {
+        let keys = ctx.service().machine_keys(PrincipalId(self.account_id)).await;
+        let keys = keys.map_err(|error| ctx.error(error))?;
+        Ok(keys.into_iter().map(MachineKey::new).collect())
+    }
 }
 
 impl Account {
@@ -288,6 +326,29 @@ impl Account {
                 .map(|grant| AccountGrant::new(names, grant))
                 .collect(),
             row,
+        }
+    }
+}
+
+/// Khóa của hệ thống khác.
+#[derive(SimpleObject)]
+pub struct MachineKey {
+    pub key_id: String,
+    pub created_at: DateTime<FixedOffset>,
+    pub expires_at: DateTime<FixedOffset>,
+    pub revoked_at: Option<DateTime<FixedOffset>>,
+    /// To the minute.
+    pub last_used_at: Option<DateTime<FixedOffset>>,
+}
+
+impl MachineKey {
+    fn new(key: infrastructure::keys::credentials::MachineKey) -> Self {
+        Self {
+            key_id: key.key_id,
+            created_at: local_micros(key.created_at),
+            expires_at: local_micros(key.expires_at),
+            revoked_at: key.revoked_at.map(local_micros),
+            last_used_at: key.last_used_at.map(local_micros),
         }
     }
 }

@@ -77,6 +77,10 @@ impl Extension for Executions {
         next: NextExecute<'_>,
     ) -> Response {
         if let Some(Execution(happened)) = ctx.data_opt::<Execution>() {
+            // Each event of a subscription is executed by itself.
+            if happened.has_nulls.swap(false, Ordering::AcqRel) {
+                lock(&happened.nulls).clear();
+            }
             happened.has_begun.store(true, Ordering::Release);
         }
         next.run(ctx, operation_name).await

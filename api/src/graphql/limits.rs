@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextValidation};
 use async_graphql::parser::types::{
-    Directive, DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
-    SelectionSet,
+    Directive, DocumentOperations, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
 };
 use async_graphql::{Positioned, ServerError, ValidationResult};
 
@@ -199,17 +198,28 @@ impl Counted {
     }
 }
 
-/// The kind of the operation that a request means, if it means one.
-pub fn operation_type(document: &ExecutableDocument, name: Option<&str>) -> Option<OperationType> {
-    let kind = |operation: &Positioned<OperationDefinition>| operation.node.ty;
+/// The operation that a request means, if it means one.
+pub fn operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'a Positioned<OperationDefinition>> {
     match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Some(kind(operation)),
+        (DocumentOperations::Single(operation), None) => Some(operation),
         (DocumentOperations::Single(_), Some(_)) => None,
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(kind),
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
         (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.values().next().map(kind)
+            operations.values().next()
         }
         (DocumentOperations::Multiple(_), None) => None,
+    }
+}
+
+/// A subscription has one root field, unconditionally (spec §5.2.3.1); here not in a fragment either, which the library
+/// would pass over.
+pub fn has_one_field(operation: &OperationDefinition) -> bool {
+    match operation.selection_set.node.items.as_slice() {
+        [Positioned { node: Selection::Field(field), .. }] => field.node.directives.is_empty(),
+        _ => false,
     }
 }
 

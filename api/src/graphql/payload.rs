@@ -74,6 +74,23 @@ pub struct AccountPayload {
     pub problems: Vec<Problem>,
 }
 
+/// The answer to a command on what somebody signs in with. It is no event, so there is no position to wait for.
+#[derive(SimpleObject)]
+pub struct CredentialPayload {
+    pub account_id: Option<Uuid>,
+    pub problems: Vec<Problem>,
+}
+
+/// A key of a machine, shown this once.
+#[derive(SimpleObject)]
+pub struct MachineKeyPayload {
+    pub key_id: Option<String>,
+    /// The whole key, to be put where the machine keeps its secrets. It is not kept here.
+    pub key: Option<String>,
+    pub expires_at: Option<DateTime<FixedOffset>>,
+    pub problems: Vec<Problem>,
+}
+
 /// The answer to a command on a calendar.
 #[derive(SimpleObject)]
 pub struct CalendarPayload {
@@ -340,6 +357,38 @@ pub(super) async fn of_account(
         Err(ServiceError::Problem(found)) => {
             let problems = problems(ctx, found).await?;
             Ok(AccountPayload { account_id: None, grant_id: None, position: None, problems })
+        }
+        Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
+    }
+}
+
+pub(super) async fn of_credential(
+    ctx: &Context<'_>,
+    outcome: Result<domain::identity::PrincipalId, ServiceError>,
+) -> Result<CredentialPayload> {
+    match outcome {
+        Ok(account) => Ok(CredentialPayload { account_id: Some(account.0), problems: Vec::new() }),
+        Err(ServiceError::Problem(found)) => {
+            Ok(CredentialPayload { account_id: None, problems: problems(ctx, found).await? })
+        }
+        Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
+    }
+}
+
+pub(super) async fn of_machine_key(
+    ctx: &Context<'_>,
+    outcome: Result<(String, domain::private::Secret, domain::time::Instant), ServiceError>,
+) -> Result<MachineKeyPayload> {
+    match outcome {
+        Ok((key_id, key, expires_at)) => Ok(MachineKeyPayload {
+            key_id: Some(key_id),
+            key: Some(key.expose().to_owned()),
+            expires_at: Some(local(expires_at)),
+            problems: Vec::new(),
+        }),
+        Err(ServiceError::Problem(found)) => {
+            let problems = problems(ctx, found).await?;
+            Ok(MachineKeyPayload { key_id: None, key: None, expires_at: None, problems })
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }

@@ -18,11 +18,12 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Server, caller, header, json_response, refuse};
+use super::authentication::Somebody;
+use super::{Server, header, json_response, refuse};
 use crate::graphql::PositionText;
 use crate::messages::{self, Language};
 use crate::problem::{Failure, Problem, ServiceError};
-use crate::service::{Attached, Caller, Download, FileInput};
+use crate::service::{Attached, Download, FileInput};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Percent-encoded UTF-8.
@@ -55,13 +56,10 @@ pub(super) async fn upload(
     Path(dossier): Path<String>,
     about: Result<Query<About>, QueryRejection>,
     headers: HeaderMap,
+    Somebody(caller): Somebody,
     body: Body,
 ) -> Response {
     let language = language(&headers);
-    let caller = match somebody(&headers, &server) {
-        Ok(caller) => caller,
-        Err(reason) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason),
-    };
     let input = match input(&dossier, about, &headers) {
         Ok(input) => input,
         Err(reason) => return problem(&reason, language),
@@ -121,12 +119,9 @@ pub(super) async fn download(
     Path((dossier, file)): Path<(String, String)>,
     method: Method,
     headers: HeaderMap,
+    Somebody(caller): Somebody,
 ) -> Response {
     let language = language(&headers);
-    let caller = match somebody(&headers, &server) {
-        Ok(caller) => caller,
-        Err(reason) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason),
-    };
     let (Ok(dossier), Ok(file)) = (Uuid::parse_str(&dossier), Uuid::parse_str(&file)) else {
         return problem(&Problem::NotFound { what: "file" }, language);
     };
@@ -220,10 +215,6 @@ fn disposition(file: &Download) -> String {
 
 fn language(headers: &HeaderMap) -> Language {
     Language::from_accept_language(header(headers, &ACCEPT_LANGUAGE))
-}
-
-fn somebody(headers: &HeaderMap, server: &Server) -> Result<Caller, &'static str> {
-    caller(headers, server.settings)?.ok_or("a bearer token is needed")
 }
 
 fn problem(problem: &Problem, language: Language) -> Response {

@@ -6,6 +6,8 @@ use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{Request, ServerError, Variables};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -13,11 +15,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Server, caller, header};
+use super::authentication::Who;
+use super::{Server, header, live};
 use crate::graphql::RequestContext;
 use crate::graphql::execution::Execution;
-use crate::graphql::limits::{Counted, TooMuch, check_text, operation_type};
+use crate::graphql::limits::{Counted, TooMuch, check_text, has_one_field, operation};
 use crate::messages::Language;
+use crate::service::Caller;
 
 /// What an answer is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +92,7 @@ impl Media {
 /// What both ways to ask carry.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Parameters {
+pub(super) struct Parameters {
     query: Option<String>,
     operation_name: Option<String>,
     variables: Option<Map<String, Value>>,
@@ -126,9 +130,14 @@ impl Parameters {
 /// Queries only: a browser sends a GET for anybody who makes it follow a link.
 pub(super) async fn by_get(
     State(server): State<Server>,
+    who: Who,
     headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Response {
+    if live::asks_for_socket(&headers) {
+        return live::open_socket(server, upgrade, headers);
+    }
     let accept = header(&headers, &ACCEPT);
     let parameters = match pairs {
         Ok(Query(pairs)) => Parameters::of_pairs(pairs),
@@ -143,7 +152,7 @@ pub(super) async fn by_get(
         Err(refused) => return *refused,
     };
     match parameters {
-        Ok(parameters) => answer(&server, &headers, media, parameters, true).await,
+        Ok(parameters) => answer(&server, &who, &headers, media, parameters, true).await,
         Err(reason) => media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &not_a_request(&reason)),
     }
 }
@@ -151,10 +160,14 @@ pub(super) async fn by_get(
 /// As JSON only: anything that a browser sends to another site without asking it first is refused.
 pub(super) async fn by_post(
     State(server): State<Server>,
+    who: Who,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let media = match acceptable(header(&headers, &ACCEPT)) {
+    let accept = header(&headers, &ACCEPT);
+    let is_stream = live::accepts_stream(accept);
+    // A stream that does not come about is refused as JSON.
+    let media = match if is_stream { Ok(Media::Json) } else { acceptable(accept) } {
         Ok(media) => media,
         Err(refused) => return *refused,
     };
@@ -174,7 +187,8 @@ pub(super) async fn by_post(
         }
     };
     match Parameters::of_body(&body) {
-        Ok(parameters) => answer(&server, &headers, media, parameters, false).await,
+        Ok(parameters) if is_stream => live::stream(&server, who, &headers, parameters).await,
+        Ok(parameters) => answer(&server, &who, &headers, media, parameters, false).await,
         Err(reason) => media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &not_a_request(&reason)),
     }
 }
@@ -214,37 +228,32 @@ fn not_a_request(reason: &str) -> String {
 
 async fn answer(
     server: &Server,
+    who: &Who,
     headers: &HeaderMap,
     media: Media,
     parameters: Parameters,
     is_get: bool,
 ) -> Response {
-    let caller = match caller(headers, server.settings) {
-        Ok(caller) => caller,
-        Err(reason) => return media.refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", reason),
+    let caller = match who.caller() {
+        Ok(caller) => caller.cloned(),
+        Err(refused) => return media.refuse(refused.status, refused.code, refused.reason),
     };
-    let Parameters { query: Some(query), operation_name, variables, .. } = parameters else {
-        let reason = not_a_request("there is no query");
-        return media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &reason);
+    let language = Language::from_accept_language(header(headers, &ACCEPT_LANGUAGE));
+    let Prepared { request, execution, kind, .. } = match prepare(server, caller, language, parameters) {
+        Ok(prepared) => prepared,
+        Err(Unprepared::NoQuery) => {
+            let reason = not_a_request("there is no query");
+            return media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &reason);
+        }
+        Err(Unprepared::Refused(error)) => return media.unexecuted(&[*error]),
     };
-    // Those who develop against a server of their own see its schema; others know it from its file.
-    let sees_schema = caller.is_some() || server.settings.development_tokens;
-    let document = match checked(&query, sees_schema) {
-        Ok(document) => document,
-        Err(error) => return media.unexecuted(&[error]),
-    };
-    let kind = operation_type(&document, operation_name.as_deref());
     if is_get && !matches!(kind, None | Some(OperationType::Query)) {
         return not_allowed(media, "POST", "only queries are asked by GET");
     }
-    let execution = Execution::default();
-    let language = Language::from_accept_language(header(headers, &ACCEPT_LANGUAGE));
-    let mut request = Request::new(query)
-        .variables(Variables::from_json(Value::Object(variables.unwrap_or_default())))
-        .data(RequestContext::new(&server.service, caller, language))
-        .data(execution.clone());
-    request.operation_name = operation_name;
-    request.set_parsed_query(document);
+    if kind == Some(OperationType::Subscription) {
+        let reason = "a subscription is answered as text/event-stream, or over graphql-transport-ws";
+        return media.unexecuted(&[with_code(ServerError::new(reason, None), "STREAM_NEEDED")]);
+    }
     let Ok(response) = tokio::time::timeout(server.settings.time_max, server.api.execute(request)).await
     else {
         let reason =
@@ -261,6 +270,45 @@ async fn answer(
     }
 }
 
+/// What can be executed.
+pub(super) struct Prepared {
+    pub(super) request: Request,
+    pub(super) execution: Execution,
+    /// Of the operation that is meant, if one is.
+    pub(super) kind: Option<OperationType>,
+    pub(super) has_one_field: bool,
+}
+
+pub(super) enum Unprepared {
+    NoQuery,
+    Refused(Box<ServerError>),
+}
+
+/// Whichever way it came, it is held to the same limits.
+pub(super) fn prepare(
+    server: &Server,
+    caller: Option<Caller>,
+    language: Language,
+    parameters: Parameters,
+) -> Result<Prepared, Unprepared> {
+    let Parameters { query: Some(query), operation_name, variables, .. } = parameters else {
+        return Err(Unprepared::NoQuery);
+    };
+    // Those who develop against a server of their own see its schema; others know it from its file.
+    let sees_schema = caller.is_some() || server.settings.sign_in.development_tokens;
+    let document = checked(&query, sees_schema).map_err(|error| Unprepared::Refused(Box::new(error)))?;
+    let meant = operation(&document, operation_name.as_deref()).map(|operation| &operation.node);
+    let (kind, has_one_field) = (meant.map(|meant| meant.ty), meant.is_some_and(has_one_field));
+    let execution = Execution::default();
+    let mut request = Request::new(query)
+        .variables(Variables::from_json(Value::Object(variables.unwrap_or_default())))
+        .data(RequestContext::new(&server.service, caller, language))
+        .data(execution.clone());
+    request.operation_name = operation_name;
+    request.set_parsed_query(document);
+    Ok(Prepared { request, execution, kind, has_one_field })
+}
+
 /// The document, unless it asks for more than a document may.
 fn checked(query: &str, sees_schema: bool) -> Result<ExecutableDocument, ServerError> {
     check_text(query).map_err(TooMuch::into_error)?;
@@ -274,14 +322,14 @@ fn checked(query: &str, sees_schema: bool) -> Result<ExecutableDocument, ServerE
 }
 
 /// With a code for those that have none.
-fn coded(errors: Vec<ServerError>, code: &str) -> Vec<ServerError> {
+pub(super) fn coded(errors: Vec<ServerError>, code: &str) -> Vec<ServerError> {
     let coded = |error: ServerError| {
         if error.extensions.is_some() { error } else { with_code(error, code) }
     };
     errors.into_iter().map(coded).collect()
 }
 
-fn with_code(mut error: ServerError, code: &str) -> ServerError {
+pub(super) fn with_code(mut error: ServerError, code: &str) -> ServerError {
     error.extensions.get_or_insert_default().set("code", code);
     error
 }

@@ -1,4 +1,5 @@
-//! What a monitoring system asks of a server, as OpenMetrics: how far the read models are, and how long the log is. On a
+//! What a monitoring system asks of a server, as OpenMetrics: how far the read models are, how long the log is, and who
+//! listens. On a
 //! listener of its own, which is not for the public. <https://prometheus.io/docs/specs/om/open_metrics_spec/>
 
 use axum::Router;
@@ -36,7 +37,8 @@ async fn metrics(State(server): State<Server>) -> Response {
         let head = service.store().head().await?;
         let status = service.status().await?;
         let notices = projections::notice::counts(service.read_side.database()).await?;
-        Ok::<_, projections::runner::RunError>(text(head.0, &status, notices))
+        let streams = i64::try_from(service.live.count()).unwrap_or(i64::MAX);
+        Ok::<_, projections::runner::RunError>(text((head.0, streams), &status, notices))
     };
     match asked.await {
         Ok(Ok(text)) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
@@ -78,10 +80,15 @@ const GAUGES: [(&str, &str, Value); 8] = [
     ),
 ];
 
-fn text(head: i64, models: &[Status], (waiting, given_up): (i64, i64)) -> Result<String, std::fmt::Error> {
+fn text(
+    (head, streams): (i64, i64),
+    models: &[Status],
+    (waiting, given_up): (i64, i64),
+) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("motcua");
     for (name, help, value) in [
         ("log_head_position", "Position of the last event", head),
+        ("streams_open", "Streams and sockets of those who listen", streams),
         ("notices_waiting", "Reminders that are to be delivered, or tried again", waiting),
         ("notices_given_up", "Reminders that could not be delivered", given_up),
     ] {

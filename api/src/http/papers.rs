@@ -10,7 +10,8 @@ use domain::identity::DossierId;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Server, SignedIn, failed, problem};
+use super::authentication::Somebody;
+use super::{Server, failed, problem};
 use crate::papers::{Kind, Paper, PaperError, content_security_policy};
 use crate::problem::{Problem, ServiceError};
 use crate::service::{Book, Printed};
@@ -35,7 +36,7 @@ fn parse(file: &str) -> Option<(Kind, Format)> {
 pub(super) async fn paper(
     State(server): State<Server>,
     Path((dossier, file)): Path<(String, String)>,
-    SignedIn(caller): SignedIn,
+    Somebody(caller): Somebody,
 ) -> Response {
     let (Some((kind, format)), Ok(id)) = (parse(&file), Uuid::parse_str(&dossier)) else {
         return problem(&Problem::NotFound { what: "paper" });
@@ -63,7 +64,7 @@ fn first_volume() -> u32 {
 pub(super) async fn register(
     State(server): State<Server>,
     Path((agency, file)): Path<(String, String)>,
-    SignedIn(caller): SignedIn,
+    Somebody(caller): Somebody,
     stretch: Result<Query<Stretch>, QueryRejection>,
 ) -> Response {
     let Some((Kind::Register, format)) = parse(&file) else {

@@ -4,7 +4,6 @@
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -17,9 +16,13 @@ use domain::identity::PrincipalId;
 use governor::clock::Clock;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use super::{Server, caller, refuse};
+use super::authentication::{Who, authenticate};
+use super::{Server, refuse};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const RATE_LIMITED: &str = "RATE_LIMITED";
+pub(super) const TOO_OFTEN: &str =
+    "Quá nhiều yêu cầu, hãy thử lại sau. / Too many requests: come again when Retry-After says.";
 /// Requests after which those who have not asked for a while are forgotten.
 const TIDY_AFTER: u32 = 10_000;
 const FOR_A_MOMENT: NonZeroU32 = match NonZeroU32::new(5) {
@@ -53,7 +56,7 @@ impl Limiter {
     }
 
     /// How long to wait, if it was too often.
-    fn check(&self, principal: Option<PrincipalId>, address: IpAddr) -> Result<(), Duration> {
+    pub(super) fn check(&self, principal: Option<PrincipalId>, address: IpAddr) -> Result<(), Duration> {
         match principal {
             Some(principal) => self.principals.check(&principal),
             None => self.addresses.check(&network(address)),
@@ -108,21 +111,18 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 /// In front of every route but those of health.
-pub(super) async fn limit(
-    State((limiter, server)): State<(Arc<Limiter>, Server)>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn limit(State(server): State<Server>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
     // A token that is not taken is somebody's guess, and counts for the address.
-    let principal =
-        caller(request.headers(), server.settings).ok().flatten().map(|caller| caller.principal.id);
-    match limiter.check(principal, limiter.address(peer, request.headers())) {
-        Ok(()) => next.run(request).await,
+    let who = Who(authenticate(&server, request.method(), request.headers()).await);
+    let principal = who.caller().ok().flatten().map(|caller| caller.principal.id);
+    match server.limiter.check(principal, server.limiter.address(peer, request.headers())) {
+        Ok(()) => {
+            request.extensions_mut().insert(who);
+            next.run(request).await
+        }
         Err(wait) => {
-            let reason =
-                "Quá nhiều yêu cầu, hãy thử lại sau. / Too many requests: come again when Retry-After says.";
-            let mut refused = refuse(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", reason);
+            let mut refused = refuse(StatusCode::TOO_MANY_REQUESTS, RATE_LIMITED, TOO_OFTEN);
             refused.headers_mut().insert(RETRY_AFTER, wait.as_secs().saturating_add(1).into());
             refused
         }

@@ -12,7 +12,8 @@ use domain::time::local_date;
 use projections::deadline_board::Class;
 use serde::Deserialize;
 
-use super::{Server, SignedIn, failed, problem};
+use super::authentication::Somebody;
+use super::{Server, failed, problem};
 use crate::input::period;
 use crate::problem::{Problem, ServiceError};
 use crate::service::{self, BoardQuestion, Caller, ProgressBy, ProgressQuestion, Service};
@@ -96,7 +97,7 @@ fn parse(file: &str) -> Option<(What, Format)> {
 pub(super) async fn table(
     State(server): State<Server>,
     Path(file): Path<String>,
-    SignedIn(caller): SignedIn,
+    Somebody(caller): Somebody,
     part: Result<Query<Part>, QueryRejection>,
 ) -> Response {
     let Some((what, format)) = parse(&file) else { return problem(&Problem::NotFound { what: "table" }) };

@@ -167,6 +167,32 @@ pub struct LockAccountInput {
     pub reason: LockReason,
 }
 
+/// Đặt mật khẩu: a first one, or one in the place of one that was forgotten. It has to be changed before anything else.
+#[derive(Clone, InputObject)]
+pub struct SetPasswordInput {
+    pub account_id: Uuid,
+    /// Twelve characters of three kinds at least. Tell it to them on another way than this one.
+    pub password: String,
+    /// Take away the second factor: the device was lost.
+    #[graphql(default)]
+    pub without_second_factor: bool,
+}
+
+/// Cấp khóa cho hệ thống khác.
+#[derive(Clone, Debug, InputObject)]
+pub struct IssueMachineKeyInput {
+    pub account_id: Uuid,
+    /// The last day on which it is taken, a year from now at most.
+    pub until: NaiveDate,
+}
+
+/// Thu hồi khóa của hệ thống khác.
+#[derive(Clone, Debug, InputObject)]
+pub struct RevokeMachineKeyInput {
+    pub account_id: Uuid,
+    pub key_id: String,
+}
+
 /// Mở khóa tài khoản.
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct UnlockAccountInput {

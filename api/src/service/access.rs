@@ -4,15 +4,17 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use domain::access::{ActingAs, Function, Powers, Principal, Scope};
-use domain::account::{self, Account, Granted, Identity, Known, Over};
+use domain::account::{self, Account, AccountKind, Granted, Identity, Known, Over};
 use domain::codes::{LoginName, PermissionGroupCode, UnitCode};
 use domain::identity::{AgencyId, GrantId, PermissionGroupId, PrincipalId};
 use domain::permission_group::{self, Defined, PermissionGroup};
-use domain::private::{Private, SealedToken};
-use domain::time::{Instant, local_date};
+use domain::private::{Private, SealedToken, Secret};
+use domain::time::{Instant, day_start, local_date};
 use infrastructure::execute::Folded;
 use infrastructure::keys::KeyError;
+use infrastructure::keys::credentials::MachineKey;
 use projections::account_directory::{self, AccountDirectory};
 use projections::permission_group_directory::{self, PermissionGroupDirectory};
 use uuid::Uuid;
@@ -21,8 +23,9 @@ use super::dossiers::plain;
 use super::queries::ERASED;
 use super::{Caller, Done, Names, Service};
 use crate::input::{
-    DefinePermissionGroupInput, GrantInput, GrantOver, LockAccountInput, OpenAccountInput, PlaceAccountInput,
-    PlaceInput, RetirePermissionGroupInput, RevokeGrantInput, UnlockAccountInput,
+    DefinePermissionGroupInput, GrantInput, GrantOver, IssueMachineKeyInput, LockAccountInput,
+    OpenAccountInput, PlaceAccountInput, PlaceInput, RetirePermissionGroupInput, RevokeGrantInput,
+    RevokeMachineKeyInput, SetPasswordInput, UnlockAccountInput,
 };
 use crate::problem::{Problem, ServiceError};
 
@@ -30,6 +33,7 @@ const NAME_CHARS_MAX: usize = 200;
 const TITLE_CHARS_MAX: usize = 100;
 const ISSUER_CHARS_MAX: usize = 500;
 const SUBJECT_CHARS_MAX: usize = 255;
+const KEY_DAYS_MAX: TimeDelta = TimeDelta::days(366);
 const ACCOUNT_OPENED: &str = "account.opened.v1";
 
 /// That somebody may do something: by which grant of which group.
@@ -228,6 +232,64 @@ impl Service {
         self.change_account(caller, "unlockAccount", input.idempotency_key, input, id, command).await
     }
 
+    /// Gives somebody a password that they have to change. Not an event: what is told to one person is no fact to keep.
+    pub async fn set_password(
+        &self,
+        caller: &Caller,
+        input: SetPasswordInput,
+    ) -> Result<PrincipalId, ServiceError> {
+        let (id, known) = self.managed_account(caller, input.account_id).await?;
+        if !matches!(known.identity, Identity::Login(_)) {
+            return Err(Problem::invalid("accountId", "an issuer of tokens says who this is").into());
+        }
+        check_password(&input.password).map_err(|reason| Problem::invalid("password", reason))?;
+        let keys = &self.executor.keys;
+        keys.set_password(id, Secret::new(input.password), true).await?;
+        if input.without_second_factor {
+            keys.take_second_factor_away(id).await?;
+        }
+        tracing::info!(account = %id, by = %caller.principal.id, "a password was set");
+        Ok(id)
+    }
+
+    /// A new key of a machine, beside those that it has: so one follows another without a gap. Shown this once.
+    pub async fn issue_machine_key(
+        &self,
+        caller: &Caller,
+        input: &IssueMachineKeyInput,
+    ) -> Result<(String, Secret, Instant), ServiceError> {
+        let (id, known) = self.managed_account(caller, input.account_id).await?;
+        if known.kind != AccountKind::Machine {
+            return Err(Problem::invalid("accountId", "people sign in by themselves").into());
+        }
+        let today = self.today(caller);
+        if input.until < today || today + KEY_DAYS_MAX < input.until {
+            return Err(Problem::invalid("until", "lies between today and a year from now").into());
+        }
+        let expires_at = input.until.succ_opt().map_or(Instant::MAX_UTC, day_start);
+        let (name, key) = self.executor.keys.create_machine_key(id, expires_at).await?;
+        tracing::info!(account = %id, key = name, by = %caller.principal.id, "a machine's key was issued");
+        Ok((name, key, expires_at))
+    }
+
+    pub async fn revoke_machine_key(
+        &self,
+        caller: &Caller,
+        input: &RevokeMachineKeyInput,
+    ) -> Result<PrincipalId, ServiceError> {
+        let (id, _) = self.managed_account(caller, input.account_id).await?;
+        if !self.executor.keys.revoke_machine_key(id, &input.key_id).await? {
+            return Err(Problem::NotFound { what: "keyId" }.into());
+        }
+        tracing::info!(account = %id, key = input.key_id, by = %caller.principal.id, "a machine's key was revoked");
+        Ok(id)
+    }
+
+    /// The keys of an account, without what they are made of.
+    pub async fn machine_keys(&self, id: PrincipalId) -> Result<Vec<MachineKey>, ServiceError> {
+        Ok(self.executor.keys.machine_keys(id).await?)
+    }
+
     async fn change_account(
         &self,
         caller: &Caller,
@@ -244,6 +306,14 @@ impl Service {
 
     /// An account that the caller may change: of an agency that they manage, and not their own.
     async fn managed(&self, caller: &Caller, id: Uuid) -> Result<PrincipalId, ServiceError> {
+        Ok(self.managed_account(caller, id).await?.0)
+    }
+
+    async fn managed_account(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<(PrincipalId, Box<Known>), ServiceError> {
         caller.principal.require(Function::ManageAccess).map_err(Problem::from)?;
         let id = PrincipalId(id);
         let account = self.executor.load::<Account>(&account::stream(id)).await?;
@@ -255,7 +325,7 @@ impl Service {
             let reason = "nobody changes their own account".to_owned();
             return Err(Problem::Refused { code: "OWN_ACCOUNT", reason }.into());
         }
-        Ok(id)
+        Ok((id, Box::new(known.clone())))
     }
 
     /// Who has the account, with what they may do now. `None` where there is no account, or it is locked.
@@ -407,4 +477,21 @@ fn whole_province(caller: &Caller) -> Result<(), Problem> {
 fn manages(caller: &Caller, agencies: [AgencyId; 1]) -> Result<(), Problem> {
     let may = caller.principal.may(Function::ManageAccess, agencies);
     if may { Ok(()) } else { Err(Problem::NotFound { what: "agency" }) }
+}
+
+/// Twelve characters of three kinds at least (QĐ 742/QĐ-BTTTT, part 3; the figures are a policy), and no more than anybody
+/// types: a hash is made of all of it.
+pub fn check_password(password: &str) -> Result<(), &'static str> {
+    const CHARS: std::ops::RangeInclusive<usize> = 12..=256;
+    const KINDS_MIN: usize = 3;
+    let has = |is: fn(char) -> bool| usize::from(password.chars().any(is));
+    let other = |character: char| !character.is_alphanumeric();
+    let kinds = has(char::is_lowercase) + has(char::is_uppercase) + has(char::is_numeric) + has(other);
+    if !CHARS.contains(&password.chars().count()) {
+        return Err("a password has 12 to 256 characters");
+    }
+    if kinds < KINDS_MIN {
+        return Err("a password mixes three of: small letters, capital letters, digits, others");
+    }
+    Ok(())
 }

@@ -270,6 +270,13 @@ impl Keys {
         Ok((set == 1).then(|| Secret::new(totp_rs::Secret::from(bytes.as_slice()).to_base32())))
     }
 
+    pub async fn take_second_factor_away(&self, principal: PrincipalId) -> Result<(), KeyError> {
+        Ok(
+            on_db!(&self.0.database.writer, pool => sqlx::query(SET_TOTP).bind(principal.0).bind(None::<Vec<u8>>)
+            .execute(pool).await.map(drop))?,
+        )
+    }
+
     /// A new key of a machine: its name, and the whole of it, which is shown this once.
     pub async fn create_machine_key(
         &self,

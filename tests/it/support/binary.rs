@@ -169,6 +169,11 @@ impl Server {
         }
     }
 
+    /// Waits until it has ended by itself, as if all were well.
+    pub(crate) async fn ended(mut self) {
+        assert!(self.child.wait().await.unwrap().success());
+    }
+
     /// Ends it as a power cut would, and waits until it is gone.
     pub(crate) async fn kill(mut self) {
         self.child.start_kill().unwrap();

@@ -95,7 +95,10 @@ pub(crate) async fn ask_openly(service: &Service, query: &str) -> Value {
 
 async fn answer(service: &Service, request: axum::http::request::Builder, body: Value) -> Value {
     let request = request.header("content-type", "application/json").body(Body::from(body.to_string()));
-    let router = router(service.clone(), Settings { development_tokens: true, ..Settings::default() });
+    let router = router(
+        service.clone(),
+        Settings { sign_in: api::sign_in::SignIn::development(), ..Settings::default() },
+    );
     let response = router.oneshot(request.unwrap()).await.unwrap();
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let answer: Value = serde_json::from_slice(&body).unwrap();

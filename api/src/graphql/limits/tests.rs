@@ -1,4 +1,5 @@
 use async_graphql::parser::parse_query;
+use async_graphql::parser::types::OperationType;
 use proptest::prelude::*;
 
 use super::*;
@@ -50,14 +51,15 @@ fn who_asks_for_the_schema_is_seen_also_through_a_fragment() {
 
 #[test]
 fn the_operation_that_is_meant_is_found_by_its_name() {
+    let kind = |document, name| operation(document, name).map(|operation| operation.node.ty);
     let one = parse_query("mutation { a }").unwrap();
-    assert_eq!(operation_type(&one, None), Some(OperationType::Mutation));
-    assert_eq!(operation_type(&one, Some("A")), None);
+    assert_eq!(kind(&one, None), Some(OperationType::Mutation));
+    assert_eq!(kind(&one, Some("A")), None);
     let two = parse_query("query A { a } mutation B { b }").unwrap();
-    assert_eq!(operation_type(&two, Some("A")), Some(OperationType::Query));
-    assert_eq!(operation_type(&two, Some("B")), Some(OperationType::Mutation));
-    assert_eq!(operation_type(&two, Some("C")), None);
-    assert_eq!(operation_type(&two, None), None);
+    assert_eq!(kind(&two, Some("A")), Some(OperationType::Query));
+    assert_eq!(kind(&two, Some("B")), Some(OperationType::Mutation));
+    assert_eq!(kind(&two, Some("C")), None);
+    assert_eq!(kind(&two, None), None);
 }
 
 proptest! {
@@ -67,5 +69,21 @@ proptest! {
         if check_text(&text).is_ok() {
             let _ = parse_query(&text);
         }
+    }
+}
+
+#[test]
+fn a_subscription_has_one_field() {
+    for (document, is_so) in [
+        ("subscription { a }", true),
+        ("subscription { one: a(x: 1) { b c } }", true),
+        ("subscription { a b }", false),
+        ("subscription { a a }", false),
+        ("subscription { a @include(if: true) }", false),
+        ("subscription { ... { a } }", false),
+        ("subscription { ...F } fragment F on Subscription { a }", false),
+    ] {
+        let document = parse_query(document).unwrap();
+        assert_eq!(operation(&document, None).is_some_and(|one| has_one_field(&one.node)), is_so);
     }
 }

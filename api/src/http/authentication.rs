@@ -1,0 +1,159 @@
+//! Who a request is from. A session comes as a cookie, which a browser sends along with whatever another site makes it
+//! send: so a request with one has to show that it comes from a page of this server.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
+use axum::response::Response;
+use domain::recorded::Via;
+use domain::time::Instant;
+
+use super::{Server, header, refuse};
+use crate::service::Caller;
+use crate::sign_in::{Credential, NotSignedIn};
+
+/// `__Host-`: over TLS only, for this host alone, for all of its paths. Other sites cannot set it.
+pub(super) const SESSION_COOKIE: &str = "__Host-motcua-session";
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Somebody, and until when if the credential says so.
+#[derive(Clone, Debug)]
+pub(super) struct SignedIn {
+    pub(super) caller: Caller,
+    pub(super) until: Option<Instant>,
+}
+
+/// Why what a request brings along is not taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) reason: &'static str,
+}
+
+impl Refused {
+    fn unauthenticated(reason: &'static str) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, code: "UNAUTHENTICATED", reason }
+    }
+
+    pub(super) fn into_response(self) -> Response {
+        refuse(self.status, self.code, self.reason)
+    }
+}
+
+/// What a request brings along to show who it is from; nothing is nobody.
+pub(super) fn credential(method: &Method, headers: &HeaderMap) -> Result<Option<Credential>, Refused> {
+    if let Some(value) = headers.get(AUTHORIZATION) {
+        let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+        let token =
+            token.ok_or(Refused::unauthenticated("the Authorization header is not a bearer token"))?;
+        return Ok(Some(Credential::Bearer(token.trim().to_owned())));
+    }
+    let Some(token) = session_token(headers) else { return Ok(None) };
+    if !is_of_this_site(method, headers) {
+        return Err(Refused {
+            status: StatusCode::FORBIDDEN,
+            code: "CROSS_SITE",
+            reason: "a session is good for requests from pages of this server only",
+        });
+    }
+    Ok(Some(Credential::Session(token.to_owned())))
+}
+
+pub(super) fn session_token(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut cookies =
+        cookies.flat_map(|value| value.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+    cookies.find(|(name, _)| *name == SESSION_COOKIE).map(|(_, token)| token)
+}
+
+/// Browsers say where a request comes from. What says nothing may read and not write: it may be an old browser that was
+/// made to follow a link.
+pub(super) fn is_of_this_site(method: &Method, headers: &HeaderMap) -> bool {
+    if let Some(site) = header(headers, &SEC_FETCH_SITE) {
+        return matches!(site, "same-origin" | "none");
+    }
+    match header(headers, &ORIGIN) {
+        Some(origin) => {
+            let host = origin.split_once("://").map(|(_, host)| host);
+            host.is_some() && host == header(headers, &HOST)
+        }
+        None => matches!(*method, Method::GET | Method::HEAD),
+    }
+}
+
+/// Whose credential it is, and what they may do now.
+pub(super) async fn authenticate(
+    server: &Server,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Option<SignedIn>, Refused> {
+    let Some(credential) = credential(method, headers)? else { return Ok(None) };
+    match server.settings.sign_in.of(&server.service, &credential).await {
+        Ok(signed_in) => {
+            let traceparent = header(headers, &TRACEPARENT).filter(|value| is_traceparent(value));
+            let caller = Caller {
+                principal: signed_in.principal,
+                via: Via::Graphql,
+                traceparent: traceparent.map(str::to_owned),
+                at: None,
+            };
+            Ok(Some(SignedIn { caller, until: signed_in.until }))
+        }
+        Err(NotSignedIn::Refused(reason)) => Err(Refused::unauthenticated(reason)),
+        Err(error @ (NotSignedIn::Unknown(_) | NotSignedIn::NoKeys)) => {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::error!(error, "nobody can be signed in");
+            Err(Refused {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                code: "UNAVAILABLE",
+                reason: "who you are cannot be told now: try again",
+            })
+        }
+    }
+}
+
+/// `00-<trace id>-<span id>-<flags>` and nothing else: it is written for ever.
+fn is_traceparent(text: &str) -> bool {
+    text.len() == 55 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+/// Who a request is from, as it was found on its way in.
+#[derive(Clone, Debug)]
+pub(super) struct Who(pub(super) Result<Option<SignedIn>, Refused>);
+
+impl Who {
+    pub(super) fn caller(&self) -> Result<Option<&Caller>, Refused> {
+        match &self.0 {
+            Ok(signed_in) => Ok(signed_in.as_ref().map(|signed_in| &signed_in.caller)),
+            Err(refused) => Err(*refused),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Who {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // Put there in front of every route that asks.
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or(Self(Ok(None))))
+    }
+}
+
+/// Somebody, where nobody may ask.
+pub(super) struct Somebody(pub(super) Caller);
+
+impl<S: Sync> FromRequestParts<S> for Somebody {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let Ok(who) = Who::from_request_parts(parts, state).await;
+        let caller = who.caller().map_err(Refused::into_response)?;
+        let nobody = || Refused::unauthenticated("you have to sign in").into_response();
+        caller.cloned().map(Self).ok_or_else(nobody)
+    }
+}

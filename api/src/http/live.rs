@@ -1,0 +1,168 @@
+//! Subscriptions: `graphql-transport-ws` over a WebSocket (`socket.rs`), and `graphql-sse` in its mode of distinct connections
+//! (`events.rs`). Neither answers anything else.
+
+mod events;
+mod socket;
+
+use std::future::pending;
+use std::time::Duration;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Response, ServerError};
+use axum::http::header::UPGRADE;
+use axum::http::{HeaderMap, Method};
+use domain::recorded::Position;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+pub(super) use self::events::stream;
+pub(super) use self::socket::open as open_socket;
+
+use super::authentication::{SignedIn, authenticate};
+use super::graphql::{Parameters, Prepared, Unprepared, coded, prepare, with_code};
+use super::{Server, header};
+use crate::graphql::live::{Progress, Reached, ResumeAfter};
+use crate::messages::Language;
+use crate::service::{Caller, Open};
+
+/// How often a credential is looked at again.
+const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(60);
+const TOO_MANY_STREAMS: &str = "too many streams are open: close one";
+
+pub(super) fn asks_for_socket(headers: &HeaderMap) -> bool {
+    header(headers, &UPGRADE).is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
+}
+
+/// By name only: whoever takes anything gets one answer.
+pub(super) fn accepts_stream(accept: Option<&str>) -> bool {
+    let mut ranges = accept.unwrap_or_default().split(',').filter_map(|range| range.split(';').next());
+    ranges.any(|media| media.trim().eq_ignore_ascii_case("text/event-stream"))
+}
+
+/// Somebody who is connected: who that is, and how long.
+struct Session {
+    server: Server,
+    credential: HeaderMap,
+    caller: Caller,
+    until: Option<Instant>,
+    look_again: Instant,
+    stopping: watch::Receiver<bool>,
+    _place: Open,
+}
+
+/// Why a session is disturbed.
+enum Due {
+    /// The server stops.
+    Stop,
+    /// The credential has come to its end.
+    Expiry,
+    LookAgain,
+}
+
+impl Session {
+    /// None if the principal has too many already.
+    fn open(server: &Server, credential: HeaderMap, signed_in: SignedIn) -> Option<Self> {
+        let SignedIn { caller, until } = signed_in;
+        let live = &server.service.live;
+        // By the clock that the credential is held against; the wait is by the one that never goes back.
+        let left = until.map(|until| until - server.service.clock().now());
+        let until = left.map(|left| Instant::now() + left.to_std().unwrap_or_default());
+        Some(Self {
+            _place: live.open(caller.principal.id)?,
+            server: server.clone(),
+            credential,
+            caller,
+            until,
+            look_again: Instant::now() + LOOK_AGAIN_EVERY,
+            stopping: live.stopping(),
+        })
+    }
+
+    async fn due(&mut self) -> Due {
+        let expiry = async {
+            match self.until {
+                Some(until) => sleep_until(until).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.stopping.wait_for(|is_stopping| *is_stopping) => Due::Stop,
+            () = expiry => Due::Expiry,
+            () = sleep_until(self.look_again) => Due::LookAgain,
+        }
+    }
+
+    /// Whether the credential still says what it said. Whoever may do something else now connects again.
+    async fn is_signed_in(&mut self) -> bool {
+        self.look_again = Instant::now() + LOOK_AGAIN_EVERY;
+        let again = authenticate(&self.server, &Method::GET, &self.credential).await;
+        again.is_ok_and(|again| again.is_some_and(|again| again.caller.principal == self.caller.principal))
+    }
+
+    fn subscribe(
+        &self,
+        language: Language,
+        parameters: Parameters,
+        resume: Option<Position>,
+    ) -> Result<Subscription, Vec<ServerError>> {
+        Subscription::open(&self.server, &self.caller, language, parameters, resume)
+    }
+}
+
+/// What a subscription says next.
+enum Said {
+    Next(Box<Response>),
+    /// It does not come about.
+    Refused(Vec<ServerError>),
+}
+
+struct Subscription {
+    said: BoxStream<'static, Said>,
+    reached: watch::Receiver<Reached>,
+}
+
+impl Subscription {
+    fn open(
+        server: &Server,
+        caller: &Caller,
+        language: Language,
+        parameters: Parameters,
+        resume: Option<Position>,
+    ) -> Result<Self, Vec<ServerError>> {
+        let refused = |reason: &str, code: &str| vec![with_code(ServerError::new(reason, None), code)];
+        let Prepared { request, execution, kind, has_one_field } =
+            prepare(server, Some(caller.clone()), language, parameters).map_err(
+                |unprepared| match unprepared {
+                    Unprepared::NoQuery => refused("there is no query", "BAD_REQUEST"),
+                    Unprepared::Refused(error) => vec![*error],
+                },
+            )?;
+        match kind {
+            Some(OperationType::Query | OperationType::Mutation) => {
+                let reason = "only subscriptions are answered here: POST /graphql for queries and mutations";
+                return Err(refused(reason, "SUBSCRIPTION_EXPECTED"));
+            }
+            Some(OperationType::Subscription) if !has_one_field => {
+                let reason = "a subscription has one root field, named directly and without directives";
+                return Err(refused(reason, "GRAPHQL_VALIDATION_FAILED"));
+            }
+            Some(OperationType::Subscription) | None => {}
+        }
+        let progress = Progress::default();
+        let reached = progress.watch();
+        let mut request = request.data(progress);
+        if let Some(position) = resume {
+            request = request.data(ResumeAfter(position));
+        }
+        let said = server.api.execute_stream(request).map(move |response| match execution.finish(response) {
+            Ok(mut response) => {
+                response.errors = coded(response.errors, "BAD_USER_INPUT");
+                Said::Next(Box::new(response))
+            }
+            Err(errors) => Said::Refused(coded(errors, "GRAPHQL_VALIDATION_FAILED")),
+        });
+        Ok(Self { said: said.boxed(), reached })
+    }
+}
