@@ -1,6 +1,7 @@
 //! The command line. Logs go to stderr; with `--json` the last line of stdout is one JSON object. Exit codes: 0 done,
 //! 1 damaged, 2 usage, 3 refused, 4 unavailable.
 
+mod accounts;
 mod bench;
 mod demo;
 mod due;
@@ -66,6 +67,9 @@ enum Command {
     Rebuild(rebuild::Rebuild),
     /// Show how far each read model is, who feeds it and what it goes on without
     Projections(projections::Projections),
+    /// Open accounts where nobody can sign in yet
+    #[command(subcommand)]
+    Accounts(accounts::Accounts),
     /// Remind people of deadlines, and see what was not delivered
     #[command(subcommand)]
     Notices(notices::Notices),
@@ -231,6 +235,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Replay(replay) => replay.run().await,
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Projections(projections) => projections.run().await,
+        Command::Accounts(accounts) => accounts.run().await,
         Command::Notices(notices) => notices.run().await,
         Command::Files(files) => files.run().await,
         Command::Schema => output::text(&crate::graphql::sdl()),
@@ -255,6 +260,7 @@ fn operator(agency: &AgencyCode, via: Via) -> Caller {
                     Function::Approve,
                     Function::ReadDossiers,
                     Function::Administer,
+                    Function::ManageAccess,
                 ],
                 &Scope::Province,
             ),

@@ -5,9 +5,11 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use api::service::Service;
+use domain::private::Secret;
 use domain::recorded::Position;
 use infrastructure::clock::Clock;
 use infrastructure::entropy::Entropy;
+use infrastructure::keys::credentials::{CredentialPolicy, Shown};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
@@ -16,15 +18,26 @@ use crate::support::{Backend, Place, backends, binary, is_long, real_input};
 
 /// Runs the binary in a folder, as far away from the project as it gets.
 pub(crate) async fn motcua(folder: &Path, arguments: &[String]) -> Output {
-    let run = Command::new(binary())
+    told(folder, arguments, "").await
+}
+
+/// With a text on its standard input.
+async fn told(folder: &Path, arguments: &[String], text: &str) -> Output {
+    let mut child = Command::new(binary())
         .args(arguments)
         .current_dir(folder)
         .env("HOME", folder)
         .env_remove("XDG_DATA_HOME")
         .env_remove("MOTCUA_LOG")
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .output();
+        .spawn()
+        .unwrap();
+    // Who does not listen has closed it.
+    let _ = child.stdin.take().unwrap().write_all(text.as_bytes()).await;
+    let run = child.wait_with_output();
     tokio::time::timeout(Duration::from_secs(300), run).await.expect("the binary ends").unwrap()
 }
 
@@ -103,6 +116,7 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
                 "replay",
                 "rebuild",
                 "projections",
+                "accounts",
                 "schema",
                 "due",
                 "bench",
@@ -115,6 +129,8 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
             &[
                 "--listen <ADDR>",
                 "--development-tokens",
+                "--issuers <FILE>",
+                "--administration-in-office-hours",
                 "--origin <ORIGIN>",
                 "--file-bytes-max <BYTES>",
                 "--scanner <COMMAND>",
@@ -135,6 +151,11 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
         (
             &["projections", "skip"],
             &["<NAME>", "<STREAM>", "<VERSION>", "--reason <REASON>", "--store <URL>"],
+        ),
+        (&["accounts"], &["administrator"]),
+        (
+            &["accounts", "administrator"],
+            &["--login <NAME>", "--name <NAME>", "--agency <CODE>", "--store <URL>", "--json"],
         ),
         (&["files"], &["collect", "verify"]),
         (
@@ -758,5 +779,45 @@ async fn a_server_answers_and_stops_when_it_is_asked_to() {
             server.child.stdout.take().unwrap().read_to_string(&mut printed).await.unwrap();
             assert_eq!(printed, "");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_administrator_gets_an_account() {
+    let place = Place::new(Backend::Sqlite).await;
+    let service = open(&place).await;
+    crate::support::office::establish(&service).await;
+    let administrator = |agency: &str| {
+        let arguments = [
+            "accounts",
+            "administrator",
+            "--login",
+            "quan-tri",
+            "--name",
+            "MẪU Quản trị",
+            "--agency",
+            agency,
+            "--json",
+        ];
+        stored(&place, &arguments)
+    };
+    let agency = crate::support::office::AGENCY;
+    fails(&told(&place.folder, &administrator("000.00.99.H42"), "Mat-khau-dau-1").await, 3, "NOT_FOUND");
+    fails(&told(&place.folder, &administrator(agency), "").await, 2, "standard input");
+    fails(&told(&place.folder, &administrator(agency), "ngan").await, 3, "password");
+    for password in ["Mat-khau-dau-1\n", "Mat-khau-khac-2"] {
+        let done = told(&place.folder, &administrator(agency), password).await;
+        assert!(done.status.success(), "{}", stderr(&done));
+        let id = serde_json::from_str::<serde_json::Value>(stdout(&done)).unwrap()["accountId"].clone();
+        let id = domain::identity::PrincipalId(serde_json::from_value::<uuid::Uuid>(id).unwrap());
+        let principal = service.principal(id).await.unwrap().unwrap();
+        assert_eq!(
+            principal.powers.of(domain::access::Function::ManageAccess),
+            Some(&domain::access::Scope::Province)
+        );
+        let (policy, typed) = (CredentialPolicy::default(), Secret::new(password.trim_end()));
+        let shown = service.executor.keys.show_password(id, typed, None, &policy).await.unwrap();
+        assert_eq!(shown, Shown::MustChange);
+        assert!(!stderr(&done).contains(password.trim_end()));
     }
 }

@@ -29,6 +29,7 @@ mod real_input;
 mod rebuild;
 mod runner;
 mod schema;
+mod sign_in;
 mod support;
 mod synchronisation;
 mod tables;

@@ -6,6 +6,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod http;
+pub(crate) mod issuer;
 pub(crate) mod office;
 pub(crate) mod receiver;
 pub(crate) mod statements;

@@ -133,6 +133,11 @@ impl Service {
         PrincipalId(self.executor.keys.subject_mac(issuer, subject))
     }
 
+    /// Whose account a login name is.
+    pub fn account_of_login(&self, login: &str) -> Result<PrincipalId, Problem> {
+        Ok(PrincipalId::of(&LoginName::parse(login).map_err(Problem::code_of("login"))?))
+    }
+
     async fn place(&self, caller: &Caller, input: &PlaceInput) -> Result<ActingAs, ServiceError> {
         let (agency, _) = self.agency_on("agency", &input.agency, self.today(caller)).await?;
         let unit =

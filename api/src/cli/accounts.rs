@@ -1,0 +1,129 @@
+//! `motcua accounts`
+
+use std::io::{IsTerminal, Read};
+
+use clap::{Args, Subcommand};
+use domain::identity::NAMESPACE;
+use domain::recorded::Via;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::import::default_operator;
+use super::{CliError, StoreArgs, output};
+use crate::input::{
+    AccountKind, DefinePermissionGroupInput, Function, GrantInput, GrantOver, OpenAccountInput, PlaceInput,
+    SetPasswordInput,
+};
+use crate::problem::{Problem, ServiceError};
+
+const GROUP: &str = "QUAN_TRI";
+/// A password and a line end.
+const STDIN_BYTES_MAX: u64 = 4096;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Accounts {
+    /// Open an account that administers the whole province, or give it another password, which is read from standard input
+    Administrator(Administrator),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Administrator {
+    /// Login name, in small letters
+    #[arg(long, value_name = "NAME")]
+    login: String,
+    /// What the person is called
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// Code of the agency where they work
+    #[arg(long, value_name = "CODE")]
+    agency: String,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Accounts {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        match self {
+            Self::Administrator(administrator) => administrator.run().await,
+        }
+    }
+}
+
+/// The same command twice is one: whoever runs it again gives the account another password.
+fn key(what: &str, login: &str) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, format!("accounts administrator:{what}:{login}").as_bytes())
+}
+
+impl Administrator {
+    async fn run(self) -> Result<(), CliError> {
+        let password = password()?;
+        let service = self.store.open_existing().await?;
+        let operator = default_operator(Via::CommandLine)?;
+        // Who looks at everything and decides nothing about a dossier.
+        let functions =
+            vec![Function::ReadDossiers, Function::Administer, Function::ManageAccess, Function::Audit];
+        let group = DefinePermissionGroupInput {
+            idempotency_key: key("group", ""),
+            code: GROUP.to_owned(),
+            name: "Quản trị hệ thống".to_owned(),
+            functions,
+        };
+        // Once: what was said of it since then stays.
+        service.define_permission_group(&operator, &group).await?;
+        let open = OpenAccountInput {
+            idempotency_key: key("open", &self.login),
+            kind: AccountKind::Person,
+            login: Some(self.login.clone()),
+            issuer: None,
+            subject: None,
+            name: self.name.clone(),
+            place: PlaceInput { agency: self.agency.clone(), unit: None, position_title: None },
+        };
+        let account = match service.open_account(&operator, &open).await {
+            Ok(opened) => opened.account,
+            // It was opened before, maybe with another name.
+            Err(ServiceError::Problem(
+                Problem::KeyReused | Problem::Refused { code: "ACCOUNT_ALREADY_OPENED", .. },
+            )) => service.account_of_login(&self.login)?,
+            Err(error) => return Err(error.into()),
+        };
+        let grant = GrantInput {
+            idempotency_key: key("grant", &self.login),
+            account_id: account.0,
+            group: GROUP.to_owned(),
+            over: GrantOver::Province,
+            agency: None,
+            from: None,
+            until: None,
+        };
+        service.grant(&operator, &grant).await?;
+        let set = SetPasswordInput { account_id: account.0, password, without_second_factor: true };
+        service.set_password(&operator, set).await?;
+        if self.json {
+            return output::json(&json!({"accountId": account.0, "login": self.login, "group": GROUP}));
+        }
+        output::text(&format!(
+            "{} administers the province once the password is changed (POST /session/password) and a second factor is \
+             set up (POST /session/second-factor): see docs/runbooks/accounts.md\n",
+            self.login
+        ))
+    }
+}
+
+/// From standard input and nowhere else: an argument is seen by everybody on the machine.
+fn password() -> Result<String, CliError> {
+    if std::io::stdin().is_terminal() {
+        output::note("type the password, then Enter and Ctrl-D");
+    }
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(STDIN_BYTES_MAX).read_to_string(&mut text);
+    read.map_err(CliError::io("the password cannot be read"))?;
+    let password = text.trim_end_matches(['\r', '\n']).to_owned();
+    if password.is_empty() {
+        return Err(CliError::Usage("no password came from standard input".to_owned()));
+    }
+    Ok(password)
+}

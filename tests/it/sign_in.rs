@@ -1,0 +1,675 @@
+//! Who a request is from: tokens of issuers, keys of machines, sessions with passwords and second factors.
+
+use std::sync::Arc;
+
+use api::http::{Settings, router};
+use api::input::{
+    AccountKind, Function as FunctionInput, GrantOver, LockAccountInput, LockReason, OpenAccountInput,
+    PlaceInput,
+};
+use api::service::Service;
+use api::sign_in::SignIn;
+use api::sign_in::issuers::{AllowedAlgorithm, InvalidIssuers, IssuerSettings, Issuers, Named};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use chrono::TimeDelta;
+use domain::identity::PrincipalId;
+use domain::private::Secret;
+use infrastructure::clock::Clock;
+use infrastructure::location::DbUrl;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use openidconnect::core::{CoreClient, CoreProviderMetadata};
+use openidconnect::{AuthorizationCode, ClientId, HttpRequest, HttpResponse, IssuerUrl, Nonce, RedirectUrl};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::access::{account, granting, group};
+use crate::support::issuer::{AUDIENCE, Issuer, Signer};
+use crate::support::office::{ADMIN, AGENCY, CITIZEN, ask, caller, established, key};
+use crate::support::{Backend, Place, instant, on_each_backend, whole_log};
+
+on_each_backend!(
+    a_token_of_an_issuer_is_an_account_here,
+    a_token_that_is_not_quite_right_is_refused,
+    keys_of_an_issuer_change_and_cannot_always_be_fetched,
+    a_citizen_files_and_sees_nothing_else,
+    a_machines_key_is_shown_once_and_followed_by_another,
+    a_password_is_changed_before_anything_else,
+    wrong_passwords_close_the_account_for_a_while,
+    nobody_administers_without_a_second_factor,
+    a_session_ends_and_is_good_for_this_site_only,
+    administration_is_closed_outside_office_hours,
+    no_secret_is_in_the_log,
+);
+
+const LOGIN: &str = "lan.nguyen";
+const FIRST: &str = "Mat-khau-dau-1";
+const OWN: &str = "Cua-rieng-toi-2";
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl Answer {
+    fn code(&self) -> &str {
+        self.body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
+    }
+
+    /// The cookie that was set, as a browser sends it back.
+    fn cookie(&self) -> String {
+        let set = self.headers["set-cookie"].to_str().unwrap();
+        set.split(';').next().unwrap().to_owned()
+    }
+}
+
+struct Office {
+    place: Place,
+    service: Service,
+    router: Router,
+    clock: Clock,
+}
+
+impl Office {
+    async fn new(backend: Backend, clock: Clock, sign_in: SignIn) -> Self {
+        let place = Place::new(backend).await;
+        let service = established(&place, clock.clone()).await;
+        let router = router(service.clone(), Settings { sign_in, ..Settings::default() });
+        let admin = caller(ADMIN);
+        for (code, functions) in [
+            ("XEM", &[FunctionInput::ReadDossiers][..]),
+            ("QUAN_TRI", &[FunctionInput::Administer, FunctionInput::Audit]),
+        ] {
+            service.define_permission_group(&admin, &group(code, functions)).await.unwrap();
+        }
+        service.read_side.catch_up().await.unwrap();
+        Self { place, service, router, clock }
+    }
+
+    /// Half past nine on a working day.
+    async fn on_monday(backend: Backend) -> Self {
+        Self::new(backend, Clock::fixed(instant("2026-03-02T09:30:00+07:00")), SignIn::default()).await
+    }
+
+    async fn with(backend: Backend, issuer: &Issuer, names: Named) -> Self {
+        let clock = Clock::fixed(instant_of(now()));
+        let issuers = Issuers::new(vec![settings(issuer, names)]).unwrap();
+        Self::new(backend, clock, SignIn { issuers: Arc::new(issuers), ..SignIn::default() }).await
+    }
+
+    fn later(&self, seconds: i64) {
+        self.clock.set(self.clock.now() + TimeDelta::seconds(seconds));
+    }
+
+    /// All that is kept of passwords, keys and sessions, as it is kept.
+    async fn kept(&self) -> Vec<Vec<u8>> {
+        let url = DbUrl::parse(&self.place.keys()).unwrap();
+        let database = self.place.by_hand_in(&url, "keys").await;
+        let mut kept = Vec::new();
+        infrastructure::on_db!(&database, pool => {
+            let hashes: Vec<(String,)> = sqlx::query_as("SELECT hash FROM password").fetch_all(pool).await.unwrap();
+            kept.extend(hashes.into_iter().map(|(hash,)| hash.into_bytes()));
+            for blobs in [
+                "SELECT totp FROM password WHERE totp IS NOT NULL",
+                "SELECT hash FROM machine_key",
+                "SELECT hash FROM session",
+            ] {
+                let blobs: Vec<(Vec<u8>,)> = sqlx::query_as(blobs).fetch_all(pool).await.unwrap();
+                kept.extend(blobs.into_iter().map(|(blob,)| blob));
+            }
+        });
+        kept
+    }
+
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("host", "mot-cua.test");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.header("content-type", "application/json").body(Body::from(body.to_string()));
+        let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn me(&self, headers: &[(&str, &str)]) -> Answer {
+        let query =
+            json!({"query": "{ me { principalId agency { code } powers { function agencies { code } } } }"});
+        self.send("POST", "/graphql", headers, &query).await
+    }
+
+    async fn by(&self, token: &str) -> Answer {
+        self.me(&[("authorization", &format!("Bearer {token}"))]).await
+    }
+
+    async fn opened(&self, input: &OpenAccountInput, group: &str) -> PrincipalId {
+        let done = self.service.open_account(&caller(ADMIN), input).await.unwrap();
+        let granting = granting(done.account, group, GrantOver::Agency, Some(AGENCY));
+        self.service.grant(&caller(ADMIN), &granting).await.unwrap();
+        done.account
+    }
+
+    /// With a password that they have chosen.
+    async fn somebody(&self, group: &str) -> PrincipalId {
+        let id = self.opened(&account(LOGIN, AGENCY), group).await;
+        self.service.executor.keys.set_password(id, Secret::new(OWN), false).await.unwrap();
+        id
+    }
+
+    async fn sign_in(&self, password: &str, code: Option<&str>) -> Answer {
+        let body = json!({"login": LOGIN, "password": password, "code": code});
+        self.send("POST", "/session", &[], &body).await
+    }
+}
+
+fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().cast_signed()
+}
+
+fn instant_of(seconds: i64) -> domain::time::Instant {
+    domain::time::Instant::from_timestamp(seconds, 0).unwrap()
+}
+
+fn settings(issuer: &Issuer, names: Named) -> IssuerSettings {
+    IssuerSettings {
+        issuer: issuer.url().to_owned(),
+        audience: AUDIENCE.to_owned(),
+        jwks: None,
+        algorithms: vec![AllowedAlgorithm::RS256],
+        names,
+        portal: (names == Named::Citizens).then(|| AGENCY.to_owned()),
+    }
+}
+
+fn of_issuer(issuer: &Issuer, subject: &str) -> OpenAccountInput {
+    OpenAccountInput {
+        idempotency_key: key(subject),
+        kind: AccountKind::Person,
+        login: None,
+        issuer: Some(issuer.url().to_owned()),
+        subject: Some(subject.to_owned()),
+        name: "MẪU Trần Văn B".to_owned(),
+        place: PlaceInput { agency: AGENCY.to_owned(), unit: None, position_title: None },
+    }
+}
+
+/// As a client by others asks an issuer.
+async fn http(request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
+    let response = reqwest::Client::new().execute(request.try_into()?).await?;
+    let mut answer = axum::http::Response::builder().status(response.status());
+    for (name, value) in response.headers() {
+        answer = answer.header(name, value);
+    }
+    Ok(answer.body(response.bytes().await?.to_vec()).unwrap())
+}
+
+async fn a_token_of_an_issuer_is_an_account_here(backend: Backend) {
+    let issuer = Issuer::start(now()).await;
+    let office = Office::with(backend, &issuer, Named::Staff).await;
+    let id = office.opened(&of_issuer(&issuer, "001099000123"), "XEM").await;
+    // The issuer is one to a client by others, which signs somebody in and gets a token for us.
+    let metadata =
+        CoreProviderMetadata::discover_async(IssuerUrl::new(issuer.url().to_owned()).unwrap(), &http)
+            .await
+            .unwrap();
+    let client = CoreClient::from_provider_metadata(metadata, ClientId::new("cong-vu".to_owned()), None)
+        .set_redirect_uri(RedirectUrl::new("http://127.0.0.1/ve".to_owned()).unwrap());
+    let code = AuthorizationCode::new("001099000123:nonce-1".to_owned());
+    let token = client.exchange_code(code).unwrap().request_async(&http).await.unwrap();
+    let identity = openidconnect::TokenResponse::id_token(&token).unwrap();
+    let claims = identity.claims(&client.id_token_verifier(), &Nonce::new("nonce-1".to_owned())).unwrap();
+    assert_eq!(claims.subject().as_str(), "001099000123");
+    let access = openidconnect::OAuth2TokenResponse::access_token(&token).secret().clone();
+
+    let me = office.by(&access).await;
+    assert_eq!(
+        me.body["data"]["me"],
+        json!({
+            "principalId": id.0, "agency": {"code": AGENCY},
+            "powers": [{"function": "READ_DOSSIERS", "agencies": [{"code": AGENCY}]}],
+        }),
+        "{}",
+        me.body
+    );
+    // A token says who somebody is. What it says of what they may do is not listened to.
+    let mut boasts = issuer.claims("001099000123");
+    boasts["roles"] = json!(["ADMINISTER"]);
+    let boasting = office.by(&issuer.signer().sign(&boasts)).await;
+    assert_eq!(boasting.body["data"]["me"]["powers"].as_array().unwrap().len(), 1);
+    // Who has no account, or a locked one, is nobody.
+    assert_eq!(office.by(&issuer.token_for("somebody else")).await.code(), "UNAUTHENTICATED");
+    let lock = LockAccountInput { idempotency_key: key("lock"), account_id: id.0, reason: LockReason::Left };
+    office.service.lock_account(&caller(ADMIN), &lock).await.unwrap();
+    assert_eq!(office.by(&access).await.code(), "UNAUTHENTICATED");
+    // The subject, which is the number of an identity card here, is nowhere in the log.
+    let log: String = whole_log(office.service.store())
+        .await
+        .iter()
+        .map(|row| format!("{}{}{}", row.stream, row.data, row.metadata))
+        .collect();
+    assert!(log.contains(&id.to_string()) && !log.contains("001099000123"));
+}
+
+async fn a_token_that_is_not_quite_right_is_refused(backend: Backend) {
+    let issuer = Issuer::start(now()).await;
+    let office = Office::with(backend, &issuer, Named::Staff).await;
+    office.opened(&of_issuer(&issuer, "lan"), "XEM").await;
+    // The clock stands still.
+    let now = office.clock.now().timestamp();
+    let right = issuer.claims("lan");
+    let with = |name: &str, value: Value| {
+        let mut claims = right.clone();
+        claims[name] = value;
+        claims
+    };
+    let without = |name: &str| {
+        let mut claims = right.clone();
+        claims.as_object_mut().unwrap().remove(name);
+        claims
+    };
+    let sign = |claims: &Value| issuer.signer().sign(claims);
+    assert_eq!(office.by(&sign(&right)).await.status, StatusCode::OK);
+    let stranger = Signer::new("first");
+    let shared = EncodingKey::from_secret(b"what everybody knows").unwrap();
+    let header = Header { kid: Some("first".to_owned()), ..Header::new(Algorithm::HS256) };
+    let (head, rest) =
+        sign(&right).split_once('.').map(|(head, rest)| (head.to_owned(), rest.to_owned())).unwrap();
+    let other_subject = sign(&issuer.claims("hung"));
+    let swapped =
+        format!("{head}.{}.{}", other_subject.split('.').nth(1).unwrap(), rest.split('.').nth(1).unwrap());
+    let none = format!("eyJhbGciOiJub25lIn0.{}.", rest.split('.').next().unwrap());
+    for (what, token) in [
+        ("expired", sign(&with("exp", json!(now - 31)))),
+        ("not yet", sign(&with("nbf", json!(now + 60)))),
+        ("for somebody else", sign(&with("aud", json!("khac")))),
+        ("by somebody else", sign(&with("iss", json!("https://khac.test")))),
+        ("no expiry", sign(&without("exp"))),
+        ("no audience", sign(&without("aud"))),
+        ("no subject", sign(&without("sub"))),
+        ("empty subject", sign(&with("sub", json!("")))),
+        ("a key of the same name", stranger.sign(&right)),
+        ("a shared key", encode(&header, &right, &shared).unwrap()),
+        ("another's claims", swapped),
+        ("no signature", none),
+        ("cut off", sign(&right)[..100].to_owned()),
+        ("no token", "abc".to_owned()),
+        ("too long", format!("{}.{}", "a".repeat(20_000), "b")),
+        ("a development token", CITIZEN.to_owned()),
+    ] {
+        let refused = office.by(&token).await;
+        assert_eq!((refused.status, refused.code()), (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"), "{what}");
+        assert!(!refused.body.to_string().contains(&token), "{what}");
+    }
+    // Within what clocks differ.
+    assert_eq!(office.by(&sign(&with("exp", json!(now - 5)))).await.status, StatusCode::OK);
+    let two = issuer.claims("lan")["aud"].clone();
+    assert_eq!(office.by(&sign(&with("aud", json!(["khac", two])))).await.status, StatusCode::OK);
+    let twice = vec![settings(&issuer, Named::Staff), settings(&issuer, Named::Staff)];
+    assert!(matches!(Issuers::new(twice), Err(InvalidIssuers::Twice(_))));
+    let plain =
+        IssuerSettings { issuer: "http://dang-nhap.test".to_owned(), ..settings(&issuer, Named::Staff) };
+    assert!(matches!(Issuers::new(vec![plain]), Err(InvalidIssuers::NotEncrypted(_))));
+    let any = IssuerSettings { algorithms: Vec::new(), ..settings(&issuer, Named::Staff) };
+    assert!(matches!(Issuers::new(vec![any]), Err(InvalidIssuers::NoAlgorithm(_))));
+    let nowhere = IssuerSettings { portal: None, ..settings(&issuer, Named::Citizens) };
+    assert!(matches!(Issuers::new(vec![nowhere]), Err(InvalidIssuers::NoPortal(_))));
+}
+
+async fn keys_of_an_issuer_change_and_cannot_always_be_fetched(backend: Backend) {
+    let issuer = Issuer::start(now()).await;
+    let office = Office::with(backend, &issuer, Named::Staff).await;
+    office.opened(&of_issuer(&issuer, "lan"), "XEM").await;
+    let long = |minutes: i64| {
+        let mut claims = issuer.claims("lan");
+        claims["exp"] = json!(now() + minutes * 60);
+        claims
+    };
+    let first = issuer.signer();
+    let status = async |token: &str| office.by(token).await.status;
+    for _ in 0..5 {
+        assert_eq!(status(&first.sign(&long(3_000))).await, StatusCode::OK);
+    }
+    assert_eq!(issuer.fetched(), 1, "keys are kept");
+    // A key that is not known is looked for at once, but not for everybody who makes one up.
+    issuer.rotate("second");
+    office.later(31);
+    assert_eq!(status(&issuer.signer().sign(&long(3_000))).await, StatusCode::OK);
+    assert_eq!(issuer.fetched(), 2);
+    for nth in 0..5 {
+        let made_up = Signer { kid: format!("made up {nth}"), ..first.clone() };
+        assert_eq!(status(&made_up.sign(&long(3_000))).await, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(issuer.fetched(), 2);
+    assert_eq!(status(&first.sign(&long(3_000))).await, StatusCode::UNAUTHORIZED, "the old key is gone");
+    // The issuer is down: the keys that were there are believed for a day.
+    issuer.go_down(true);
+    office.later(23 * 3600);
+    assert_eq!(status(&issuer.signer().sign(&long(3_000))).await, StatusCode::OK);
+    office.later(2 * 3600);
+    let refused = office.by(&issuer.signer().sign(&long(3_000))).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"));
+    issuer.go_down(false);
+    office.later(31);
+    assert_eq!(status(&issuer.signer().sign(&long(3_000))).await, StatusCode::OK);
+}
+
+async fn a_citizen_files_and_sees_nothing_else(backend: Backend) {
+    let issuer = Issuer::start(now()).await;
+    let office = Office::with(backend, &issuer, Named::Citizens).await;
+    let token = issuer.token_for("001099000456");
+    let bearer = format!("Bearer {token}");
+    let me = office.by(&token).await;
+    assert_eq!(me.body["data"]["me"]["powers"], json!([{"function": "FILE", "agencies": []}]));
+    let submit = json!({
+        "query": "mutation M($input: SubmitDossierInput!) { submitDossier(input: $input) { code problems { code } } }",
+        "variables": {"input": {
+            "idempotencyKey": key("submit"), "procedure": "DT01", "receivingAgency": AGENCY,
+            "applicant": {"kind": "CITIZEN", "name": "MẪU Nguyễn Thị Mơ"},
+        }},
+    });
+    let filed = office.send("POST", "/graphql", &[("authorization", &bearer)], &submit).await;
+    let code =
+        filed.body["data"]["submitDossier"]["code"].as_str().unwrap_or_else(|| panic!("{}", filed.body));
+    office.service.read_side.catch_up().await.unwrap();
+    let read = json!({"query": format!("{{ dossier(code: \"{code}\") {{ stage }} }}")});
+    let refused = office.send("POST", "/graphql", &[("authorization", &bearer)], &read).await;
+    assert_eq!(refused.code(), "NO_FUNCTION");
+    let log: String =
+        whole_log(office.service.store()).await.iter().map(|row| row.metadata.clone()).collect();
+    assert!(!log.contains("001099000456"));
+}
+
+async fn a_machines_key_is_shown_once_and_followed_by_another(backend: Backend) {
+    let office = Office::on_monday(backend).await;
+    let machine = OpenAccountInput { kind: AccountKind::Machine, ..account("truc-lien-thong", AGENCY) };
+    let id = office.opened(&machine, "XEM").await;
+    const ISSUE: &str = "mutation M($input: IssueMachineKeyInput!) {
+        issueMachineKey(input: $input) { keyId key expiresAt problems { code } } }";
+    let issue = async |account: PrincipalId, until: &str| {
+        let input = json!({"input": {"accountId": account.0, "until": until}});
+        ask(&office.service, ADMIN, ISSUE, input).await["issueMachineKey"].clone()
+    };
+    let first = issue(id, "2026-03-31").await;
+    let (name, whole) = (first["keyId"].as_str().unwrap(), first["key"].as_str().unwrap());
+    assert_eq!(office.by(whole).await.body["data"]["me"]["principalId"], json!(id.0));
+    let other = if whole.ends_with('A') { "B" } else { "A" };
+    for wrong in [format!("{}{other}", &whole[..whole.len() - 1]), "mck_x.y".to_owned(), "mck_".to_owned()] {
+        assert_eq!(office.by(&wrong).await.status, StatusCode::UNAUTHORIZED);
+    }
+    // The next one is there before the first is gone.
+    let second = issue(id, "2027-03-02").await["key"].as_str().unwrap().to_owned();
+    for key in [whole, &second] {
+        assert_eq!(office.by(key).await.status, StatusCode::OK);
+    }
+    let revoke = api::input::RevokeMachineKeyInput { account_id: id.0, key_id: name.to_owned() };
+    office.service.revoke_machine_key(&caller(ADMIN), &revoke).await.unwrap();
+    assert_eq!(office.by(whole).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(office.by(&second).await.status, StatusCode::OK);
+    office.service.read_side.catch_up().await.unwrap();
+    let listed = "{ accounts { nodes { machineKeys { keyId expiresAt revokedAt lastUsedAt } } } }";
+    let listed = ask(&office.service, ADMIN, listed, json!({})).await;
+    let keys = listed["accounts"]["nodes"][0]["machineKeys"].as_array().unwrap().clone();
+    assert_eq!(keys.len(), 2);
+    assert!(keys.iter().any(|key| key["keyId"] == name && key["revokedAt"] == "2026-03-02T09:30:00+07:00"));
+    assert!(keys.iter().all(|key| key["lastUsedAt"] == "2026-03-02T09:30:00+07:00"));
+    // The last day is a whole day.
+    office.clock.set(instant("2027-03-02T23:59:59+07:00"));
+    assert_eq!(office.by(&second).await.status, StatusCode::OK);
+    office.clock.set(instant("2027-03-03T00:00:00+07:00"));
+    assert_eq!(office.by(&second).await.status, StatusCode::UNAUTHORIZED);
+    for until in ["2027-03-01", "2028-12-31"] {
+        assert_eq!(issue(id, until).await["problems"][0]["code"], "BAD_USER_INPUT", "{until}");
+    }
+    let person = office.opened(&account(LOGIN, AGENCY), "XEM").await;
+    assert_eq!(issue(person, "2027-06-01").await["problems"][0]["code"], "BAD_USER_INPUT");
+}
+
+async fn a_password_is_changed_before_anything_else(backend: Backend) {
+    let office = Office::on_monday(backend).await;
+    let id = office.opened(&account(LOGIN, AGENCY), "XEM").await;
+    assert_eq!(office.sign_in(FIRST, None).await.code(), "SIGN_IN_FAILED", "there is no password yet");
+    const SET: &str =
+        "mutation M($input: SetPasswordInput!) { setPassword(input: $input) { problems { code } } }";
+    let set = async |password: &str| {
+        let input = json!({"input": {"accountId": id.0, "password": password}});
+        ask(&office.service, ADMIN, SET, input).await["setPassword"]["problems"][0]["code"].clone()
+    };
+    for weak in ["Ngan-1", "chi-co-chu-thuong", "CHUHOAVATHUONGnhungthieu"] {
+        assert_eq!(set(weak).await, "BAD_USER_INPUT", "{weak}");
+    }
+    assert_eq!(set(FIRST).await, Value::Null);
+    let refused = office.sign_in(FIRST, None).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::FORBIDDEN, "PASSWORD_MUST_CHANGE"));
+    let change = async |old: &str, new: &str| {
+        let body = json!({"login": LOGIN, "password": old, "newPassword": new});
+        office.send("POST", "/session/password", &[], &body).await
+    };
+    assert_eq!(change(FIRST, FIRST).await.code(), "PASSWORD_TOO_WEAK");
+    assert_eq!(change(FIRST, "ngan").await.code(), "PASSWORD_TOO_WEAK");
+    assert_eq!(change("Sai-mat-khau-3", OWN).await.code(), "SIGN_IN_FAILED");
+    assert_eq!(change(FIRST, OWN).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(office.sign_in(FIRST, None).await.code(), "SIGN_IN_FAILED");
+    let signed_in = office.sign_in(OWN, None).await;
+    let cookie = signed_in.headers["set-cookie"].to_str().unwrap();
+    for part in ["__Host-", "Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let session = signed_in.cookie();
+    let me = office.me(&[("cookie", &session), ("sec-fetch-site", "same-origin")]).await;
+    assert_eq!(me.body["data"]["me"]["principalId"], json!(id.0));
+    // A new password ends what was begun with the old one, and gets old.
+    office.service.executor.keys.set_password(id, Secret::new(FIRST), false).await.unwrap();
+    let me = office.me(&[("cookie", &session), ("sec-fetch-site", "same-origin")]).await;
+    assert_eq!(me.code(), "UNAUTHENTICATED");
+    office.later(91 * 24 * 3600);
+    assert_eq!(office.sign_in(FIRST, None).await.code(), "PASSWORD_MUST_CHANGE");
+}
+
+async fn wrong_passwords_close_the_account_for_a_while(backend: Backend) {
+    let office = Office::on_monday(backend).await;
+    office.somebody("XEM").await;
+    let wrong = office.sign_in("Sai-mat-khau-3", None).await;
+    for _ in 0..4 {
+        office.sign_in("Sai-mat-khau-3", None).await;
+    }
+    let closed = office.sign_in(OWN, None).await;
+    assert_eq!((closed.status, &closed.body), (wrong.status, &wrong.body), "nobody learns that it was right");
+    office.later(14 * 60);
+    assert_eq!(office.sign_in(OWN, None).await.code(), "SIGN_IN_FAILED");
+    office.later(61);
+    assert_eq!(office.sign_in(OWN, None).await.status, StatusCode::OK);
+    // Four, a right one, four: never five in a row.
+    for _ in 0..2 {
+        for _ in 0..4 {
+            office.sign_in("Sai-mat-khau-3", None).await;
+        }
+        assert_eq!(office.sign_in(OWN, None).await.status, StatusCode::OK);
+    }
+    for login in ["khong-co-ai", "Không phải tên", ""] {
+        let body = json!({"login": login, "password": OWN});
+        let nobody = office.send("POST", "/session", &[], &body).await;
+        assert_eq!((nobody.status, &nobody.body), (wrong.status, &wrong.body), "{login}");
+    }
+    for body in [
+        json!({}),
+        json!({"login": LOGIN}),
+        json!([]),
+        json!({"login": LOGIN, "password": OWN, "admin": true}),
+    ] {
+        assert_eq!(
+            office.send("POST", "/session", &[], &body).await.status,
+            StatusCode::BAD_REQUEST,
+            "{body}"
+        );
+    }
+}
+
+fn code_of(secret: &str, clock: &Clock, steps: i64) -> String {
+    let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+    let at = u64::try_from(clock.now().timestamp() + 30 * steps).unwrap();
+    totp_rs::Builder::new().with_secret(secret).build_noncompliant().generate(at).to_string()
+}
+
+async fn nobody_administers_without_a_second_factor(backend: Backend) {
+    let office = Office::on_monday(backend).await;
+    let id = office.somebody("QUAN_TRI").await;
+    let powers = async |cookie: &str| {
+        let me = office.me(&[("cookie", cookie), ("sec-fetch-site", "same-origin")]).await;
+        let powers = me.body["data"]["me"]["powers"].as_array().unwrap().clone();
+        powers.iter().map(|power| power["function"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let weak = office.sign_in(OWN, None).await.cookie();
+    assert_eq!(powers(&weak).await, ["AUDIT"], "what changes things for others is not there");
+    let body = json!({"login": LOGIN, "password": OWN});
+    let told = office.send("POST", "/session/second-factor", &[], &body).await;
+    let secret = told.body["secret"].as_str().unwrap().to_owned();
+    assert!(told.body["uri"].as_str().unwrap().starts_with("otpauth://totp/"));
+    // From now on a code is needed, of now, and each once.
+    assert_eq!(office.sign_in(OWN, None).await.code(), "SIGN_IN_FAILED");
+    assert_eq!(office.sign_in(OWN, Some("000000")).await.code(), "SIGN_IN_FAILED");
+    let old = code_of(&secret, &office.clock, -3);
+    assert_eq!(office.sign_in(OWN, Some(&old)).await.code(), "SIGN_IN_FAILED");
+    let right = code_of(&secret, &office.clock, 0);
+    let strong = office.sign_in(OWN, Some(&right)).await;
+    assert_eq!(strong.body["strong"], true, "{}", strong.body);
+    assert_eq!(powers(&strong.cookie()).await, ["ADMINISTER", "AUDIT"]);
+    assert_eq!(office.sign_in(OWN, Some(&right)).await.code(), "SIGN_IN_FAILED", "a code is good once");
+    // Without the code nobody changes the password or the second factor either.
+    let body = json!({"login": LOGIN, "password": OWN, "newPassword": FIRST});
+    assert_eq!(office.send("POST", "/session/password", &[], &body).await.code(), "SIGN_IN_FAILED");
+    // The device is lost: who manages the account takes it away, with a password that has to be changed.
+    let input = api::input::SetPasswordInput {
+        account_id: id.0,
+        password: FIRST.to_owned(),
+        without_second_factor: true,
+    };
+    office.service.set_password(&caller(ADMIN), input).await.unwrap();
+    assert_eq!(office.sign_in(FIRST, None).await.code(), "PASSWORD_MUST_CHANGE");
+}
+
+async fn a_session_ends_and_is_good_for_this_site_only(backend: Backend) {
+    let office = Office::on_monday(backend).await;
+    office.somebody("XEM").await;
+    let session = office.sign_in(OWN, None).await.cookie();
+    let here: &[(&str, &str)] = &[("sec-fetch-site", "same-origin")];
+    let status = async |headers: &[(&str, &str)]| {
+        let headers = [&[("cookie", session.as_str())], headers].concat();
+        let me = office.me(&headers).await;
+        (me.status, me.code().to_owned())
+    };
+    let good = (StatusCode::OK, String::new());
+    let crossed = (StatusCode::FORBIDDEN, "CROSS_SITE".to_owned());
+    assert_eq!(status(here).await, good);
+    assert_eq!(status(&[("origin", "https://mot-cua.test")]).await, good);
+    for elsewhere in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[("sec-fetch-site", "same-site")],
+        &[("origin", "https://khac.test")],
+        &[("origin", "null")],
+        // Nothing says where it comes from.
+        &[],
+    ] {
+        assert_eq!(status(elsewhere).await, crossed, "{elsewhere:?}");
+    }
+    // A link that somebody was made to follow may read nothing either.
+    let followed = office
+        .send(
+            "GET",
+            "/graphql?query=%7Bme%7BprincipalId%7D%7D",
+            &[("cookie", &session), ("sec-fetch-site", "cross-site")],
+            &json!({}),
+        )
+        .await;
+    assert_eq!(followed.code(), "CROSS_SITE");
+    // It is kept awake by asking, and not for ever.
+    for _ in 0..19 {
+        office.later(29 * 60);
+        assert_eq!(status(here).await, good);
+    }
+    office.later(31 * 60);
+    assert_eq!(status(here).await.1, "UNAUTHENTICATED");
+    let session = office.sign_in(OWN, None).await.cookie();
+    for _ in 0..21 {
+        office.later(29 * 60);
+        office.me(&[("cookie", &session), here[0]]).await;
+    }
+    assert_eq!(
+        office.me(&[("cookie", &session), here[0]]).await.code(),
+        "UNAUTHENTICATED",
+        "ten hours are over"
+    );
+    // And it is ended.
+    let session = office.sign_in(OWN, None).await.cookie();
+    let from_elsewhere = office.send("DELETE", "/session", &[("cookie", &session)], &json!({})).await;
+    assert_eq!(from_elsewhere.code(), "CROSS_SITE");
+    let ended = office.send("DELETE", "/session", &[("cookie", &session), here[0]], &json!({})).await;
+    assert_eq!(ended.status, StatusCode::NO_CONTENT);
+    assert_eq!(office.me(&[("cookie", &session), here[0]]).await.code(), "UNAUTHENTICATED");
+    let foreign = office
+        .send(
+            "POST",
+            "/session",
+            &[("origin", "https://khac.test")],
+            &json!({"login": LOGIN, "password": OWN}),
+        )
+        .await;
+    assert_eq!(foreign.code(), "CROSS_SITE", "nobody is signed in by a page of somebody else");
+}
+
+async fn administration_is_closed_outside_office_hours(backend: Backend) {
+    let clock = Clock::fixed(instant("2026-03-02T09:30:00+07:00"));
+    let sign_in = SignIn { administration_in_office_hours: true, ..SignIn::development() };
+    let office = Office::new(backend, clock, sign_in).await;
+    let administers = async |at: &str| {
+        office.clock.set(instant(at));
+        let me = office.by(ADMIN).await;
+        let powers = me.body["data"]["me"]["powers"].as_array().unwrap().clone();
+        assert!(
+            powers.iter().any(|power| power["function"] == "READ_DOSSIERS"),
+            "the rest is there at any time"
+        );
+        powers.iter().any(|power| power["function"] == "ADMINISTER" || power["function"] == "MANAGE_ACCESS")
+    };
+    assert!(administers("2026-03-02T09:30:00+07:00").await);
+    assert!(!administers("2026-03-02T06:00:00+07:00").await);
+    assert!(!administers("2026-03-02T12:00:00+07:00").await, "at noon");
+    assert!(!administers("2026-03-02T20:00:00+07:00").await);
+    assert!(!administers("2026-03-07T09:30:00+07:00").await, "on a Saturday");
+    assert!(administers("2026-03-03T14:00:00+07:00").await);
+}
+
+async fn no_secret_is_in_the_log(backend: Backend) {
+    let office = Office::on_monday(backend).await;
+    let id = office.somebody("XEM").await;
+    let machine = OpenAccountInput { kind: AccountKind::Machine, ..account("may", AGENCY) };
+    let machine = OpenAccountInput { login: Some("may-moc".to_owned()), ..machine };
+    let machine = office.opened(&machine, "XEM").await;
+    let input =
+        api::input::IssueMachineKeyInput { account_id: machine.0, until: "2026-06-30".parse().unwrap() };
+    let (_, whole, _) = office.service.issue_machine_key(&caller(ADMIN), &input).await.unwrap();
+    // Setting it up ends sessions: one that is begun after it shows a code.
+    let secret = office.service.executor.keys.set_second_factor(id).await.unwrap().unwrap();
+    let code = code_of(secret.expose(), &office.clock, 0);
+    let session = office.sign_in(OWN, Some(&code)).await.cookie();
+    let rows = whole_log(office.service.store()).await;
+    let log: String = rows.iter().map(|row| format!("{}{}", row.data, row.metadata)).collect();
+    let key_secret = whole.expose().split_once('.').unwrap().1.to_owned();
+    let token = session.split_once('=').unwrap().1.to_owned();
+    for secret in [OWN, secret.expose(), &key_secret, &token] {
+        assert!(!log.contains(secret));
+    }
+    // And what is kept elsewhere is not what was told.
+    let kept = office.kept().await;
+    assert_eq!(kept.len(), 4, "a password, a second factor, a key, a session");
+    let raw = totp_rs::Secret::try_from_base32(secret.expose()).unwrap();
+    let plain = [OWN.as_bytes(), key_secret.as_bytes(), token.as_bytes(), raw.as_ref()];
+    for kept in kept {
+        for plain in plain {
+            assert!(!kept.windows(plain.len()).any(|window| window == plain));
+        }
+    }
+}
