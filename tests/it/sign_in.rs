@@ -167,7 +167,7 @@ impl Office {
 }
 
 fn now() -> i64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().cast_signed()
+    Clock::System.now().timestamp()
 }
 
 fn instant_of(seconds: i64) -> domain::time::Instant {
