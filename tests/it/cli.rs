@@ -155,7 +155,14 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
         (&["accounts"], &["administrator"]),
         (
             &["accounts", "administrator"],
-            &["--login <NAME>", "--name <NAME>", "--agency <CODE>", "--store <URL>", "--json"],
+            &[
+                "--login <NAME>",
+                "--name <NAME>",
+                "--agency <CODE>",
+                "--agency-name <NAME>",
+                "--store <URL>",
+                "--json",
+            ],
         ),
         (&["files"], &["collect", "verify"]),
         (
@@ -819,5 +826,19 @@ async fn the_first_administrator_gets_an_account() {
         let shown = service.executor.keys.show_password(id, typed, None, &policy).await.unwrap();
         assert_eq!(shown, Shown::MustChange);
         assert!(!stderr(&done).contains(password.trim_end()));
+    } // Where there is nothing at all yet.
+    let fresh = Place::new(Backend::Sqlite).await;
+    let mut begin =
+        stored(&fresh, &["accounts", "administrator", "--login", "quan-tri", "--name", "MẪU Quản trị"]);
+    begin.extend(words(&["--agency", agency]));
+    let refused = told(&fresh.folder, &begin, "Mat-khau-dau-1").await;
+    assert!(!refused.status.success(), "{}", stdout(&refused));
+    begin.extend(words(&["--agency-name", "UBND tỉnh", "--json"]));
+    for _ in 0..2 {
+        let done = told(&fresh.folder, &begin, "Mat-khau-dau-1").await;
+        assert!(done.status.success(), "{}", stderr(&done));
     }
+    let agencies = open(&fresh).await;
+    agencies.read_side.catch_up().await.unwrap();
+    assert_eq!(agencies.agencies_on(None).await.unwrap()[0].name, "UBND tỉnh");
 }

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::import::default_operator;
 use super::{CliError, StoreArgs, output};
 use crate::input::{
-    AccountKind, DefinePermissionGroupInput, Function, GrantInput, GrantOver, OpenAccountInput, PlaceInput,
-    SetPasswordInput,
+    AccountKind, DefinePermissionGroupInput, EstablishAgencyInput, Function, GrantInput, GrantOver,
+    OpenAccountInput, PlaceInput, SetPasswordInput,
 };
 use crate::problem::{Problem, ServiceError};
 
@@ -37,6 +37,9 @@ pub(super) struct Administrator {
     /// Code of the agency where they work
     #[arg(long, value_name = "CODE")]
     agency: String,
+    /// Establish the agency under this name, where there is none with the code
+    #[arg(long, value_name = "NAME")]
+    agency_name: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
     /// Print one JSON object
@@ -60,8 +63,23 @@ fn key(what: &str, login: &str) -> Uuid {
 impl Administrator {
     async fn run(self) -> Result<(), CliError> {
         let password = password()?;
-        let service = self.store.open_existing().await?;
+        // A mistyped path is not a new store, unless somebody begins one.
+        let service = match self.agency_name {
+            Some(_) => self.store.open().await?,
+            None => self.store.open_existing().await?,
+        };
         let operator = default_operator(Via::CommandLine)?;
+        if let Some(name) = &self.agency_name {
+            let establish = EstablishAgencyInput::new(key("agency", &self.agency), &self.agency, name);
+            match service.establish_agency(&operator, &establish).await {
+                Ok(_)
+                | Err(ServiceError::Problem(
+                    Problem::KeyReused
+                    | Problem::Refused { code: "AGENCY_ALREADY_ESTABLISHED" | "AGENCY_CODE_TAKEN", .. },
+                )) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         // Who looks at everything and decides nothing about a dossier.
         let functions =
             vec![Function::ReadDossiers, Function::Administer, Function::ManageAccess, Function::Audit];
