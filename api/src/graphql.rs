@@ -11,6 +11,7 @@ pub mod loaders;
 pub mod mutation;
 pub mod objects;
 pub mod payload;
+pub mod payments;
 pub mod procedures;
 pub mod projections;
 pub mod query;
@@ -34,6 +35,7 @@ use indicators::IndicatorQuery;
 use limits::Limits;
 use loaders::{Loaders, Loads, Shared, loaders};
 use mutation::DossierMutation;
+use payments::{PaymentMutation, PaymentQuery};
 use procedures::{ProcedureMutation, ProcedureQuery};
 use projections::{ProjectionMutation, ProjectionQuery};
 use query::{DossierQuery, checked_page};
@@ -56,6 +58,7 @@ pub struct QueryRoot(
     AccessQuery,
     ProcedureQuery,
     ProjectionQuery,
+    PaymentQuery,
 );
 
 #[derive(MergedObject, Default)]
@@ -67,6 +70,7 @@ pub struct MutationRoot(
     ProcedureMutation,
     SynchronisationMutation,
     ProjectionMutation,
+    PaymentMutation,
 );
 
 /// The most rows of a page.

@@ -1,9 +1,10 @@
-//! The router: GraphQL, papers, files, GraphiQL from vendored assets, health.
+//! The router: GraphQL, papers, files, callbacks of payment gateways, GraphiQL from vendored assets, health.
 
 mod files;
 mod graphql;
 mod metrics;
 mod papers;
+mod payments;
 mod rate;
 mod tables;
 
@@ -77,6 +78,10 @@ pub fn router(service: Service, settings: Settings) -> Router {
         .route("/papers/{dossier}/{file}", get(papers::paper))
         .route("/registers/{agency}/{file}", get(papers::register))
         .route("/tables/{file}", get(tables::table))
+        .route(
+            "/payments/callback/{gateway}",
+            post(payments::callback).layer(DefaultBodyLimit::max(payments::BODY_BYTES_MAX)),
+        )
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         // Beyond that layer: a file streams, and has a limit of its own.
         .route("/dossiers/{dossier}/files", post(files::upload))

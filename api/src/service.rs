@@ -12,6 +12,7 @@ mod indicators;
 mod life_cycle;
 mod notices;
 mod papers;
+mod payments;
 mod projections;
 mod queries;
 mod search;
@@ -33,6 +34,7 @@ pub(crate) use indicators::hours;
 pub use indicators::{Indicator, Measured, StepTime};
 pub(crate) use notices::NoticeBounds;
 pub use papers::{Book, Printed};
+pub use payments::{PaymentOutcome, Reconciled, RefundOutcome, StartedPayment, principal_of};
 pub use projections::Projection;
 use queries::KeptNames;
 pub use queries::{DossierPage, HistoryEntry, Names, SearchInput, Shown, WorkListOf};
@@ -57,6 +59,7 @@ use infrastructure::keys::{Keys, MasterKey};
 use infrastructure::location::Location;
 use serde::Serialize;
 
+use crate::payments::Gateways;
 use crate::problem::{Failure, ServiceError};
 
 /// The whole system behind its interfaces. Clones are cheap.
@@ -66,6 +69,7 @@ pub struct Service {
     pub read_side: ReadSide,
     pub people: PersonSearch,
     pub files: Files,
+    pub gateways: Gateways,
     names: Arc<Mutex<Option<KeptNames>>>,
 }
 
@@ -102,6 +106,7 @@ impl Service {
             read_side,
             people,
             files,
+            gateways: Gateways::default(),
             names: Arc::default(),
         })
     }

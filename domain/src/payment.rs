@@ -183,6 +183,21 @@ impl HasPrivate for RefundRequested {
     }
 }
 
+impl DiscrepancyKind {
+    /// The money that was too much is the money that went back.
+    pub fn goes_with_a_refund(self) -> bool {
+        match self {
+            Self::Surplus | Self::RefundDeclined => true,
+            Self::WrongAmount
+            | Self::WrongCurrency
+            | Self::ChargedTwice
+            | Self::NotRecordable
+            | Self::NotAtGateway
+            | Self::RefundDiffers => false,
+        }
+    }
+}
+
 impl PaymentOrderId {
     /// The n-th order for an obligation, from 1: the same on whatever machine, so that a retry is the same order.
     pub fn of(dossier: DossierId, obligation: u32, n: u32) -> Self {
@@ -335,16 +350,7 @@ impl Decider for Order {
             }
             Event::RefundConfirmed(RefundConfirmed { refund }) => {
                 self.refund = Refund::Confirmed { refund: *refund };
-                // The money that was too much is the money that went back.
-                self.each_settled(|found| match found.discrepancy.kind {
-                    DiscrepancyKind::Surplus | DiscrepancyKind::RefundDeclined => true,
-                    DiscrepancyKind::WrongAmount
-                    | DiscrepancyKind::WrongCurrency
-                    | DiscrepancyKind::ChargedTwice
-                    | DiscrepancyKind::NotRecordable
-                    | DiscrepancyKind::NotAtGateway
-                    | DiscrepancyKind::RefundDiffers => false,
-                });
+                self.each_settled(|found| found.discrepancy.kind.goes_with_a_refund());
             }
         }
         self

@@ -541,7 +541,7 @@ impl Executor {
     }
 
     /// Who did what since the client looked.
-    async fn version_conflict<R: std::error::Error + 'static>(
+    pub async fn version_conflict<R: std::error::Error + 'static>(
         &self,
         stream: &str,
         expected: Version,
