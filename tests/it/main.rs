@@ -20,6 +20,7 @@ mod leaf;
 mod notices;
 mod papers;
 mod parked;
+mod payments;
 mod people;
 mod portal;
 mod procedures;
