@@ -327,6 +327,11 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "Đã có quá nhiều đơn thanh toán cho khoản này.",
         "There were too many payment orders for this obligation.",
     ),
+    (
+        "PAYMENT_INCOMPLETE",
+        "Giao dịch chưa được ghi nhận đầy đủ; hãy đối soát với cổng thanh toán rồi thử lại.",
+        "The payment is not recorded to its end: reconcile with the gateway, then try again.",
+    ),
     ("PAYMENT_NEVER_ORDERED", "Không có đơn thanh toán này.", "There is no such payment order."),
     (
         "PAYMENT_ORDERED_OTHERWISE",

@@ -2294,6 +2294,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         "PAYMENT_GATEWAY_UNAVAILABLE",
         "PAYMENT_ORDER_EXPIRED",
         "TOO_MANY_PAYMENT_ORDERS",
+        "PAYMENT_INCOMPLETE",
     ]);
     for code in codes {
         let vietnamese = sentence(code, Language::Vietnamese).unwrap_or_else(|| panic!("{code}"));

@@ -29,13 +29,16 @@ use crate::support::gateway::{Gateway, KEY, Money, Odd, headers};
 use crate::support::office::{
     ADMIN, CITIZEN, INTAKE, LAN, LEADER, MAI, caller, established, key, on, registered,
 };
-use crate::support::{Backend, Choices, Place, assert_sound, instant, on_each_backend, problem, whole_log};
+use crate::support::{
+    Backend, Choices, Place, Server, assert_sound, instant, on_each_backend, problem, whole_log,
+};
 
 on_each_backend!(
     what_is_paid_at_the_gateway_is_paid_once,
     who_may_not_pay_or_cannot_is_refused,
     an_order_that_is_open_is_found_again_and_another_is_not,
     whoever_is_not_the_gateway_leaves_nothing_behind,
+    a_callback_that_is_cut_off_anywhere_is_finished_once,
     what_does_not_fit_is_written_down_and_not_paid,
     what_nothing_is_due_for_is_recorded_and_to_be_refunded,
     a_gateway_that_does_not_behave_opens_no_order_and_is_asked_again,
@@ -46,6 +49,7 @@ on_each_backend!(
     a_day_is_reconciled_with_the_gateway,
     what_is_recorded_is_what_was_taken_whatever_comes_in_whatever_order,
     a_day_is_reconciled_from_the_command_line,
+    a_server_asks_for_the_refunds_that_wait,
 );
 
 const NOW: &str = "2026-03-02T09:00:00+07:00";
@@ -411,6 +415,34 @@ async fn whoever_is_not_the_gateway_leaves_nothing_behind(backend: Backend) {
     assert_eq!(office.told(&money).await, "recorded");
     let answer = office.call("tinh", headers(new, "msg_9", &body, now), body).await;
     assert_eq!(answer.json()["result"], "repeated");
+}
+
+async fn a_callback_that_is_cut_off_anywhere_is_finished_once(backend: Backend) {
+    let office = Office::new(backend).await;
+    for (n, stuck) in ["dossier.payment_recorded.v1", "payment.taken.v1"].iter().enumerate() {
+        let (dossier, order) = office.ordered(stuck).await;
+        let money = office.gateway.pay(&order);
+        office.place.refuse_insert(&format!("NEW.type = '{stuck}'"), "55000").await;
+        let (headers, body) = office.gateway.callback(&money);
+        let answer = office.call("tinh", headers, body).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "to be told again");
+        assert_eq!(office.obligation(dossier).await.payments.len(), n, "{stuck}");
+        office.place.allow_insert().await;
+        if n == 1 {
+            // As if it were cash it does not go back.
+            let half =
+                office.service.refund_payment(&caller(LEADER), &refunding("half", dossier, &order)).await;
+            assert_eq!(problem(half).code(), "PAYMENT_INCOMPLETE");
+        }
+        assert_eq!(office.told(&money).await, "recorded", "{stuck}");
+        assert_eq!(office.told(&money).await, "repeated", "{stuck}");
+        assert_eq!(office.obligation(dossier).await.payments.len(), 1, "{stuck}");
+        office.refund(&format!("{stuck}, back"), dossier, &order).await;
+        assert!(office.obligation(dossier).await.is_refunded(), "{stuck}");
+    }
+    assert_eq!(office.types("dossier.payment_recorded").await.len(), 2);
+    assert_eq!(office.types("payment.taken").await.len(), 2);
+    assert_eq!(office.discrepancies().await, BTreeMap::new());
 }
 
 async fn what_does_not_fit_is_written_down_and_not_paid(backend: Backend) {
@@ -911,4 +943,25 @@ async fn a_day_is_reconciled_from_the_command_line(backend: Backend) {
         assert!(output.status.code() == Some(2) && said.contains(reason), "{said}");
         assert!(!said.contains(KEY));
     }
+}
+
+async fn a_server_asks_for_the_refunds_that_wait(backend: Backend) {
+    let office = Office::at(backend, Clock::System).await;
+    let (dossier, order) = office.ordered("a").await;
+    office.told(&office.gateway.pay(&order)).await;
+    office.gateway.misbehave([Odd::LosesAnswer]);
+    office.refund("back", dossier, &order).await;
+    assert!(!office.obligation(dossier).await.is_refunded());
+    office.service.read_side.catch_up().await.unwrap();
+    let settings = office.place.folder.join("payments.toml").display().to_string();
+    let _server = Server::start_with(&office.place, &["--payments", &settings]).await;
+    for _ in 0..600 {
+        if office.obligation(dossier).await.is_refunded() {
+            assert_eq!(office.gateway.books().refunds[&format!("{order}-1")], 2);
+            assert_eq!(office.gateway.books().made.len(), 1);
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the server does not ask");
 }

@@ -185,7 +185,12 @@ impl Service {
             if known.state.placed.is_none() {
                 match self.decide::<Order>(&stream, request, Command::Place(ordered.clone())).await {
                     // Another was faster, with another amount: the next number.
-                    Err(ServiceError::Problem(Problem::Refused { .. })) => continue,
+                    Err(ServiceError::Problem(Problem::Refused {
+                        code: "PAYMENT_ORDERED_OTHERWISE",
+                        ..
+                    })) => {
+                        continue;
+                    }
                     done => done?,
                 };
                 known = self.executor.load::<Order>(&stream).await?;
@@ -319,14 +324,31 @@ impl Service {
         let order = OrderCode::parse(&input.order).map_err(Problem::code_of("order"))?;
         if let Some(id) = PaymentOrderId::of_code(&order) {
             let known = self.executor.load::<Order>(&payment::stream(id)).await?;
-            let is_of_dossier =
-                known.state.placed.as_ref().is_some_and(|placed| placed.dossier.0 == input.on.dossier_id);
-            if is_of_dossier && known.state.taken.is_some() {
-                return self.request_refund(caller, input, id, order).await;
+            let placed = known.state.placed.as_ref();
+            if let Some(placed) = placed.filter(|placed| placed.dossier.0 == input.on.dossier_id) {
+                if known.state.taken.is_some() {
+                    return self.request_refund(caller, input, id, order).await;
+                }
+                self.is_no_half_of_a_payment(placed, &order).await?;
             }
         }
         let command = dossier::Command::Refund { order, reason: reason(&input.reason)? };
         self.act(caller, "refundPayment", &input.on, input, command).await
+    }
+
+    /// A payment of the gateway that was cut off after its first half: as cash it would never go back. What somebody at the
+    /// counter has recorded under the same number is theirs.
+    async fn is_no_half_of_a_payment(&self, placed: &Ordered, order: &OrderCode) -> Result<(), ServiceError> {
+        let (_, filed) = self.gateway_at(placed).await?;
+        match filed.finance.payment(order) {
+            Some((_, payment))
+                if payment.method == placed.method && payment.amount_vnd == placed.amount_vnd =>
+            {
+                let reason = "the gateway has to tell the payment again: reconcile the day".to_owned();
+                Err(Problem::Refused { code: "PAYMENT_INCOMPLETE", reason }.into())
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn request_refund(
