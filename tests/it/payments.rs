@@ -673,11 +673,12 @@ async fn a_refund_that_is_cut_off_anywhere_is_finished_once(backend: Backend) {
         assert_eq!(office.carry().await, refunded, "{stuck}");
         assert!(office.obligation(dossier).await.is_refunded());
     }
-    let books = office.gateway.books();
-    let amounts: BTreeSet<u64> = books.made.values().copied().collect();
-    assert_eq!((books.made.len(), amounts), (9, BTreeSet::from([FEE])), "each went back once");
-    assert!(books.money.iter().all(|money| money.refunded));
-    drop(books);
+    {
+        let books = office.gateway.books();
+        let amounts: BTreeSet<u64> = books.made.values().copied().collect();
+        assert_eq!((books.made.len(), amounts), (9, BTreeSet::from([FEE])), "each went back once");
+        assert!(books.money.iter().all(|money| money.refunded));
+    }
     let types = office.types("dossier.payment_refunded").await;
     assert_eq!(types.len(), 9);
     assert_eq!(office.types("payment.refund_confirmed").await.len(), 9);
@@ -868,14 +869,12 @@ async fn what_is_recorded_is_what_was_taken_whatever_comes_in_whatever_order(bac
                 taken += event.amount_vnd;
                 assert!(transactions.insert(event.transaction), "a transaction is taken once");
             }
-            domain::payment::Event::DiscrepancyFound(event) => {
-                if event.discrepancy.kind == domain::payment::DiscrepancyKind::ChargedTwice {
-                    twice += event.discrepancy.amount.unwrap();
-                    assert!(
-                        transactions.insert(event.discrepancy.transaction.unwrap()),
-                        "or charged twice once"
-                    );
-                }
+            domain::payment::Event::DiscrepancyFound(event)
+                if event.discrepancy.kind == domain::payment::DiscrepancyKind::ChargedTwice =>
+            {
+                twice += event.discrepancy.amount.unwrap();
+                let transaction = event.discrepancy.transaction.unwrap();
+                assert!(transactions.insert(transaction), "or charged twice once");
             }
             _ => {}
         }
