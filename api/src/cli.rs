@@ -10,6 +10,7 @@ mod files;
 mod import;
 mod notices;
 mod output;
+mod payments;
 mod projections;
 mod rebuild;
 mod replay;
@@ -73,6 +74,9 @@ enum Command {
     /// Remind people of deadlines, and see what was not delivered
     #[command(subcommand)]
     Notices(notices::Notices),
+    /// Compare what payment gateways have taken with the log, and see what does not fit
+    #[command(subcommand)]
+    Payments(payments::Payments),
     /// Look after the files of dossiers
     #[command(subcommand)]
     Files(files::Files),
@@ -237,6 +241,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Projections(projections) => projections.run().await,
         Command::Accounts(accounts) => accounts.run().await,
         Command::Notices(notices) => notices.run().await,
+        Command::Payments(payments) => payments.run().await,
         Command::Files(files) => files.run().await,
         Command::Schema => output::text(&crate::graphql::sdl()),
         Command::Due(due) => due.run(),

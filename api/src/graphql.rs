@@ -12,6 +12,7 @@ pub mod loaders;
 pub mod mutation;
 pub mod objects;
 pub mod payload;
+pub mod payments;
 pub mod procedures;
 pub mod projections;
 pub mod query;
@@ -36,6 +37,7 @@ use limits::Limits;
 use live::{RenewedContexts, SubscriptionRoot};
 use loaders::{Loaders, Loads, Shared, loaders};
 use mutation::DossierMutation;
+use payments::{PaymentMutation, PaymentQuery};
 use procedures::{ProcedureMutation, ProcedureQuery};
 use projections::{ProjectionMutation, ProjectionQuery};
 use query::{DossierQuery, checked_page};
@@ -58,6 +60,7 @@ pub struct QueryRoot(
     AccessQuery,
     ProcedureQuery,
     ProjectionQuery,
+    PaymentQuery,
 );
 
 #[derive(MergedObject, Default)]
@@ -69,6 +72,7 @@ pub struct MutationRoot(
     ProcedureMutation,
     SynchronisationMutation,
     ProjectionMutation,
+    PaymentMutation,
 );
 
 /// The most rows of a page.

@@ -1,4 +1,4 @@
-//! The router: GraphQL, papers, files, GraphiQL from vendored assets, health.
+//! The router: GraphQL, papers, files, callbacks of payment gateways, GraphiQL from vendored assets, health.
 
 mod authentication;
 mod files;
@@ -6,6 +6,7 @@ mod graphql;
 mod live;
 mod metrics;
 mod papers;
+mod payments;
 mod rate;
 mod session;
 mod tables;
@@ -87,6 +88,10 @@ pub fn router(service: Service, settings: Settings) -> Router {
         .route("/session", post(session::begin).delete(session::end))
         .route("/session/password", post(session::change_password))
         .route("/session/second-factor", post(session::second_factor))
+        .route(
+            "/payments/callback/{gateway}",
+            post(payments::callback).layer(DefaultBodyLimit::max(payments::BODY_BYTES_MAX)),
+        )
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         // Beyond that layer: a file streams, and has a limit of its own.
         .route("/dossiers/{dossier}/files", post(files::upload))

@@ -3,6 +3,7 @@
 
 mod access;
 mod administration;
+mod payments;
 pub(crate) mod period;
 mod synchronisation;
 
@@ -11,6 +12,7 @@ pub use administration::*;
 pub use async_graphql::Json;
 use async_graphql::{Enum, InputObject, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{DateTime, FixedOffset};
+pub use payments::*;
 use serde::Serialize;
 pub use synchronisation::*;
 use uuid::Uuid;

@@ -10,6 +10,7 @@
 //! | `file_types` | what a file may be |
 //! | [`http`] | the router: GraphQL, papers, files, GraphiQL from vendored assets, health |
 //! | [`papers`] | the forms that people hold, as HTML and PDF |
+//! | [`payments`] | payment gateways, and the process that asks them for refunds |
 //! | [`import`] | parsers of real input |
 //! | [`cli`] | the command line |
 //!
@@ -25,6 +26,7 @@ pub mod input;
 pub mod messages;
 pub mod notices;
 pub mod papers;
+pub mod payments;
 pub mod problem;
 pub mod service;
 pub mod sign_in;

@@ -311,6 +311,46 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "Bảng lịch mới thiếu năm đã có trong lịch hiện hành.",
         "The new table lacks years that the calendar has now.",
     ),
+    ("PAYMENT_NOT_SET_UP", "Chưa thiết lập cổng thanh toán trực tuyến.", "No payment gateway is set up."),
+    (
+        "PAYMENT_GATEWAY_UNAVAILABLE",
+        "Cổng thanh toán không phản hồi; hãy thử lại.",
+        "The payment gateway does not answer; try again.",
+    ),
+    (
+        "PAYMENT_ORDER_EXPIRED",
+        "Đơn thanh toán đã hết hạn; hãy bắt đầu lại.",
+        "The payment order has expired; start again.",
+    ),
+    (
+        "TOO_MANY_PAYMENT_ORDERS",
+        "Đã có quá nhiều đơn thanh toán cho khoản này.",
+        "There were too many payment orders for this obligation.",
+    ),
+    (
+        "PAYMENT_INCOMPLETE",
+        "Giao dịch chưa được ghi nhận đầy đủ; hãy đối soát với cổng thanh toán rồi thử lại.",
+        "The payment is not recorded to its end: reconcile with the gateway, then try again.",
+    ),
+    ("PAYMENT_NEVER_ORDERED", "Không có đơn thanh toán này.", "There is no such payment order."),
+    (
+        "PAYMENT_ORDERED_OTHERWISE",
+        "Đơn thanh toán đã được đặt với nội dung khác.",
+        "The payment order was placed otherwise.",
+    ),
+    (
+        "PAYMENT_TAKEN_OTHERWISE",
+        "Đơn đã được thanh toán bằng giao dịch khác.",
+        "The order is paid by another transaction.",
+    ),
+    ("NOTHING_PAID", "Chưa có khoản nào được thanh toán.", "Nothing was paid."),
+    (
+        "REFUND_PENDING",
+        "Đang chờ cổng thanh toán hoàn tiền.",
+        "The payment gateway is being asked for the refund.",
+    ),
+    ("UNKNOWN_REFUND", "Không có yêu cầu hoàn tiền này.", "No such refund was requested."),
+    ("UNKNOWN_DISCREPANCY", "Không có sai lệch này.", "There is no such discrepancy."),
     ("SYNCHRONISATION_NO_SUCH_VERSION", "Hồ sơ không có phiên bản này.", "The dossier has no such version."),
     (
         "SYNCHRONISATION_NEVER_SENT",

@@ -28,6 +28,7 @@ use projections::notice::{self, Notice, START};
 use projections::read_side::{Follower, SOLE_RENEW_EVERY, Sole, WAIT_MAX};
 use uuid::Uuid;
 
+pub(crate) use self::settings::read_secret;
 pub use self::settings::{EXAMPLE, Settings, SettingsError};
 use self::wording::Wording;
 use crate::problem::{Problem, ServiceError};

@@ -11,6 +11,7 @@ use infrastructure::db::DbError;
 use infrastructure::event_store::StoreError;
 use infrastructure::execute::{ExecuteError, Since};
 use infrastructure::keys::KeyError;
+use infrastructure::payment_gateway::GatewayError;
 use projections::read_side::{Behind, WaitError};
 use projections::runner::RunError;
 
@@ -80,6 +81,8 @@ pub enum Failure {
     Db(#[from] DbError),
     #[error("the read models are unavailable")]
     Read(#[from] sqlx::Error),
+    #[error("a payment gateway cannot be asked")]
+    Gateway(#[from] GatewayError),
     #[error("a request cannot be written down")]
     Canonical(#[from] serde_json::Error),
     #[error("a row of a read model holds {0:?}, which it cannot")]
@@ -166,6 +169,15 @@ impl From<domain::synchronisation::Rejection> for Problem {
 impl From<domain::notice::Rejection> for Problem {
     fn from(rejection: domain::notice::Rejection) -> Self {
         Self::refused(&rejection)
+    }
+}
+
+impl From<domain::payment::Rejection> for Problem {
+    fn from(rejection: domain::payment::Rejection) -> Self {
+        match rejection {
+            domain::payment::Rejection::NeverPlaced => Self::NotFound { what: "order" },
+            other => Self::refused(&other),
+        }
     }
 }
 

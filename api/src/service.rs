@@ -13,6 +13,7 @@ mod life_cycle;
 mod live;
 mod notices;
 mod papers;
+mod payments;
 mod projections;
 mod queries;
 mod search;
@@ -35,6 +36,7 @@ pub use indicators::{Indicator, Measured, StepTime};
 pub use live::{DossierEvent, Live, Open, Subscriber};
 pub(crate) use notices::NoticeBounds;
 pub use papers::{Book, Printed};
+pub use payments::{PaymentOutcome, Reconciled, RefundOutcome, StartedPayment, principal_of};
 pub use projections::Projection;
 use queries::KeptNames;
 pub use queries::{DossierPage, HistoryEntry, Names, SearchInput, Shown, WorkListOf};
@@ -59,6 +61,7 @@ use infrastructure::keys::{Keys, MasterKey};
 use infrastructure::location::Location;
 use serde::Serialize;
 
+use crate::payments::Gateways;
 use crate::problem::{Failure, ServiceError};
 
 /// The whole system behind its interfaces. Clones are cheap.
@@ -70,6 +73,7 @@ pub struct Service {
     pub files: Files,
     /// Those who listen.
     pub live: Live,
+    pub gateways: Gateways,
     names: Arc<Mutex<Option<KeptNames>>>,
 }
 
@@ -107,6 +111,7 @@ impl Service {
             people,
             files,
             live: Live::default(),
+            gateways: Gateways::default(),
             names: Arc::default(),
         })
     }

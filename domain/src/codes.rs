@@ -83,6 +83,13 @@ codes! {
     /// A payment order, as the gateway or the cash desk numbers it.
     OrderCode is "a payment order: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
 
+    /// What a gateway calls money that it took.
+    TransactionCode is "a transaction: 1 to 64 letters, digits, '.', '_', ':' or '-'" when |text| word(text, 64);
+
+    /// A payment gateway, as whoever runs this names it.
+    GatewayCode is "a payment gateway: 1 to 20 letters, digits, '.', '_' or '-'" when
+        |text| word(text, 20) && !text.contains(':');
+
     /// What the national portal answered, its `error_code`: `0`, `-3`.
     PortalAnswer is "an answer code: 1 to 20 letters, digits, '.', '_' or '-'" when
         |text| word(text, 20) && !text.contains(':');

@@ -47,6 +47,7 @@ pub use stage::{InvalidStage, Stage};
 pub use standing::{as_of, standing};
 pub use state::*;
 
+use crate::codes::OrderCode;
 use crate::decider::Decider;
 use crate::identity::DossierId;
 use crate::time::Instant;
@@ -107,6 +108,16 @@ impl Dossier {
 }
 
 impl Filed {
+    /// What can be paid through a gateway for an obligation.
+    pub fn payable_vnd(&self, obligation: u32) -> Result<u64, Rejection> {
+        rules::payable(self, obligation)
+    }
+
+    /// How much of a payment nothing was due for.
+    pub fn surplus_vnd(&self, order: &OrderCode) -> u64 {
+        rules::surplus(self, order)
+    }
+
     fn decide(&self, at: Instant, command: &Command) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::Submit(_) | Command::Register(_) => Err(Rejection::AlreadyFiled),

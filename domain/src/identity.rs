@@ -55,6 +55,8 @@ ids! {
     EventId,
     /// One message to one person by one way.
     DeliveryId,
+    /// One order to pay through a gateway.
+    PaymentOrderId,
     /// A permission group, over all its definitions.
     PermissionGroupId,
     /// One grant of a permission group to an account.

@@ -8,6 +8,7 @@
 //! | [`dossier`], [`procedure`], [`agency`], [`calendar_book`], [`read_model`] | the aggregates: command, event, state, rejection, decide, evolve |
 //! | [`synchronisation`] | what the national portal has of a dossier, beside it |
 //! | [`notice`] | who is to be reminded of a dossier's deadline, and whether it reached them, beside it |
+//! | [`payment`] | an order to pay through a gateway: what was taken, what does not fit, what goes back |
 //! | [`form`] | what an applicant fills in: JSON Schema, validation, what of it is public |
 //! | [`code_book`] | numbers of the day, as a stream per agency and date |
 //! | [`access`] | who may do what: function, scope, relation |
@@ -34,6 +35,7 @@ pub mod dossier;
 pub mod form;
 pub mod identity;
 pub mod notice;
+pub mod payment;
 pub mod permission_group;
 pub mod private;
 pub mod procedure;

@@ -7,8 +7,8 @@ use crate::decider::{DecodeError, StoredEvent};
 use crate::identity::{CommandId, EventId, PrincipalId};
 use crate::time::Instant;
 use crate::{
-    account, agency, calendar_book, code_book, dossier, notice, permission_group, procedure, read_model,
-    synchronisation,
+    account, agency, calendar_book, code_book, dossier, notice, payment, permission_group, procedure,
+    read_model, synchronisation,
 };
 
 /// Any event of the system.
@@ -22,6 +22,7 @@ pub enum Event {
     Synchronisation(synchronisation::Event),
     ReadModel(read_model::Event),
     Notice(notice::Event),
+    Payment(payment::Event),
     Account(account::Event),
     PermissionGroup(permission_group::Event),
 }
@@ -40,6 +41,7 @@ impl Event {
             }
             Some("read_model") => read_model::Event::decode(type_name, data).map(Self::ReadModel),
             Some("notice") => notice::Event::decode(type_name, data).map(Self::Notice),
+            Some("payment") => payment::Event::decode(type_name, data).map(Self::Payment),
             Some("account") => account::Event::decode(type_name, data).map(Self::Account),
             Some("permission_group") => {
                 permission_group::Event::decode(type_name, data).map(Self::PermissionGroup)
@@ -59,6 +61,7 @@ impl Event {
             synchronisation::Event::TYPE_NAMES,
             read_model::Event::TYPE_NAMES,
             notice::Event::TYPE_NAMES,
+            payment::Event::TYPE_NAMES,
             account::Event::TYPE_NAMES,
             permission_group::Event::TYPE_NAMES,
         ]
@@ -77,6 +80,7 @@ impl Event {
             Self::Synchronisation(event) => event.type_name(),
             Self::ReadModel(event) => event.type_name(),
             Self::Notice(event) => event.type_name(),
+            Self::Payment(event) => event.type_name(),
             Self::Account(event) => event.type_name(),
             Self::PermissionGroup(event) => event.type_name(),
         }
@@ -112,6 +116,8 @@ pub enum Via {
     Demo,
     /// Nobody: a process of the program.
     Process,
+    /// What a payment gateway said: it called back, or was asked.
+    Gateway,
 }
 
 /// A place in the one global order. 1, 2, 3 … without holes in SQL stores.

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use domain::decider::DecodeError;
 use domain::recorded::Event;
 use domain::{
-    account, agency, calendar_book, code_book, decider::StoredEvent, dossier, notice, permission_group,
-    procedure, read_model, synchronisation,
+    account, agency, calendar_book, code_book, decider::StoredEvent, dossier, notice, payment,
+    permission_group, procedure, read_model, synchronisation,
 };
 
 fn folder() -> PathBuf {
@@ -41,6 +41,7 @@ fn type_names() -> BTreeSet<String> {
         synchronisation::Event::TYPE_NAMES,
         read_model::Event::TYPE_NAMES,
         notice::Event::TYPE_NAMES,
+        payment::Event::TYPE_NAMES,
         account::Event::TYPE_NAMES,
         permission_group::Event::TYPE_NAMES,
     ]
@@ -60,6 +61,7 @@ fn encode(event: &Event) -> String {
         Event::Synchronisation(event) => event.encode(),
         Event::ReadModel(event) => event.encode(),
         Event::Notice(event) => event.encode(),
+        Event::Payment(event) => event.encode(),
         Event::Account(event) => event.encode(),
         Event::PermissionGroup(event) => event.encode(),
     }

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use domain::{agency, calendar_book, code_book, dossier, notice, procedure, read_model, synchronisation};
+use domain::{
+    agency, calendar_book, code_book, dossier, notice, payment, procedure, read_model, synchronisation,
+};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -190,6 +192,7 @@ fn every_event_is_in_the_glossary() {
         synchronisation::Event::TYPE_NAMES,
         read_model::Event::TYPE_NAMES,
         notice::Event::TYPE_NAMES,
+        payment::Event::TYPE_NAMES,
     ];
     for type_name in events.concat() {
         assert!(terms.contains(type_name), "{type_name} has no row in docs/glossary.md");

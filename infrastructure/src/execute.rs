@@ -16,6 +16,7 @@ use domain::decider::{Decider, StoredEvent};
 use domain::dossier::Dossier;
 use domain::identity::{AppendId, CommandId, DossierId, KeyId};
 use domain::notice::Notices;
+use domain::payment::Order;
 use domain::permission_group::PermissionGroup;
 use domain::private::KeyOwner;
 use domain::procedure::Procedure;
@@ -177,6 +178,7 @@ pub struct Caches {
     synchronisations: Cache<String, Arc<Folded<Synchronisation>>>,
     read_models: Cache<String, Arc<Folded<Skips>>>,
     notices: Cache<String, Arc<Folded<Notices>>>,
+    payments: Cache<String, Arc<Folded<Order>>>,
     accounts: Cache<String, Arc<Folded<Account>>>,
     permission_groups: Cache<String, Arc<Folded<PermissionGroup>>>,
 }
@@ -227,6 +229,19 @@ impl Cached for Notices {
     }
 }
 
+impl Cached for Order {
+    fn cache(caches: &Caches) -> &Cache<String, Arc<Folded<Self>>> {
+        &caches.payments
+    }
+
+    fn key(&self, owner: KeyOwner) -> Option<KeyId> {
+        match owner {
+            KeyOwner::Dossier => self.placed.as_ref().map(|placed| placed.dossier_key),
+            KeyOwner::Applicant | KeyOwner::Account => None,
+        }
+    }
+}
+
 impl Cached for Account {
     fn cache(caches: &Caches) -> &Cache<String, Arc<Folded<Self>>> {
         &caches.accounts
@@ -256,6 +271,7 @@ impl Executor {
             synchronisations: Cache::new(CACHED_STATES_MAX),
             read_models: Cache::new(CACHED_STATES_MAX),
             notices: Cache::new(CACHED_STATES_MAX),
+            payments: Cache::new(CACHED_STATES_MAX),
             accounts: Cache::new(CACHED_STATES_MAX),
             permission_groups: Cache::new(CACHED_STATES_MAX),
         });
@@ -525,7 +541,7 @@ impl Executor {
     }
 
     /// Who did what since the client looked.
-    async fn version_conflict<R: std::error::Error + 'static>(
+    pub async fn version_conflict<R: std::error::Error + 'static>(
         &self,
         stream: &str,
         expected: Version,

@@ -8,6 +8,8 @@
 //! | [`keys`], [`seal`] | keys outside the log; sealed values |
 //! | [`content_store`], [`scanner`] | files, sealed, in a directory; a program that looks at them on the way in |
 //! | [`carrier`] | e-mail, SMS gateways, webhooks: messages to people, one interface |
+//! | [`payment_gateway`] | payment gateways: orders, refunds, lists of what was taken, one interface |
+//! | [`signature`] | messages to and from others, signed |
 //! | [`leaf`] | the bytes of an event that the ledger will hash |
 //! | [`db`], [`location`] | two SQL dialects behind one text; where the databases are |
 //! | [`bulk`] | much at once into SQLite |
@@ -30,5 +32,7 @@ pub mod keys;
 pub mod lane;
 pub mod leaf;
 pub mod location;
+pub mod payment_gateway;
 pub mod scanner;
 pub mod seal;
+pub mod signature;

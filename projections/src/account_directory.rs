@@ -63,6 +63,7 @@ impl ReadModel for AccountDirectory {
             | Event::Calendar(_)
             | Event::Synchronisation(_)
             | Event::Notice(_)
+            | Event::Payment(_)
             | Event::PermissionGroup(_)
             | Event::ReadModel(_) => None,
         }

@@ -130,6 +130,7 @@ impl ReadModel for AgencyDirectory {
             | Event::Calendar(_)
             | Event::Synchronisation(_)
             | Event::Notice(_)
+            | Event::Payment(_)
             | Event::Account(_)
             | Event::PermissionGroup(_)
             | Event::ReadModel(_) => None,

@@ -9,7 +9,7 @@
 //! | [`runner`] | pages to folders, rows and checkpoints in one transaction, each model by itself |
 //! | `shadow` | a model built beside the one that answers, and put in its place |
 //! | [`read_side`], `rebuild` | opening, following, waiting for a position; rebuilding |
-//! | [`dossier_summary`], [`deadline_board`], [`public_status`], [`procedure_catalogue`], [`agency_directory`], [`notice`], [`portal_acknowledgement`], [`account_directory`], [`permission_group_directory`] | one read model each: row, fold, SQL, queries |
+//! | [`dossier_summary`], [`deadline_board`], [`public_status`], [`procedure_catalogue`], [`agency_directory`], [`notice`], [`payment_order`], [`portal_acknowledgement`], [`account_directory`], [`permission_group_directory`] | one read model each: row, fold, SQL, queries |
 //! | [`indicators`] | what QĐ 766/QĐ-TTg measures |
 //! | `interval` | which stretches of time contain an instant, from a B-tree |
 //! | [`person_search`] | finding people, for those who may know them: no fold, and the only one that opens names |
@@ -32,6 +32,7 @@ mod interval;
 mod lease;
 pub mod notice;
 mod page;
+pub mod payment_order;
 pub mod permission_group_directory;
 pub mod person_search;
 pub mod portal_acknowledgement;
@@ -63,6 +64,7 @@ pub fn shared_sql() -> Vec<&'static str> {
         folder::SQL,
         lease::SQL,
         notice::SQL,
+        payment_order::SQL,
         permission_group_directory::SQL,
         person_search::SQL,
         shadow::SQL,

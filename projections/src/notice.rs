@@ -161,6 +161,7 @@ impl ReadModel for Notice {
             | Event::Agency(_)
             | Event::Calendar(_)
             | Event::Synchronisation(_)
+            | Event::Payment(_)
             | Event::Account(_)
             | Event::PermissionGroup(_)
             | Event::ReadModel(_) => None,

@@ -38,6 +38,7 @@ impl ReadModel for PermissionGroupDirectory {
             | Event::Calendar(_)
             | Event::Synchronisation(_)
             | Event::Notice(_)
+            | Event::Payment(_)
             | Event::Account(_)
             | Event::ReadModel(_) => None,
         }

@@ -34,6 +34,7 @@ impl ReadModel for PortalAcknowledgement {
             | Event::Agency(_)
             | Event::Calendar(_)
             | Event::Notice(_)
+            | Event::Payment(_)
             | Event::Account(_)
             | Event::PermissionGroup(_)
             | Event::ReadModel(_) => None,

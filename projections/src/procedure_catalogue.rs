@@ -65,6 +65,7 @@ impl ReadModel for ProcedureCatalogue {
             | Event::Calendar(_)
             | Event::Synchronisation(_)
             | Event::Notice(_)
+            | Event::Payment(_)
             | Event::Account(_)
             | Event::PermissionGroup(_)
             | Event::ReadModel(_) => None,

@@ -126,6 +126,7 @@ impl ReadModel for PublicStatus {
             | Event::Calendar(_)
             | Event::Synchronisation(_)
             | Event::Notice(_)
+            | Event::Payment(_)
             | Event::Account(_)
             | Event::PermissionGroup(_)
             | Event::ReadModel(_) => None,

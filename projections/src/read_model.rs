@@ -11,6 +11,7 @@ use crate::agency_directory::AgencyDirectory;
 use crate::deadline_board::DeadlineBoard;
 use crate::dossier_summary::DossierSummary;
 use crate::notice::Notice;
+use crate::payment_order::PaymentOrder;
 use crate::permission_group_directory::PermissionGroupDirectory;
 use crate::portal_acknowledgement::PortalAcknowledgement;
 use crate::procedure_catalogue::ProcedureCatalogue;
@@ -155,4 +156,5 @@ models! {
     PortalAcknowledgement is "portal_acknowledgement",
     AccountDirectory is "account_directory",
     PermissionGroupDirectory is "permission_group_directory",
+    PaymentOrder is "payment_order",
 }

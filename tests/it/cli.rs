@@ -117,6 +117,7 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
                 "rebuild",
                 "projections",
                 "accounts",
+                "payments",
                 "schema",
                 "due",
                 "bench",
@@ -134,6 +135,7 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
                 "--origin <ORIGIN>",
                 "--file-bytes-max <BYTES>",
                 "--scanner <COMMAND>",
+                "--payments <FILE>",
                 "--files <DIR>",
                 "--store <URL>",
                 "--keys <URL>",
@@ -170,6 +172,12 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
             &["--older-than <AGE>", "--dry-run", "--files <DIR>", "--store <URL>", "--json"],
         ),
         (&["files", "verify"], &["--files <DIR>", "--store <URL>", "--json"]),
+        (&["payments"], &["reconcile", "list", "example"]),
+        (
+            &["payments", "reconcile"],
+            &["--settings <FILE>", "--day <DAY>", "--gateway <CODE>", "--store <URL>", "--json"],
+        ),
+        (&["payments", "list"], &["--store <URL>", "--json"]),
         (&["schema"], &["Usage: motcua schema"]),
         (
             &["due"],

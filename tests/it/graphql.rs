@@ -2039,7 +2039,8 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     use domain::access::{Denial, Function};
     use domain::decider::Rejection as _;
     use domain::{
-        account, agency, calendar_book, dossier, permission_group, procedure, read_model, synchronisation,
+        account, agency, calendar_book, dossier, payment, permission_group, procedure, read_model,
+        synchronisation,
     };
     let unknown = domain::working_time::DueError::GivenBeforeReceipt {
         given: instant("2024-01-01T00:00:00Z"),
@@ -2232,6 +2233,28 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
             | permission_group::Rejection::AllowsNothing => {}
         }
     }
+    let payments = [
+        payment::Rejection::NeverPlaced,
+        payment::Rejection::PlacedOtherwise,
+        payment::Rejection::TakenOtherwise,
+        payment::Rejection::NothingTaken,
+        payment::Rejection::RefundPending,
+        payment::Rejection::AlreadyRefunded,
+        payment::Rejection::UnknownRefund,
+        payment::Rejection::UnknownDiscrepancy { discrepancy: 1 },
+    ];
+    for rejection in &payments {
+        match rejection {
+            payment::Rejection::NeverPlaced
+            | payment::Rejection::PlacedOtherwise
+            | payment::Rejection::TakenOtherwise
+            | payment::Rejection::NothingTaken
+            | payment::Rejection::RefundPending
+            | payment::Rejection::AlreadyRefunded
+            | payment::Rejection::UnknownRefund
+            | payment::Rejection::UnknownDiscrepancy { .. } => {}
+        }
+    }
     for denial in &denials {
         match denial {
             Denial::NoFunction { .. } | Denial::OutOfScope | Denial::NotAssignee | Denial::NotHolder => {}
@@ -2244,6 +2267,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     let codes = codes.chain(synchronisations.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(accounts.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(groups.iter().map(|rejection| rejection.code()));
+    let codes = codes.chain(payments.iter().map(|rejection| rejection.code()));
     let codes = codes.chain([read_model::Rejection::ReasonMissing.code()]);
     let codes = codes.chain(denials.iter().map(Denial::code));
     // What is not a rule of the domain: see `Problem::code`.
@@ -2269,6 +2293,11 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         "TOO_MANY_UPLOADS",
         "UPLOAD_BROKEN",
         "UPLOAD_STALLED",
+        "PAYMENT_NOT_SET_UP",
+        "PAYMENT_GATEWAY_UNAVAILABLE",
+        "PAYMENT_ORDER_EXPIRED",
+        "TOO_MANY_PAYMENT_ORDERS",
+        "PAYMENT_INCOMPLETE",
     ]);
     for code in codes {
         let vietnamese = sentence(code, Language::Vietnamese).unwrap_or_else(|| panic!("{code}"));

@@ -21,6 +21,7 @@ mod live;
 mod notices;
 mod papers;
 mod parked;
+mod payments;
 mod people;
 mod portal;
 mod procedures;

@@ -5,6 +5,7 @@
 //! required nor there prints one `not run:` line.
 
 pub(crate) mod binary;
+pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod issuer;
 pub(crate) mod office;

@@ -66,7 +66,7 @@ pub(super) fn notifier(service: &Service, settings: &std::path::Path) -> Result<
     Notifier::new(service.clone(), settings).map_err(|error| CliError::Usage(chain(&error)))
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {}", chain(cause)),
         None => error.to_string(),

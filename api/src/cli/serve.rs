@@ -11,6 +11,7 @@ use infrastructure::scanner::Scanner;
 use tokio::net::TcpListener;
 
 use super::notices::notifier;
+use super::payments::gateways;
 use super::{CliError, StoreArgs, output, stop_requested};
 use crate::http::{Rates, Settings, admin_router, router};
 use crate::service::{FILE_BYTES_MAX, FilePolicy, Service};
@@ -33,6 +34,9 @@ pub(super) struct Serve {
     /// Remind people of deadlines, by this file of settings: see `motcua notices example`; nobody is reminded if absent
     #[arg(long, value_name = "FILE")]
     notices: Option<PathBuf>,
+    /// Take payments through the gateways of this file: see `motcua payments example`; none if absent
+    #[arg(long, value_name = "FILE")]
+    payments: Option<PathBuf>,
     /// Take tokens of the form dev:<group>:<name>[/<unit>]@<agency code>. They prove nothing: for development only
     #[arg(long)]
     development_tokens: bool,
@@ -70,6 +74,13 @@ impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let policy = self.file_policy().await?;
         let service = self.store.open().await?.taking_files(policy).taking_origins(self.origin.clone());
+        let service = match self.payments.as_deref() {
+            Some(settings) => {
+                let gateways = gateways(&service, settings)?;
+                service.paid_through(gateways)
+            }
+            None => service,
+        };
         if let Some(admin) = self.admin {
             serve_admin(&service, admin).await?;
         }
@@ -85,9 +96,10 @@ impl Serve {
             ..Settings::default()
         };
         let carrying = notifier.map(|notifier| notifier.follow());
+        let refunding = self.payments.is_some().then(|| crate::payments::follow(service.clone()));
         let served = serve(service, self.listen, settings, |_| {}).await;
-        if let Some(carrying) = carrying {
-            carrying.stop().await;
+        for follower in carrying.into_iter().chain(refunding) {
+            follower.stop().await;
         }
         served
     }

@@ -220,7 +220,7 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Hoàn trả.
+    /// Hoàn trả. What came through a gateway goes back through it: the payment is `refunded` once the gateway says so.
     async fn refund_payment(&self, ctx: &Context<'_>, input: RefundPaymentInput) -> Result<DossierPayload> {
         let outcome = ctx.service().refund_payment(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await

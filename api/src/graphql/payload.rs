@@ -129,6 +129,13 @@ pub struct SynchronisationPayload {
     pub problems: Vec<Problem>,
 }
 
+/// The answer to what was done about a discrepancy.
+#[derive(SimpleObject)]
+pub struct SettleDiscrepancyPayload {
+    pub position: Option<PositionText>,
+    pub problems: Vec<Problem>,
+}
+
 /// The answer to a command on a read model.
 #[derive(SimpleObject)]
 pub struct ProjectionPayload {
@@ -439,6 +446,18 @@ pub(super) async fn of_synchronisation(
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }
+}
+
+pub(super) async fn of_settled_discrepancy(
+    ctx: &Context<'_>,
+    outcome: Result<crate::service::Done, ServiceError>,
+) -> Result<SettleDiscrepancyPayload> {
+    let (position, problems) = match outcome {
+        Ok(done) => (Some(PositionText(done.position)), Vec::new()),
+        Err(ServiceError::Problem(found)) => (None, problems(ctx, found).await?),
+        Err(ServiceError::Failure(failure)) => return Err(of_failure(&failure)),
+    };
+    Ok(SettleDiscrepancyPayload { position, problems })
 }
 
 pub(super) async fn of_projection(

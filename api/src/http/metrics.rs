@@ -37,8 +37,9 @@ async fn metrics(State(server): State<Server>) -> Response {
         let head = service.store().head().await?;
         let status = service.status().await?;
         let notices = projections::notice::counts(service.read_side.database()).await?;
+        let payments = projections::payment_order::counts(service.read_side.database()).await?;
         let streams = i64::try_from(service.live.count()).unwrap_or(i64::MAX);
-        Ok::<_, projections::runner::RunError>(text((head.0, streams), &status, notices))
+        Ok::<_, projections::runner::RunError>(text((head.0, streams), &status, notices, payments))
     };
     match asked.await {
         Ok(Ok(text)) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
@@ -84,6 +85,7 @@ fn text(
     (head, streams): (i64, i64),
     models: &[Status],
     (waiting, given_up): (i64, i64),
+    (discrepancies, refunds): (i64, i64),
 ) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("motcua");
     for (name, help, value) in [
@@ -91,6 +93,8 @@ fn text(
         ("streams_open", "Streams and sockets of those who listen", streams),
         ("notices_waiting", "Reminders that are to be delivered, or tried again", waiting),
         ("notices_given_up", "Reminders that could not be delivered", given_up),
+        ("payment_discrepancies", "Payment orders with what nobody has settled", discrepancies),
+        ("payment_refunds_waiting", "Refunds that gateways are asked for", refunds),
     ] {
         let gauge: Gauge = Gauge::default();
         gauge.set(value);

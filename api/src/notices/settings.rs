@@ -360,7 +360,7 @@ impl EmailFile {
 }
 
 /// The first line of a file that only its owner can read.
-fn read_secret(path: &Path) -> Result<Secret, SettingsError> {
+pub(crate) fn read_secret(path: &Path) -> Result<Secret, SettingsError> {
     use std::io::Read;
     let failed = |source| SettingsError::File { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(failed)?;

@@ -12,7 +12,7 @@ use super::{Accepted, Caller, Service};
 use crate::input::{
     AcceptDossierInput, ExtendDossierInput, GiveOpinionInput, IssueDecisionInput, NoteInput,
     NotifyApplicantInput, OnDossier, PauseDossierInput, ProposeOutcomeInput, ReasonInput, RecordPaymentInput,
-    RefundPaymentInput, RequestObligationInput, RequestOpinionInput, SendDossierInput, WaiveObligationInput,
+    RequestObligationInput, RequestOpinionInput, SendDossierInput, WaiveObligationInput,
 };
 use crate::problem::{Problem, ServiceError};
 
@@ -201,17 +201,6 @@ impl Service {
         let (obligation, reason) = (input.obligation, reason(&input.reason)?);
         let command = |rules| Command::Waive { obligation, reason: reason.clone(), rules };
         self.act_with_rules(caller, "waiveObligation", &input.on, input, Act::Waive, command).await
-    }
-
-    /// Hoàn trả.
-    pub async fn refund_payment(
-        &self,
-        caller: &Caller,
-        input: &RefundPaymentInput,
-    ) -> Result<Accepted, ServiceError> {
-        let order = OrderCode::parse(&input.order).map_err(Problem::code_of("order"))?;
-        let command = Command::Refund { order, reason: reason(&input.reason)? };
-        self.act(caller, "refundPayment", &input.on, input, command).await
     }
 
     /// Xin lỗi và gia hạn.

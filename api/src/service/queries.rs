@@ -459,6 +459,7 @@ fn events_of<'a>(
         | domain::recorded::Event::Calendar(_)
         | domain::recorded::Event::Synchronisation(_)
         | domain::recorded::Event::Notice(_)
+        | domain::recorded::Event::Payment(_)
         | domain::recorded::Event::Account(_)
         | domain::recorded::Event::PermissionGroup(_)
         | domain::recorded::Event::ReadModel(_) => None,

@@ -2,8 +2,8 @@
 
 use super::{
     AnswerWithin, Appointment, Approval, Channel, Clock, CompleteStep, Correctable, Dossier, Extend,
-    FileAttached, FilePurpose, Filed, Holder, Outcome, Pause, Phase, Receive, Received, RecordPayment,
-    Rejection, RequestObligation, Resumption, Submitted, SupplementRequest, WorkingTime,
+    FileAttached, FilePurpose, Filed, Holder, Obligation, Outcome, Pause, Phase, Receive, Received,
+    RecordPayment, Rejection, RequestObligation, Resumption, Submitted, SupplementRequest, WorkingTime,
 };
 use crate::codes::OrderCode;
 use crate::identity::AgencyId;
@@ -267,6 +267,42 @@ pub(super) fn something_is_due(filed: &Filed, obligation: u32) -> Result<(), Rej
         Some(known) if known.outstanding_vnd() == 0 => Err(Rejection::NothingDue { obligation }),
         Some(_) => Ok(()),
     }
+}
+
+/// through a gateway is paid what is due, as long as the dossier is not refused, stopped or withdrawn.
+pub(super) fn payable(filed: &Filed, obligation: u32) -> Result<u64, Rejection> {
+    something_is_due(filed, obligation)?;
+    if is_over(filed) {
+        return wrong_stage(filed, "START_PAYMENT");
+    }
+    Ok(filed.finance.obligation(obligation).map_or(0, Obligation::outstanding_vnd))
+}
+
+/// Nobody is asked for money any more, and what comes in goes back.
+fn is_over(filed: &Filed) -> bool {
+    match filed.phase {
+        Phase::Refused | Phase::Stopped { .. } | Phase::Withdrawn { .. } => true,
+        Phase::Submitted { .. }
+        | Phase::AwaitingIntakeSupplement
+        | Phase::InProgress { .. }
+        | Phase::Paused { .. }
+        | Phase::Finished { .. }
+        | Phase::Returned { .. } => false,
+    }
+}
+
+/// how much of a payment nothing was due for: all of it once the dossier is over or the obligation waived, else
+/// what is beyond the amount.
+pub(super) fn surplus(filed: &Filed, order: &OrderCode) -> u64 {
+    let Some((number, payment)) = filed.finance.payment(order) else { return 0 };
+    let Some(obligation) = filed.finance.obligation(number) else { return 0 };
+    if payment.refunded {
+        return 0;
+    }
+    if obligation.waived || is_over(filed) {
+        return payment.amount_vnd;
+    }
+    obligation.paid_vnd().saturating_sub(obligation.amount_vnd).min(payment.amount_vnd)
 }
 
 /// what came in goes back once.

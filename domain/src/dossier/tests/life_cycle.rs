@@ -767,3 +767,44 @@ fn who_handed_it_over_or_assigns_takes_it_back() {
     let denied = Err(Denial::NoFunction { function: Function::Process });
     assert_eq!(stands(handed, &who(1, &[Function::Intake]), Relation::Sender), denied);
 }
+
+#[test]
+fn what_is_due_can_be_paid_until_the_dossier_is_over() {
+    let asked = then(
+        received_on_monday(),
+        [("2024-05-06 10:00", ask_for_money(ObligationKind::Fee, 150_000, false))],
+    );
+    assert_eq!(filed(asked.clone()).payable_vnd(1), Ok(150_000));
+    assert_eq!(filed(asked.clone()).payable_vnd(2), Err(Rejection::UnknownObligation { obligation: 2 }));
+    let partly = then(asked.clone(), [("2024-05-06 11:00", pay(1, "BL-1", 50_000))]);
+    assert_eq!(filed(partly.clone()).payable_vnd(1), Ok(100_000));
+    let paid = then(partly, [("2024-05-06 12:00", pay(1, "BL-2", 100_000))]);
+    assert_eq!(filed(paid).payable_vnd(1), Err(Rejection::NothingDue { obligation: 1 }));
+    let withdrawn = then(asked, [("2024-05-06 11:00", withdraw())]);
+    let stage = filed(withdrawn.clone()).stage();
+    let refused = Rejection::WrongStage { command: "START_PAYMENT", stage };
+    assert_eq!(filed(withdrawn).payable_vnd(1), Err(refused));
+}
+
+#[test]
+fn what_nothing_was_due_for_is_surplus() {
+    let asked = then(
+        received_on_monday(),
+        [("2024-05-06 10:00", ask_for_money(ObligationKind::Fee, 150_000, false))],
+    );
+    let paid = ("2024-05-06 12:00", pay(1, "MC1", 150_000));
+    let surplus = |history: History| filed(history).surplus_vnd(&order_code("MC1"));
+    assert_eq!(surplus(asked.clone()), 0, "nothing was paid");
+    assert_eq!(surplus(then(asked.clone(), [paid.clone()])), 0);
+    for (before, expected) in [
+        (pay(1, "BL-1", 150_000), 150_000),
+        (pay(1, "BL-1", 50_000), 50_000),
+        (waive(1), 150_000),
+        (withdraw(), 150_000),
+    ] {
+        let history = then(asked.clone(), [("2024-05-06 11:00", before.clone()), paid.clone()]);
+        assert_eq!(surplus(history.clone()), expected, "{before:?}");
+        let refunded = then(history, [("2024-05-06 13:00", refund("MC1"))]);
+        assert_eq!(surplus(refunded), 0, "it went back");
+    }
+}
