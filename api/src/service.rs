@@ -15,6 +15,7 @@ mod notices;
 mod papers;
 mod projections;
 mod queries;
+mod reads;
 mod search;
 mod synchronisation;
 mod tables;
@@ -37,7 +38,8 @@ pub(crate) use notices::NoticeBounds;
 pub use papers::{Book, Printed};
 pub use projections::Projection;
 use queries::KeptNames;
-pub use queries::{DossierPage, HistoryEntry, Names, SearchInput, Shown, WorkListOf};
+pub use queries::{DossierPage, HistoryEntry, Names, Opened, SearchInput, Shown, WorkListOf};
+pub use reads::{Exposed, PersonalField, ReadThrough};
 pub use search::{Hit, SearchMatch};
 
 use std::sync::{Arc, Mutex};
@@ -57,6 +59,7 @@ use infrastructure::event_store::EventStore;
 use infrastructure::execute::{Executor, Request};
 use infrastructure::keys::{Keys, MasterKey};
 use infrastructure::location::Location;
+use infrastructure::read_log::ReadLog;
 use serde::Serialize;
 
 use crate::problem::{Failure, ServiceError};
@@ -68,6 +71,8 @@ pub struct Service {
     pub read_side: ReadSide,
     pub people: PersonSearch,
     pub files: Files,
+    /// Who has seen personal data.
+    pub reads: ReadLog,
     /// Those who listen.
     pub live: Live,
     names: Arc<Mutex<Option<KeptNames>>>,
@@ -100,12 +105,14 @@ impl Service {
         let files = ContentStore::new(&location.files, keys.identity(), entropy);
         let read_side = ReadSide::open(&location.read, store.clone()).await?;
         let files = Files::new(files, FilePolicy::default());
+        let reads = ReadLog::start(&store, keys.clone());
         let people = PersonSearch::new(&read_side, keys.clone());
         Ok(Self {
             executor: Executor::new(store, keys, clock),
             read_side,
             people,
             files,
+            reads,
             live: Live::default(),
             names: Arc::default(),
         })
