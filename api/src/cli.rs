@@ -10,6 +10,7 @@ mod import;
 mod notices;
 mod output;
 mod projections;
+mod reads;
 mod rebuild;
 mod replay;
 mod serve;
@@ -72,6 +73,9 @@ enum Command {
     /// Look after the files of dossiers
     #[command(subcommand)]
     Files(files::Files),
+    /// Look after the records of who has seen personal data
+    #[command(subcommand)]
+    Reads(reads::Reads),
     /// Print the GraphQL schema
     Schema,
     /// Compute an appointment, with the reason for every day
@@ -233,6 +237,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Projections(projections) => projections.run().await,
         Command::Notices(notices) => notices.run().await,
         Command::Files(files) => files.run().await,
+        Command::Reads(reads) => reads.run().await,
         Command::Schema => output::text(&crate::graphql::sdl()),
         Command::Due(due) => due.run(),
         Command::Bench(bench) => bench.run().await,

@@ -15,6 +15,7 @@ pub mod payload;
 pub mod procedures;
 pub mod projections;
 pub mod query;
+pub mod reads;
 pub mod reminders;
 pub mod scalars;
 pub mod synchronisation;
@@ -39,6 +40,7 @@ use mutation::DossierMutation;
 use procedures::{ProcedureMutation, ProcedureQuery};
 use projections::{ProjectionMutation, ProjectionQuery};
 use query::{DossierQuery, checked_page};
+use reads::ReadQuery;
 pub use scalars::PositionText;
 use synchronisation::SynchronisationMutation;
 
@@ -58,6 +60,7 @@ pub struct QueryRoot(
     AccessQuery,
     ProcedureQuery,
     ProjectionQuery,
+    ReadQuery,
 );
 
 #[derive(MergedObject, Default)]

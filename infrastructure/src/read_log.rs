@@ -140,20 +140,11 @@ const OF_PRINCIPAL_BEFORE: &str = "
 const OF_DOSSIER_BEFORE: &str = "
     SELECT r.seq, r.read_at, r.principal, r.data, r.mac
     FROM personal_read_dossier d JOIN personal_read r ON r.seq = d.seq
-    WHERE d.dossier = $5 AND d.seq < $1 AND r.read_at >= $2 AND r.read_at < $3 ORDER BY d.seq DESC LIMIT $4";
+    WHERE d.dossier = $5 AND (r.principal = $6 OR $7) AND d.seq < $1 AND r.read_at >= $2 AND r.read_at < $3 ORDER BY d.seq DESC LIMIT $4";
 
 /// Every statement here that both dialects share; a test prepares each on both.
-pub const SQL: &[&str] = &[
-    MOVE_HEAD,
-    SET_HEAD,
-    HEAD,
-    INSERT,
-    AFTER,
-    DOSSIERS_OF,
-    BEFORE,
-    OF_PRINCIPAL_BEFORE,
-    OF_DOSSIER_BEFORE,
-];
+pub const SQL: &[&str] =
+    &[MOVE_HEAD, SET_HEAD, HEAD, INSERT, AFTER, DOSSIERS_OF, BEFORE, OF_PRINCIPAL_BEFORE, OF_DOSSIER_BEFORE];
 
 impl ReadLog {
     /// Its writer ends when the last clone is dropped.
@@ -181,23 +172,25 @@ impl ReadLog {
     pub async fn before(&self, which: Which, seq: i64, limit: i64) -> Result<Vec<Numbered>, StoreError> {
         let from = which.from.map_or(i64::MIN, micros);
         let to = which.to.map_or(i64::MAX, micros);
-        let (sql, of) = match (which.dossier, which.principal) {
-            (Some(dossier), _) => (OF_DOSSIER_BEFORE, Some(dossier.0)),
-            (None, Some(principal)) => (OF_PRINCIPAL_BEFORE, Some(principal.0)),
-            (None, None) => (BEFORE, None),
-        };
         let rows: Vec<Row> = on_db!(&self.database.readers, pool => {
-            let query = sqlx::query_as(sql).bind(seq).bind(from).bind(to).bind(limit);
-            let query = if let Some(of) = of { query.bind(of) } else { query };
-            query.fetch_all(pool).await
+            let query = |sql| sqlx::query_as(sql).bind(seq).bind(from).bind(to).bind(limit);
+            let Which { dossier, principal, .. } = which;
+            match (dossier, principal) {
+                (Some(dossier), principal) => {
+                    let query = query(OF_DOSSIER_BEFORE).bind(dossier.0);
+                    let any = principal.is_none();
+                    query.bind(principal.map(|id| id.0).unwrap_or_default()).bind(any).fetch_all(pool).await
+                }
+                (None, Some(principal)) => query(OF_PRINCIPAL_BEFORE).bind(principal.0).fetch_all(pool).await,
+                (None, None) => query(BEFORE).fetch_all(pool).await,
+            }
         })?;
         rows.into_iter().map(Row::decode).collect()
     }
 
     /// Looks at every record: whether it is there, what was written, and found by what was written.
     pub async fn verify(&self) -> Result<Verified, StoreError> {
-        let head: Head =
-            on_db!(&self.database.readers, pool => sqlx::query_as(HEAD).fetch_one(pool).await)?;
+        let head: Head = on_db!(&self.database.readers, pool => sqlx::query_as(HEAD).fetch_one(pool).await)?;
         let (mut seq, mut mac) = (head.pruned_seq, head.pruned_mac);
         let mut verified = Verified { records: 0, last: (head.seq, head.mac.clone()), faults: Vec::new() };
         loop {

@@ -142,6 +142,8 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
             &["--older-than <AGE>", "--dry-run", "--files <DIR>", "--store <URL>", "--json"],
         ),
         (&["files", "verify"], &["--files <DIR>", "--store <URL>", "--json"]),
+        (&["reads"], &["verify"]),
+        (&["reads", "verify"], &["--store <URL>", "--json"]),
         (&["schema"], &["Usage: motcua schema"]),
         (
             &["due"],

@@ -25,6 +25,7 @@ mod people;
 mod portal;
 mod procedures;
 mod read_models;
+mod reads;
 mod real_input;
 mod rebuild;
 mod runner;

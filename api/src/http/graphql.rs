@@ -241,13 +241,13 @@ async fn answer(
     let language = Language::from_accept_language(header(headers, &ACCEPT_LANGUAGE));
     let Prepared { request, execution, kind, operation, .. } =
         match prepare(server, caller.clone(), language, parameters) {
-        Ok(prepared) => prepared,
-        Err(Unprepared::NoQuery) => {
-            let reason = not_a_request("there is no query");
-            return media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &reason);
-        }
-        Err(Unprepared::Refused(error)) => return media.unexecuted(&[*error]),
-    };
+            Ok(prepared) => prepared,
+            Err(Unprepared::NoQuery) => {
+                let reason = not_a_request("there is no query");
+                return media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &reason);
+            }
+            Err(Unprepared::Refused(error)) => return media.unexecuted(&[*error]),
+        };
     if is_get && !matches!(kind, None | Some(OperationType::Query)) {
         return not_allowed(media, "POST", "only queries are asked by GET");
     }

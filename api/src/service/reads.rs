@@ -3,12 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::identity::DossierId;
-use infrastructure::read_log::Read;
+use domain::access::Function;
+use domain::identity::{AgencyId, DossierId};
+use infrastructure::read_log::{Numbered, Read, Which};
+use projections::dossier_summary;
+use uuid::Uuid;
 
+use super::boards::page;
 use super::{Caller, Service};
 use crate::papers::{Applicant, Content, Transfer};
-use crate::problem::Failure;
+use crate::problem::{Failure, Problem, ServiceError};
 
 /// A field of personal data. The names stand in the records: they are never changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +74,7 @@ impl Exposed {
 
 /// The longest name of an operation that is written down: what clients make up need not have an end.
 const NAME_CHARS_MAX: usize = 64;
+const RECORDS_TOGETHER: i64 = 100;
 
 impl Service {
     /// Writes down what an answer shows; nothing for one that shows nothing. The answer waits for it.
@@ -101,6 +106,51 @@ impl Service {
             dossiers: exposed.0.into_iter().map(|(id, fields)| (id, names(fields))).collect(),
         };
         Ok(self.reads.append(&read).await?)
+    }
+}
+
+impl Service {
+    /// Who has seen personal data, the newest first: of dossiers that an agency takes in, decides or holds which the caller
+    /// audits. Of a record with others as well, nothing is told about those.
+    pub async fn personal_data_reads(
+        &self,
+        caller: &Caller,
+        which: Which,
+        before: Option<i64>,
+        first: i64,
+    ) -> Result<(Vec<Numbered>, bool), ServiceError> {
+        caller.principal.require(Function::Audit).map_err(Problem::from)?;
+        let (mut found, mut seq) = (Vec::new(), before.unwrap_or(i64::MAX));
+        // The time that a request may take ends a search among records of others.
+        while (found.len() as i64) <= first {
+            let records = self.reads.before(which, seq, RECORDS_TOGETHER).await?;
+            let Some(last) = records.last() else { break };
+            seq = last.seq;
+            let ids = records.iter().flat_map(|record| record.read.dossiers.keys());
+            let ids: BTreeSet<Uuid> = match which.dossier {
+                Some(dossier) => [dossier.0].into(),
+                None => ids.map(|id| id.0).collect(),
+            };
+            let audited = self.audited(caller, &ids.into_iter().collect::<Vec<_>>()).await?;
+            for mut record in records {
+                record.read.dossiers.retain(|id, _| audited.contains(id));
+                if !record.read.dossiers.is_empty() {
+                    found.push(record);
+                }
+            }
+        }
+        Ok(page(found, first))
+    }
+
+    async fn audited(&self, caller: &Caller, ids: &[Uuid]) -> Result<BTreeSet<DossierId>, ServiceError> {
+        let mut audited = BTreeSet::new();
+        for row in dossier_summary::by_ids(self.database(), ids).await? {
+            let agencies = [Some(row.receiving_agency), Some(row.competent_agency), row.holder_agency];
+            if caller.principal.may(Function::Audit, agencies.into_iter().flatten().map(AgencyId)) {
+                audited.insert(DossierId(row.dossier_id));
+            }
+        }
+        Ok(audited)
     }
 }
 
@@ -149,9 +199,7 @@ pub(super) fn line_fields(applicant: &Applicant) -> Vec<PersonalField> {
 }
 
 fn fields_of(applicant: &Applicant) -> Vec<PersonalField> {
-    use PersonalField::{
-        ApplicantAddress, ApplicantEmail, ApplicantIdNumber, ApplicantName, ApplicantPhone,
-    };
+    use PersonalField::{ApplicantAddress, ApplicantEmail, ApplicantIdNumber, ApplicantName, ApplicantPhone};
     let is_there = [
         (ApplicantName, !applicant.name.is_empty()),
         (ApplicantIdNumber, applicant.id_number.is_some()),
