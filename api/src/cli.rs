@@ -12,6 +12,7 @@ mod notices;
 mod output;
 mod payments;
 mod projections;
+mod reads;
 mod rebuild;
 mod replay;
 mod serve;
@@ -80,6 +81,9 @@ enum Command {
     /// Look after the files of dossiers
     #[command(subcommand)]
     Files(files::Files),
+    /// Look after the records of who has seen personal data
+    #[command(subcommand)]
+    Reads(reads::Reads),
     /// Print the GraphQL schema
     Schema,
     /// Compute an appointment, with the reason for every day
@@ -243,6 +247,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Notices(notices) => notices.run().await,
         Command::Payments(payments) => payments.run().await,
         Command::Files(files) => files.run().await,
+        Command::Reads(reads) => reads.run().await,
         Command::Schema => output::text(&crate::graphql::sdl()),
         Command::Due(due) => due.run(),
         Command::Bench(bench) => bench.run().await,

@@ -16,6 +16,7 @@ pub mod payments;
 pub mod procedures;
 pub mod projections;
 pub mod query;
+pub mod reads;
 pub mod reminders;
 pub mod scalars;
 pub mod synchronisation;
@@ -41,6 +42,7 @@ use payments::{PaymentMutation, PaymentQuery};
 use procedures::{ProcedureMutation, ProcedureQuery};
 use projections::{ProjectionMutation, ProjectionQuery};
 use query::{DossierQuery, checked_page};
+use reads::ReadQuery;
 pub use scalars::PositionText;
 use synchronisation::SynchronisationMutation;
 
@@ -61,6 +63,7 @@ pub struct QueryRoot(
     ProcedureQuery,
     ProjectionQuery,
     PaymentQuery,
+    ReadQuery,
 );
 
 #[derive(MergedObject, Default)]

@@ -16,6 +16,7 @@ mod papers;
 mod payments;
 mod projections;
 mod queries;
+mod reads;
 mod search;
 mod synchronisation;
 mod tables;
@@ -39,7 +40,8 @@ pub use papers::{Book, Printed};
 pub use payments::{PaymentOutcome, Reconciled, RefundOutcome, StartedPayment, principal_of};
 pub use projections::Projection;
 use queries::KeptNames;
-pub use queries::{DossierPage, HistoryEntry, Names, SearchInput, Shown, WorkListOf};
+pub use queries::{DossierPage, HistoryEntry, Names, Opened, SearchInput, Shown, WorkListOf};
+pub use reads::{Exposed, PersonalField, ReadThrough};
 pub use search::{Hit, SearchMatch};
 
 use std::sync::{Arc, Mutex};
@@ -59,6 +61,7 @@ use infrastructure::event_store::EventStore;
 use infrastructure::execute::{Executor, Request};
 use infrastructure::keys::{Keys, MasterKey};
 use infrastructure::location::Location;
+use infrastructure::read_log::ReadLog;
 use serde::Serialize;
 
 use crate::payments::Gateways;
@@ -71,6 +74,8 @@ pub struct Service {
     pub read_side: ReadSide,
     pub people: PersonSearch,
     pub files: Files,
+    /// Who has seen personal data.
+    pub reads: ReadLog,
     /// Those who listen.
     pub live: Live,
     pub gateways: Gateways,
@@ -104,12 +109,14 @@ impl Service {
         let files = ContentStore::new(&location.files, keys.identity(), entropy);
         let read_side = ReadSide::open(&location.read, store.clone()).await?;
         let files = Files::new(files, FilePolicy::default());
+        let reads = ReadLog::start(&store, keys.clone());
         let people = PersonSearch::new(&read_side, keys.clone());
         Ok(Self {
             executor: Executor::new(store, keys, clock),
             read_side,
             people,
             files,
+            reads,
             live: Live::default(),
             gateways: Gateways::default(),
             names: Arc::default(),

@@ -46,6 +46,12 @@ pub enum StoreError {
         #[source]
         source: Arc<serde_json::Error>,
     },
+    #[error("the record {seq} of a read of personal data cannot be read")]
+    UndecodableRead {
+        seq: i64,
+        #[source]
+        source: Arc<serde_json::Error>,
+    },
     /// The database has put a page together otherwise than it was told to.
     #[error("the page of the event log after position {after} cannot be taken apart")]
     Garbled { after: Position },

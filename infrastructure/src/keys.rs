@@ -311,6 +311,11 @@ impl Keys {
         self.0.master.request_mac(canonical)
     }
 
+    /// The mac of a record of a read, bound to the one before.
+    pub(crate) fn read_mac(&self, previous: &str, seq: i64, record: &str) -> String {
+        self.0.master.read_mac(previous, seq, record)
+    }
+
     /// What somebody is found under: the mac of a kind of text and the text, under a key of its own. The same for every
     /// process with this master key.
     pub fn search_mac(&self, kind: u8, text: &str) -> Uuid {

@@ -6,6 +6,7 @@
 //! | [`lane`] | the one writer: group commit, positions, expected versions, duplicates |
 //! | [`execute`] | the command path: load, authorise, decide, seal, append |
 //! | [`keys`], [`seal`] | keys outside the log; sealed values |
+//! | [`read_log`] | who has seen personal data: records beside the log, chained |
 //! | [`content_store`], [`scanner`] | files, sealed, in a directory; a program that looks at them on the way in |
 //! | [`carrier`] | e-mail, SMS gateways, webhooks: messages to people, one interface |
 //! | [`payment_gateway`] | payment gateways: orders, refunds, lists of what was taken, one interface |
@@ -33,6 +34,7 @@ pub mod lane;
 pub mod leaf;
 pub mod location;
 pub mod payment_gateway;
+pub mod read_log;
 pub mod scanner;
 pub mod seal;
 pub mod signature;

@@ -178,6 +178,8 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
             &["--settings <FILE>", "--day <DAY>", "--gateway <CODE>", "--store <URL>", "--json"],
         ),
         (&["payments", "list"], &["--store <URL>", "--json"]),
+        (&["reads"], &["verify"]),
+        (&["reads", "verify"], &["--store <URL>", "--json"]),
         (&["schema"], &["Usage: motcua schema"]),
         (
             &["due"],

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use infrastructure::db::{Contents, Database, Db};
-use infrastructure::event_store;
 use infrastructure::location::DbUrl;
+use infrastructure::{event_store, read_log};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use crate::support::{Backend, Place, block_on, is_there, on_each_backend};
@@ -16,7 +16,7 @@ async fn every_statement_of_the_log_prepares(backend: Backend) {
     let place = Place::new(backend).await;
     let store = place.open().await;
     assert!(!event_store::SQL.is_empty());
-    for statement in event_store::SQL {
+    for statement in event_store::SQL.iter().chain(read_log::SQL) {
         let statement = AssertSqlSafe(*statement).into_sql_str();
         let prepared = match &store.database().writer {
             Db::Sqlite(pool) => pool.prepare(statement.clone()).await.map(|_| ()),

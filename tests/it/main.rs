@@ -26,6 +26,7 @@ mod people;
 mod portal;
 mod procedures;
 mod read_models;
+mod reads;
 mod real_input;
 mod rebuild;
 mod runner;

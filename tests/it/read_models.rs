@@ -447,7 +447,7 @@ async fn every_statement_prepares() {
                 pool.prepare(text).await.map(|_| ()).unwrap_or_else(|error| panic!("{backend:?} {sql}: {error}"));
             });
         }
-        for sql in infrastructure::event_store::SQL {
+        for sql in infrastructure::event_store::SQL.iter().chain(infrastructure::read_log::SQL) {
             on_db!(&fixture.store.database().readers, pool => {
                 let text = sqlx::SqlSafeStr::into_sql_str(*sql);
                 pool.prepare(text).await.map(|_| ()).unwrap_or_else(|error| panic!("{backend:?} {sql}: {error}"));

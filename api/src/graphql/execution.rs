@@ -11,6 +11,9 @@ use async_graphql::extensions::{
     Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, ResolveInfo,
 };
 use async_graphql::{QueryPathNode, Response, ServerError, ServerResult, Value};
+use domain::identity::DossierId;
+
+use crate::service::{Exposed, PersonalField};
 
 /// What happened to a request on its way: given along with it, and asked when the answer is there.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +28,8 @@ struct Happened {
     has_nulls: AtomicBool,
     /// Paths of objects that have a null where none may be.
     nulls: Mutex<HashSet<String>>,
+    /// Personal data in plain.
+    exposed: Mutex<Exposed>,
 }
 
 /// The path of the answer as a whole.
@@ -41,6 +46,16 @@ impl Execution {
             response.data = Value::Null;
         }
         Ok(response)
+    }
+
+    /// The answer shows a field of a dossier in plain.
+    pub fn expose(&self, dossier: DossierId, field: PersonalField) {
+        lock(&self.0.exposed).add(dossier, [field]);
+    }
+
+    /// What was exposed since this was asked last: by the one answer, or by one event of a subscription.
+    pub fn take_exposed(&self) -> Exposed {
+        std::mem::take(&mut *lock(&self.0.exposed))
     }
 
     fn null_around(&self, path: &QueryPathNode<'_>) {

@@ -13,7 +13,7 @@ use projections::notice::Notice;
 use tracing::Instrument;
 
 use crate::problem::ServiceError;
-use crate::service::{Caller, HistoryEntry, Service, Shown};
+use crate::service::{Caller, HistoryEntry, Opened, Service, Shown};
 
 /// Loads for one request.
 pub struct Loads {
@@ -103,7 +103,7 @@ impl Loader<NoticesOf> for Loads {
 }
 
 impl Loader<PrivateText> for Loads {
-    type Value = Result<String, Shared>;
+    type Value = Result<Opened, Shared>;
     type Error = Shared;
 
     async fn load(&self, keys: &[PrivateText]) -> Result<HashMap<PrivateText, Self::Value>, Shared> {

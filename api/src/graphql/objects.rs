@@ -14,13 +14,14 @@ use projections::public_status::PublicStatus as PublicRow;
 use uuid::Uuid;
 
 use super::ContextExt;
+use super::execution::Execution;
 use super::files::AttachedFile;
 use super::loaders::{ActsOn, HistoryOf, NoticesOf, PrivateText, SynchronisationOf};
 use super::reminders::Reminder;
 use super::synchronisation::Synchronisation;
 use crate::input::{ObligationKind, PaymentMethod, Vnd};
 use crate::messages::Language;
-use crate::service::{HistoryEntry, Names, Shown};
+use crate::service::{HistoryEntry, Names, PersonalField, Shown};
 
 pub(super) fn local(at: Instant) -> DateTime<FixedOffset> {
     at.with_timezone(&VIETNAM)
@@ -412,13 +413,13 @@ impl Dossier {
 
     /// ChuHoSo; masked unless the caller may read personal data.
     async fn applicant_name(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        self.private(ctx, &self.row.applicant_name).await.map(Some)
+        self.private(ctx, &self.row.applicant_name, PersonalField::ApplicantName).await.map(Some)
     }
 
     /// TrichYeuHoSo; masked unless the caller may read personal data.
     async fn subject(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         match &self.row.subject {
-            Some(subject) => self.private(ctx, subject).await.map(Some),
+            Some(subject) => self.private(ctx, subject, PersonalField::Subject).await.map(Some),
             None => Ok(None),
         }
     }
@@ -515,6 +516,9 @@ impl Dossier {
         let shown = Shown::to(ctx.caller()?, &self.row);
         let files = ctx.service().files_of(self.dossier_id(), &history, shown).await;
         let files = files.map_err(|error| ctx.error(error))?;
+        if files.iter().any(|file| file.name.is_some()) && ctx.look_ahead().field("name").exists() {
+            ctx.data::<Execution>()?.expose(self.dossier_id(), PersonalField::FileName);
+        }
         Ok(Some(files.into_iter().map(Into::into).collect()))
     }
 
@@ -545,10 +549,14 @@ impl Dossier {
         Ok(ctx.load(HistoryOf(self.dossier_id())).await?.unwrap_or_default())
     }
 
-    async fn private(&self, ctx: &Context<'_>, token: &str) -> Result<String> {
+    async fn private(&self, ctx: &Context<'_>, token: &str, field: PersonalField) -> Result<String> {
         let shown = Shown::to(ctx.caller()?, &self.row);
         let text = PrivateText { dossier: self.dossier_id(), token: token.to_owned(), shown };
-        Ok(ctx.load(text).await?.unwrap_or_default())
+        let Some(opened) = ctx.load(text).await? else { return Ok(String::new()) };
+        if opened.is_plain {
+            ctx.data::<Execution>()?.expose(self.dossier_id(), field);
+        }
+        Ok(opened.text)
     }
 }
 

@@ -8,11 +8,12 @@ use projections::Model;
 use projections::dossier_summary::{Cursor, Waiting};
 use uuid::Uuid;
 
+use super::execution::Execution;
 use super::objects::{Agency, Dossier, DossierStage, Node, Procedure, PublicStatus, local_micros};
 use super::{ContextExt, PAGE_DEFAULT, PAGE_MAX, PositionText};
 use crate::input::Channel;
 use crate::problem::{Problem, ServiceError};
-use crate::service::{self, SearchInput};
+use crate::service::{self, Hit, SearchInput};
 
 #[derive(Default)]
 pub struct DossierQuery;
@@ -232,6 +233,10 @@ impl DossierQuery {
         let position = min_position.map(|position| position.0);
         let hits = ctx.service().search(ctx.caller()?, &text, first, position).await;
         let hits = hits.map_err(|error| ctx.error(error))?;
+        // Whoever finds a dossier by a person knows about the person what was looked for.
+        for (dossier, field) in hits.iter().filter_map(Hit::exposes) {
+            ctx.data::<Execution>()?.expose(dossier, field);
+        }
         Ok(hits
             .into_iter()
             .map(|hit| SearchHit { dossier: Dossier::new(hit.row), matched_by: hit.by.into() })

@@ -2,8 +2,8 @@
 //! which of the two media types answers, and what a status means. One document at a time, no uploads, no batches.
 
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{ExecutableDocument, OperationType};
-use async_graphql::{Request, ServerError, Variables};
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
+use async_graphql::{Pos, Request, Response as Answer, ServerError, Variables};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::ws::WebSocketUpgrade;
@@ -17,11 +17,11 @@ use serde_json::{Map, Value, json};
 
 use super::authentication::Who;
 use super::{Server, header, live};
-use crate::graphql::RequestContext;
 use crate::graphql::execution::Execution;
 use crate::graphql::limits::{Counted, TooMuch, check_text, has_one_field, operation};
+use crate::graphql::{RequestContext, of_failure};
 use crate::messages::Language;
-use crate::service::Caller;
+use crate::service::{Caller, ReadThrough};
 
 /// What an answer is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,14 +239,15 @@ async fn answer(
         Err(refused) => return media.refuse(refused.status, refused.code, refused.reason),
     };
     let language = Language::from_accept_language(header(headers, &ACCEPT_LANGUAGE));
-    let Prepared { request, execution, kind, .. } = match prepare(server, caller, language, parameters) {
-        Ok(prepared) => prepared,
-        Err(Unprepared::NoQuery) => {
-            let reason = not_a_request("there is no query");
-            return media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &reason);
-        }
-        Err(Unprepared::Refused(error)) => return media.unexecuted(&[*error]),
-    };
+    let Prepared { request, execution, kind, operation, .. } =
+        match prepare(server, caller.clone(), language, parameters) {
+            Ok(prepared) => prepared,
+            Err(Unprepared::NoQuery) => {
+                let reason = not_a_request("there is no query");
+                return media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &reason);
+            }
+            Err(Unprepared::Refused(error)) => return media.unexecuted(&[*error]),
+        };
     if is_get && !matches!(kind, None | Some(OperationType::Query)) {
         return not_allowed(media, "POST", "only queries are asked by GET");
     }
@@ -254,8 +255,12 @@ async fn answer(
         let reason = "a subscription is answered as text/event-stream, or over graphql-transport-ws";
         return media.unexecuted(&[with_code(ServerError::new(reason, None), "STREAM_NEEDED")]);
     }
-    let Ok(response) = tokio::time::timeout(server.settings.time_max, server.api.execute(request)).await
-    else {
+    let answered = async {
+        let response = server.api.execute(request).await;
+        let recorded = record(server, caller.as_ref(), operation, &execution).await;
+        recorded.map_or_else(|error| Answer::from_errors(vec![error]), |()| response)
+    };
+    let Ok(response) = tokio::time::timeout(server.settings.time_max, answered).await else {
         let reason =
             "it took too long; a command may have been done: send it again with the same idempotencyKey";
         return media.refuse(StatusCode::SERVICE_UNAVAILABLE, "TIMEOUT", reason);
@@ -270,6 +275,20 @@ async fn answer(
     }
 }
 
+/// Writes down what an answer shows of personal data. An answer that this fails for is not given.
+pub(super) async fn record(
+    server: &Server,
+    caller: Option<&Caller>,
+    operation: Option<String>,
+    execution: &Execution,
+) -> Result<(), ServerError> {
+    let exposed = execution.take_exposed();
+    // Nothing is plain to nobody.
+    let Some(caller) = caller else { return Ok(()) };
+    let recorded = server.service.record_read(caller, ReadThrough::Graphql(operation), exposed).await;
+    recorded.map_err(|failure| of_failure(&failure).into_server_error(Pos::default()))
+}
+
 /// What can be executed.
 pub(super) struct Prepared {
     pub(super) request: Request,
@@ -277,6 +296,8 @@ pub(super) struct Prepared {
     /// Of the operation that is meant, if one is.
     pub(super) kind: Option<OperationType>,
     pub(super) has_one_field: bool,
+    /// What the client calls it.
+    pub(super) operation: Option<String>,
 }
 
 pub(super) enum Unprepared {
@@ -299,6 +320,11 @@ pub(super) fn prepare(
     let document = checked(&query, sees_schema).map_err(|error| Unprepared::Refused(Box::new(error)))?;
     let meant = operation(&document, operation_name.as_deref()).map(|operation| &operation.node);
     let (kind, has_one_field) = (meant.map(|meant| meant.ty), meant.is_some_and(has_one_field));
+    let operation = match (&document.operations, &operation_name) {
+        (_, Some(name)) => Some(name.clone()),
+        (DocumentOperations::Multiple(named), None) => named.keys().next().map(ToString::to_string),
+        (DocumentOperations::Single(_), None) => None,
+    };
     let execution = Execution::default();
     let mut request = Request::new(query)
         .variables(Variables::from_json(Value::Object(variables.unwrap_or_default())))
@@ -306,7 +332,7 @@ pub(super) fn prepare(
         .data(execution.clone());
     request.operation_name = operation_name;
     request.set_parsed_query(document);
-    Ok(Prepared { request, execution, kind, has_one_field })
+    Ok(Prepared { request, execution, kind, has_one_field, operation })
 }
 
 /// The document, unless it asks for more than a document may.

@@ -21,7 +21,7 @@ pub(super) use self::events::stream;
 pub(super) use self::socket::open as open_socket;
 
 use super::authentication::{SignedIn, authenticate};
-use super::graphql::{Parameters, Prepared, Unprepared, coded, prepare, with_code};
+use super::graphql::{Parameters, Prepared, Unprepared, coded, prepare, record, with_code};
 use super::{Server, header};
 use crate::graphql::live::{Progress, Reached, ResumeAfter};
 use crate::messages::Language;
@@ -132,7 +132,7 @@ impl Subscription {
         resume: Option<Position>,
     ) -> Result<Self, Vec<ServerError>> {
         let refused = |reason: &str, code: &str| vec![with_code(ServerError::new(reason, None), code)];
-        let Prepared { request, execution, kind, has_one_field } =
+        let Prepared { request, execution, kind, has_one_field, operation } =
             prepare(server, Some(caller.clone()), language, parameters).map_err(
                 |unprepared| match unprepared {
                     Unprepared::NoQuery => refused("there is no query", "BAD_REQUEST"),
@@ -156,12 +156,23 @@ impl Subscription {
         if let Some(position) = resume {
             request = request.data(ResumeAfter(position));
         }
-        let said = server.api.execute_stream(request).map(move |response| match execution.finish(response) {
-            Ok(mut response) => {
-                response.errors = coded(response.errors, "BAD_USER_INPUT");
-                Said::Next(Box::new(response))
+        let (own_server, caller) = (server.clone(), caller.clone());
+        let said = server.api.execute_stream(request).then(move |response| {
+            let (server, caller) = (own_server.clone(), caller.clone());
+            let (operation, execution) = (operation.clone(), execution.clone());
+            async move {
+                // Each event is written down by itself, before it is told.
+                if let Err(error) = record(&server, Some(&caller), operation, &execution).await {
+                    return Said::Refused(vec![error]);
+                }
+                match execution.finish(response) {
+                    Ok(mut response) => {
+                        response.errors = coded(response.errors, "BAD_USER_INPUT");
+                        Said::Next(Box::new(response))
+                    }
+                    Err(errors) => Said::Refused(coded(errors, "GRAPHQL_VALIDATION_FAILED")),
+                }
             }
-            Err(errors) => Said::Refused(coded(errors, "GRAPHQL_VALIDATION_FAILED")),
         });
         Ok(Self { said: said.boxed(), reached })
     }

@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::dossiers::{NAME_CHARS_MAX, plain};
-use super::{Caller, Done, HistoryEntry, Service, Shown};
+use super::{Caller, Done, Exposed, HistoryEntry, PersonalField, ReadThrough, Service, Shown};
 use crate::file_types::{self, FileType};
 use crate::problem::{Problem, ServiceError};
 
@@ -291,6 +291,10 @@ impl Service {
         let content = self.files.store.open(place, &attached.sha256, attached.size, key).await?;
         let name = self.file_name(id, &attached).await?;
         let extension = file_types::of(&attached.media_type).map_or("bin", |kind| kind.extension);
+        let mut exposed = Exposed::default();
+        let named = name.is_some().then_some(PersonalField::FileName);
+        exposed.add(id, [PersonalField::FileContent].into_iter().chain(named));
+        self.record_read(caller, ReadThrough::File, exposed).await.map_err(ServiceError::Failure)?;
         Ok(Download { code: filed.code.clone(), attached, extension, name, content })
     }
 }

@@ -14,7 +14,8 @@ use domain::working_time::Term;
 use projections::dossier_summary;
 
 use super::queries::{end_of, start_of};
-use super::{Caller, Service};
+use super::reads::{line_fields, printed_fields};
+use super::{Caller, Exposed, ReadThrough, Service};
 use crate::graphql::objects::vietnamese;
 use crate::papers::{
     Apology, Applicant, Circular, Content, ControlSheet, Entry, Extension, HandOver, HandedOver, Issuer,
@@ -68,8 +69,13 @@ impl Service {
         let filed = state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
         filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
         filed.authorise(&caller.principal, Function::ReadPersonalData.into()).map_err(Problem::from)?;
-        let (on, content) = File::open(self, id, filed, &events).await?.content(kind).await?;
+        let file = File::open(self, id, filed, &events).await?;
+        let (on, content) = file.content(kind).await?;
         let paper = Paper::new(Circular::in_force(local_date(on)), &content).map_err(|_| NO_PAPER)?;
+        let mut exposed = Exposed::default();
+        exposed.add(id, printed_fields(&content, file.submitted.subject.is_some()));
+        let recorded = self.record_read(caller, ReadThrough::Paper(kind.name()), exposed);
+        recorded.await.map_err(ServiceError::Failure)?;
         Ok(Printed { code: filed.code.clone(), paper })
     }
 
@@ -98,14 +104,16 @@ impl Service {
         }
         received.sort_unstable();
         let now = self.clock().now();
-        let mut entries = Vec::new();
+        let (mut entries, mut exposed) = (Vec::new(), Exposed::default());
         for (_, _, id) in received.into_iter().skip(before).take(BOOK_LINES_MAX) {
             let (state, events) = self.uncorrected(DossierId(id)).await?;
             let Some(filed) = state.filed() else { continue };
             let file = File::open(self, DossierId(id), filed, &events).await?;
             let (received_at, _) = file.received()?;
             if file.agencies(received_at).receiving == agency {
-                entries.push(file.entry(now).await?);
+                let entry = file.entry(now).await?;
+                exposed.add(DossierId(id), line_fields(&entry.applicant));
+                entries.push(entry);
             }
         }
         let issuer = Issuer {
@@ -123,7 +131,10 @@ impl Service {
             period: Some(period),
             entries,
         });
-        Ok(Paper::new(Circular::in_force(book.to), &content).map_err(|_| NO_PAPER)?)
+        let paper = Paper::new(Circular::in_force(book.to), &content).map_err(|_| NO_PAPER)?;
+        let recorded = self.record_read(caller, ReadThrough::Register, exposed);
+        recorded.await.map_err(ServiceError::Failure)?;
+        Ok(paper)
     }
 
     /// A dossier with its events, less those that were taken back as mistakes.

@@ -121,6 +121,14 @@ pub enum Shown {
     Masked,
 }
 
+/// A private value as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    pub text: String,
+    /// It is the value itself: whoever shows it writes that down.
+    pub is_plain: bool,
+}
+
 impl Shown {
     /// Plain to who may read personal data of the agency that takes the dossier in, decides it or holds it: who merely
     /// helped to file it, or is asked for an opinion, sees it masked.
@@ -412,16 +420,16 @@ impl Service {
         id: DossierId,
         token: &str,
         shown: Shown,
-    ) -> Result<String, ServiceError> {
+    ) -> Result<Opened, ServiceError> {
         let stream = dossier::stream(id);
         let token = SealedToken::from_text(token);
         let secret = match self.executor.keys.open_value(&token, &stream, "dossier.submitted.v1").await {
-            Err(KeyError::Destroyed(_)) => return Ok(ERASED.to_owned()),
+            Err(KeyError::Destroyed(_)) => return Ok(Opened { text: ERASED.to_owned(), is_plain: false }),
             opened => opened?,
         };
         Ok(match shown {
-            Shown::Plain => secret.expose().to_owned(),
-            Shown::Masked => mask(secret.expose()),
+            Shown::Plain => Opened { text: secret.expose().to_owned(), is_plain: true },
+            Shown::Masked => Opened { text: mask(secret.expose()), is_plain: false },
         })
     }
 }

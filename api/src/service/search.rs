@@ -2,6 +2,7 @@
 
 use domain::access::{Function, Scope};
 use domain::codes::DossierCode;
+use domain::identity::DossierId;
 use domain::recorded::Position;
 use domain::text::fold;
 use projections::Model;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use super::dossiers::plain;
 use super::queries::{SEARCH_CHARS_MAX, sees};
-use super::{Caller, Service};
+use super::{Caller, PersonalField, Service};
 use crate::problem::{Problem, ServiceError};
 
 /// What a dossier was found by; the surest first.
@@ -35,6 +36,19 @@ pub enum SearchMatch {
 pub struct Hit {
     pub row: DossierSummary,
     pub by: SearchMatch,
+}
+
+impl Hit {
+    /// What of a person the caller knows by this hit.
+    pub fn exposes(&self) -> Option<(DossierId, PersonalField)> {
+        let field = match self.by {
+            SearchMatch::IdNumber => PersonalField::ApplicantIdNumber,
+            SearchMatch::Phone => PersonalField::ApplicantPhone,
+            SearchMatch::Name | SearchMatch::Words => PersonalField::ApplicantName,
+            SearchMatch::Code | SearchMatch::PartOfCode | SearchMatch::Text => return None,
+        };
+        Some((DossierId(self.row.dossier_id), field))
+    }
 }
 
 impl From<PersonMatch> for SearchMatch {

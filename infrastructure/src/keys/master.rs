@@ -28,6 +28,7 @@ const MAC_DOMAIN: &[u8] = b"motcua.request-mac.1";
 const SEARCH_DOMAIN: &[u8] = b"motcua.person-search.1";
 const TOTP_DOMAIN: &[u8] = b"motcua.totp.1";
 const SUBJECT_DOMAIN: &[u8] = b"motcua.subject.1";
+const READ_DOMAIN: &[u8] = b"motcua.personal-read.1";
 
 /// A file of a key is 64 hex digits and a line end; whoever reads more than this reads another file.
 const FILE_BYTES_MAX: u64 = 256;
@@ -38,6 +39,7 @@ pub struct MasterKey {
     request_mac: Hmac<Sha256>,
     search_mac: Hmac<Sha256>,
     subject_mac: Hmac<Sha256>,
+    read_mac: Hmac<Sha256>,
 }
 
 impl MasterKey {
@@ -52,6 +54,7 @@ impl MasterKey {
             request_mac: derived(MAC_DOMAIN),
             search_mac: derived(SEARCH_DOMAIN),
             subject_mac: derived(SUBJECT_DOMAIN),
+            read_mac: derived(READ_DOMAIN),
         }
     }
 
@@ -143,6 +146,14 @@ impl MasterKey {
         let length = u32::try_from(issuer.len()).unwrap_or(u32::MAX).to_be_bytes();
         let mac = self.subject_mac.clone().chain_update(length).chain_update(issuer).chain_update(subject);
         first_16(mac)
+    }
+
+    /// `len·previous ‖ seq ‖ record`
+    pub(super) fn read_mac(&self, previous: &str, seq: i64, record: &str) -> String {
+        let length = u32::try_from(previous.len()).unwrap_or(u32::MAX).to_be_bytes();
+        let mac = self.read_mac.clone().chain_update(length).chain_update(previous);
+        let mac = mac.chain_update(seq.to_be_bytes()).chain_update(record);
+        BASE64.encode(mac.finalize().into_bytes())
     }
 
     fn encrypt(&self, nonce: [u8; NONCE_BYTES], aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {

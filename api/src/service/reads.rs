@@ -1,0 +1,211 @@
+//! Reads of personal data are written down before the answer goes out: who saw it, of which dossiers and which fields. An
+//! answer whose record cannot be written is not given. docs/adr/0023
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::access::Function;
+use domain::identity::{AgencyId, DossierId};
+use infrastructure::read_log::{Numbered, Read, Which};
+use projections::dossier_summary;
+use uuid::Uuid;
+
+use super::boards::page;
+use super::{Caller, Service};
+use crate::papers::{Applicant, Content, Transfer};
+use crate::problem::{Failure, Problem, ServiceError};
+
+/// A field of personal data. The names stand in the records: they are never changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PersonalField {
+    ApplicantName,
+    ApplicantIdNumber,
+    ApplicantAddress,
+    ApplicantPhone,
+    ApplicantEmail,
+    Subject,
+    /// Why something was asked for, refused, stopped or put off.
+    Reason,
+    Note,
+    Signer,
+    FileName,
+    FileContent,
+}
+
+impl PersonalField {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ApplicantName => "applicant.name",
+            Self::ApplicantIdNumber => "applicant.idNumber",
+            Self::ApplicantAddress => "applicant.address",
+            Self::ApplicantPhone => "applicant.phone",
+            Self::ApplicantEmail => "applicant.email",
+            Self::Subject => "subject",
+            Self::Reason => "reason",
+            Self::Note => "note",
+            Self::Signer => "signer",
+            Self::FileName => "file.name",
+            Self::FileContent => "file.content",
+        }
+    }
+}
+
+/// Through what personal data was shown.
+#[derive(Clone, Debug)]
+pub enum ReadThrough {
+    /// The operation, if it has a name.
+    Graphql(Option<String>),
+    Paper(&'static str),
+    Register,
+    File,
+}
+
+/// What one answer shows in plain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exposed(BTreeMap<DossierId, BTreeSet<PersonalField>>);
+
+impl Exposed {
+    pub fn add(&mut self, dossier: DossierId, fields: impl IntoIterator<Item = PersonalField>) {
+        let mut fields = fields.into_iter().peekable();
+        if fields.peek().is_some() {
+            self.0.entry(dossier).or_default().extend(fields);
+        }
+    }
+}
+
+/// The longest name of an operation that is written down: what clients make up need not have an end.
+const NAME_CHARS_MAX: usize = 64;
+const RECORDS_TOGETHER: i64 = 100;
+
+impl Service {
+    /// Writes down what an answer shows; nothing for one that shows nothing. The answer waits for it.
+    pub async fn record_read(
+        &self,
+        caller: &Caller,
+        through: ReadThrough,
+        exposed: Exposed,
+    ) -> Result<(), Failure> {
+        if exposed.0.is_empty() {
+            return Ok(());
+        }
+        let (channel, name) = match through {
+            ReadThrough::Graphql(operation) => ("graphql", operation),
+            ReadThrough::Paper(kind) => ("paper", Some(kind.to_owned())),
+            ReadThrough::Register => ("register", None),
+            ReadThrough::File => ("file", None),
+        };
+        let names = |fields: BTreeSet<PersonalField>| {
+            fields.into_iter().map(|field| field.name().to_owned()).collect()
+        };
+        let read = Read {
+            at: self.clock().now(),
+            principal: caller.principal.id,
+            acting_as: caller.principal.acting_as.clone(),
+            channel: channel.to_owned(),
+            name: name.map(|name| name.chars().take(NAME_CHARS_MAX).collect()),
+            traceparent: caller.traceparent.clone(),
+            dossiers: exposed.0.into_iter().map(|(id, fields)| (id, names(fields))).collect(),
+        };
+        Ok(self.reads.append(&read).await?)
+    }
+}
+
+impl Service {
+    /// Who has seen personal data, the newest first: of dossiers that an agency takes in, decides or holds which the caller
+    /// audits. Of a record with others as well, nothing is told about those.
+    pub async fn personal_data_reads(
+        &self,
+        caller: &Caller,
+        which: Which,
+        before: Option<i64>,
+        first: i64,
+    ) -> Result<(Vec<Numbered>, bool), ServiceError> {
+        caller.principal.require(Function::Audit).map_err(Problem::from)?;
+        let (mut found, mut seq) = (Vec::new(), before.unwrap_or(i64::MAX));
+        // The time that a request may take ends a search among records of others.
+        while (found.len() as i64) <= first {
+            let records = self.reads.before(which, seq, RECORDS_TOGETHER).await?;
+            let Some(last) = records.last() else { break };
+            seq = last.seq;
+            let ids = records.iter().flat_map(|record| record.read.dossiers.keys());
+            let ids: BTreeSet<Uuid> = match which.dossier {
+                Some(dossier) => [dossier.0].into(),
+                None => ids.map(|id| id.0).collect(),
+            };
+            let audited = self.audited(caller, &ids.into_iter().collect::<Vec<_>>()).await?;
+            for mut record in records {
+                record.read.dossiers.retain(|id, _| audited.contains(id));
+                if !record.read.dossiers.is_empty() {
+                    found.push(record);
+                }
+            }
+        }
+        Ok(page(found, first))
+    }
+
+    async fn audited(&self, caller: &Caller, ids: &[Uuid]) -> Result<BTreeSet<DossierId>, ServiceError> {
+        let mut audited = BTreeSet::new();
+        for row in dossier_summary::by_ids(self.database(), ids).await? {
+            let agencies = [Some(row.receiving_agency), Some(row.competent_agency), row.holder_agency];
+            if caller.principal.may(Function::Audit, agencies.into_iter().flatten().map(AgencyId)) {
+                audited.insert(DossierId(row.dossier_id));
+            }
+        }
+        Ok(audited)
+    }
+}
+
+/// What is printed of the dossier on a paper of one dossier. A register and a slip show less of the applicant than the
+/// others.
+pub(super) fn printed_fields(content: &Content, has_subject: bool) -> BTreeSet<PersonalField> {
+    use PersonalField::{ApplicantName, Note, Reason, Signer};
+    let letter = |applicant: &Applicant, more: &[PersonalField]| {
+        let subject = has_subject.then_some(PersonalField::Subject);
+        fields_of(applicant).into_iter().chain(subject).chain(more.iter().copied()).collect()
+    };
+    let reason = |reason: &str| if reason.is_empty() { vec![] } else { vec![Reason] };
+    match content {
+        Content::Receipt(receipt) => letter(&receipt.applicant, &[]),
+        Content::SupplementRequest(request) => letter(&request.applicant, &reason(&request.reason)),
+        Content::Refusal(refusal) => letter(&refusal.applicant, &reason(&refusal.reason)),
+        Content::StopNotice(notice) => letter(&notice.applicant, &reason(&notice.reason)),
+        Content::Apology(apology) => {
+            let mut more = reason(&apology.reason);
+            if apology.earlier.iter().any(|earlier| earlier.reason.is_some()) {
+                more.push(Reason);
+            }
+            more.extend(apology.signer.is_some().then_some(Signer));
+            letter(&apology.applicant, &more)
+        }
+        Content::ControlSheet(sheet) => {
+            let shown = [ApplicantName, PersonalField::ApplicantAddress];
+            let mut fields: BTreeSet<_> =
+                fields_of(&sheet.applicant).into_iter().filter(|field| shown.contains(field)).collect();
+            let is_noted = |transfer: &Transfer| transfer.note.is_some();
+            fields.extend(sheet.transfers.iter().any(is_noted).then_some(Note));
+            fields
+        }
+        Content::Register(register) => {
+            register.entries.iter().flat_map(|entry| line_fields(&entry.applicant)).collect()
+        }
+        Content::HandOver(_) => [ApplicantName].into(),
+    }
+}
+
+/// What a line of the register shows.
+pub(super) fn line_fields(applicant: &Applicant) -> Vec<PersonalField> {
+    use PersonalField::{ApplicantAddress, ApplicantName, ApplicantPhone};
+    let shown = [ApplicantName, ApplicantAddress, ApplicantPhone];
+    fields_of(applicant).into_iter().filter(|field| shown.contains(field)).collect()
+}
+
+fn fields_of(applicant: &Applicant) -> Vec<PersonalField> {
+    use PersonalField::{ApplicantAddress, ApplicantEmail, ApplicantIdNumber, ApplicantName, ApplicantPhone};
+    let is_there = [
+        (ApplicantName, !applicant.name.is_empty()),
+        (ApplicantIdNumber, applicant.id_number.is_some()),
+        (ApplicantAddress, applicant.address.is_some()),
+        (ApplicantPhone, applicant.phone.is_some()),
+        (ApplicantEmail, applicant.email.is_some()),
+    ];
+    is_there.into_iter().filter_map(|(field, is_there)| is_there.then_some(field)).collect()
+}
