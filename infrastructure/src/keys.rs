@@ -81,6 +81,8 @@ struct Inner {
     cache: Cache<KeyId, Arc<SealingKey>>,
     /// How many keys this process has destroyed.
     destroyed: AtomicU64,
+    /// Passwords that are hashed at a time: each takes 19 MiB and a core.
+    hashing: tokio::sync::Semaphore,
 }
 
 /// A durable key that nobody has taken yet.
@@ -155,6 +157,7 @@ impl Keys {
             making: Arc::default(),
             cache,
             destroyed: AtomicU64::new(0),
+            hashing: tokio::sync::Semaphore::new(credentials::HASHED_TOGETHER),
         })))
     }
 

@@ -141,9 +141,14 @@ async fn register(service: &Service, name: &str) -> Accepted {
     service.register_dossier(&caller(INTAKE), &input, None).await.unwrap()
 }
 
+/// A request of somebody, by token.
+type Asking = Box<dyn Fn(&str) -> Request<Body>>;
+/// A request of somebody for something, by token and what is asked for.
+type AskingAs = Box<dyn Fn(&str, &str) -> Request<Body>>;
+
 /// Something that is asked, and what it shows to who sees it in plain.
 struct Way {
-    request: Box<dyn Fn(&str) -> Request<Body>>,
+    request: Asking,
     channel: &'static str,
     name: Option<&'static str>,
     fields: &'static [&'static str],
@@ -590,7 +595,7 @@ async fn absent_and_forbidden_answers_are_the_same_bytes(backend: Backend) {
         "{ node(id: \"ID\") { id } }",
         "{ search(text: \"CODE\") { matchedBy } }",
     ];
-    let mut requests: Vec<Box<dyn Fn(&str, &str) -> Request<Body>>> = Vec::new();
+    let mut requests: Vec<AskingAs> = Vec::new();
     for query in queries {
         requests
             .push(Box::new(move |id, code| question(MAI, &query.replace("ID", id).replace("CODE", code))));

@@ -21,6 +21,8 @@ use crate::seal::SealError;
 /// OWASP's recommendation for argon2id: 19 MiB, two passes.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
+/// More would let whoever guesses passwords take all memory: the others wait.
+pub(super) const HASHED_TOGETHER: usize = 4;
 const TOTP_SECRET_BYTES: usize = 20;
 /// One step of 30 seconds before and after, for clocks that differ.
 const TOTP_SKEW: u16 = 1;
@@ -175,6 +177,7 @@ impl Keys {
     /// The hash of a password, with a salt of its own.
     async fn hashed(&self, password: Secret) -> Result<String, KeyError> {
         let salt: [u8; 16] = self.0.entropy.bytes()?;
+        let _turn = self.0.hashing.acquire().await;
         let hashed = tokio::task::spawn_blocking(move || {
             let hash: Result<PasswordHash, _> =
                 argon2().hash_password_with_salt(password.expose().as_bytes(), &salt);
@@ -212,7 +215,10 @@ impl Keys {
             return Ok(Shown::Wrong);
         };
         let hash = row.hash.clone();
-        let is_right = tokio::task::spawn_blocking(move || verify(&password, &hash)).await.unwrap_or(false);
+        let is_right = {
+            let _turn = self.0.hashing.acquire().await;
+            tokio::task::spawn_blocking(move || verify(&password, &hash)).await.unwrap_or(false)
+        };
         let now = self.micros();
         if now < row.locked_until {
             return Ok(Shown::Wrong);
