@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod administration;
+pub mod applicants;
 pub mod boards;
 pub mod execution;
 pub mod files;
@@ -31,6 +32,7 @@ use tokio::sync::OnceCell;
 
 use access::{AccessMutation, AccessQuery};
 use administration::{AdministrationMutation, AdministrationQuery};
+use applicants::ApplicantQuery;
 use boards::BoardQuery;
 use execution::Executions;
 use indicators::IndicatorQuery;
@@ -64,6 +66,7 @@ pub struct QueryRoot(
     ProjectionQuery,
     PaymentQuery,
     ReadQuery,
+    ApplicantQuery,
 );
 
 #[derive(MergedObject, Default)]

@@ -84,6 +84,9 @@ pub enum Outcome {
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct ApplicantInput {
     pub kind: ApplicantKind,
+    /// Tài khoản của chủ hồ sơ. Whose dossier it is to follow online: said at a counter only, where who files online is who it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<Uuid>,
     /// ChuHoSo.
     pub name: String,
     /// SoDinhDanh.
@@ -92,6 +95,47 @@ pub struct ApplicantInput {
     pub phone: Option<String>,
     pub email: Option<String>,
     pub address: Option<String>,
+}
+
+/// Người được ủy quyền. Who acts for the applicant; everything here but the account is sealed before it is written.
+#[derive(Clone, Debug, Serialize, InputObject)]
+pub struct DelegateInput {
+    /// Tài khoản của người được ủy quyền. Who may act online, as `me` tells them their account; nobody if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<Uuid>,
+    /// Họ tên. At most 300 characters.
+    pub name: String,
+    /// Số định danh. Of an identity card or passport.
+    pub id_number: Option<String>,
+    /// Số điện thoại. As it is dialled.
+    pub phone: Option<String>,
+    /// Thư điện tử. An e-mail address.
+    pub email: Option<String>,
+    /// Địa chỉ. Where they live.
+    pub address: Option<String>,
+}
+
+/// Ủy quyền. Lets somebody act for the applicant, in the place of an earlier one.
+#[derive(Clone, Debug, Serialize, InputObject)]
+pub struct NameDelegateInput {
+    /// Hồ sơ và khóa chống lặp. Which dossier, under which key.
+    pub on: OnDossier,
+    /// Người được ủy quyền. Who acts from now on.
+    pub delegate: DelegateInput,
+}
+
+/// Chấm dứt ủy quyền. Nobody acts for the applicant any more.
+#[derive(Clone, Debug, Serialize, InputObject)]
+pub struct RemoveDelegateInput {
+    /// Hồ sơ và khóa chống lặp. Which dossier, under which key.
+    pub on: OnDossier,
+}
+
+/// Nhận kết quả trực tuyến. The applicant takes the result, which is a file.
+#[derive(Clone, Debug, Serialize, InputObject)]
+pub struct CollectResultInput {
+    /// Hồ sơ và khóa chống lặp. Which dossier, under which key.
+    pub on: OnDossier,
 }
 
 /// Nộp hồ sơ trực tuyến.
@@ -108,6 +152,9 @@ pub struct SubmitDossierInput {
     /// Code of the agency that helped to file (nơi hỗ trợ).
     pub supporting_agency: Option<String>,
     pub applicant: ApplicantInput,
+    /// Người được ủy quyền nộp. Who files it for the applicant; online this is the caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delegate: Option<DelegateInput>,
     /// TrichYeuHoSo, at most 1,000 characters.
     pub subject: Option<String>,
     /// The form's answers.

@@ -31,6 +31,13 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "The dossier is assigned to somebody else.",
     ),
     ("NOT_HOLDER", "Hồ sơ đang ở cơ quan khác.", "Another agency holds the dossier."),
+    ("NOT_APPLICANT", "Chỉ chủ hồ sơ mới được thực hiện.", "Only the applicant can do this."),
+    (
+        "NO_RESULT_FILE",
+        "Kết quả chưa có bản điện tử; nhận tại nơi tiếp nhận hoặc qua bưu chính.",
+        "The result is not here as a file; it is handed out at the counter or by post.",
+    ),
+    ("NO_DELEGATE", "Hồ sơ không có người được ủy quyền.", "Nobody acts for the applicant."),
     (
         "INVALID_TRANSITION",
         "Không thể thực hiện việc này ở trạng thái hiện tại của hồ sơ.",

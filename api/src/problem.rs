@@ -124,7 +124,9 @@ impl From<Denial> for Problem {
     fn from(denial: Denial) -> Self {
         match denial {
             Denial::OutOfScope => Self::NotFound { what: "dossier" },
-            Denial::NoFunction { .. } | Denial::NotAssignee | Denial::NotHolder => Self::Denied(denial),
+            Denial::NoFunction { .. } | Denial::NotAssignee | Denial::NotHolder | Denial::NotApplicant => {
+                Self::Denied(denial)
+            }
         }
     }
 }

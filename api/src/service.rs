@@ -3,6 +3,7 @@
 
 mod access;
 mod agencies;
+mod applicants;
 mod boards;
 mod calendars;
 mod catalogue;
@@ -23,6 +24,7 @@ mod tables;
 
 pub use access::{Access, AccountDone, check_password};
 pub use agencies::CarriedOver;
+pub use applicants::{Application, Person, TellsOf, Told, application};
 pub use boards::{
     Board, BoardGroupBy, BoardItem, BoardQuestion, Figure, FigureItem, Figures, GroupKey, Part, ProgressBy,
     ProgressQuestion,

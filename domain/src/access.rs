@@ -156,6 +156,8 @@ pub enum Denial {
     NotAssignee,
     #[error("another agency holds the dossier")]
     NotHolder,
+    #[error("the dossier is another applicant's, or the applicant has to do it themselves")]
+    NotApplicant,
 }
 
 impl Denial {
@@ -165,6 +167,7 @@ impl Denial {
             Self::OutOfScope => "NOT_FOUND",
             Self::NotAssignee => "NOT_ASSIGNEE",
             Self::NotHolder => "NOT_HOLDER",
+            Self::NotApplicant => "NOT_APPLICANT",
         }
     }
 }
@@ -193,8 +196,12 @@ impl Principal {
         if self.may(function, agencies) { Ok(()) } else { Err(Denial::NoFunction { function }) }
     }
 
-    /// Whether they may know of something that concerns these agencies: any of their functions covers it.
+    /// Whether they may know of something that concerns these agencies: any of their functions covers it. That somebody may
+    /// file says nothing about what others have filed.
     pub fn sees(&self, agencies: impl IntoIterator<Item = AgencyId> + Clone) -> bool {
-        self.powers.iter().any(|(_, scope)| scope.covers(agencies.clone()))
+        let covers = |(function, scope): (Function, &Scope)| {
+            function != Function::File && scope.covers(agencies.clone())
+        };
+        self.powers.iter().any(covers)
     }
 }

@@ -176,6 +176,22 @@ impl Filed {
                 rules::nothing_is_due(self)?;
                 Ok(vec![Event::ResultReturned(ResultReturned { method: *method, note: note.clone() })])
             }
+            Command::Collect => {
+                rules::finished(self)?;
+                rules::nothing_is_due(self)?;
+                rules::result_is_a_file(self)?;
+                Ok(vec![Event::ResultReturned(ResultReturned { method: ReturnMethod::Online, note: None })])
+            }
+            Command::NameDelegate(delegate) if self.delegate == Some(delegate.into()) => Ok(Vec::new()),
+            Command::NameDelegate(delegate) => {
+                rules::still_open(self, "NAME_DELEGATE")?;
+                Ok(vec![Event::DelegateNamed(DelegateNamed { delegate: delegate.clone() })])
+            }
+            Command::RemoveDelegate => {
+                rules::still_open(self, "REMOVE_DELEGATE")?;
+                let delegate = rules::has_a_delegate(self)?.key;
+                Ok(vec![Event::DelegateRemoved(DelegateRemoved { delegate })])
+            }
             Command::Send { to, note } => {
                 rules::running(self, "SEND")?;
                 rules::to_another_agency(self, *to)?;

@@ -85,6 +85,8 @@ impl<'de> Deserialize<'de> for Private {
 pub enum KeyOwner {
     Dossier,
     Applicant,
+    /// Who acts for the applicant in this dossier.
+    Delegate,
     /// Somebody who signs in.
     Account,
 }

@@ -30,8 +30,8 @@ use crate::codes::{
 use crate::decider::{Decider, StoredEvent, fold};
 use crate::dossier::{
     Agencies, Answer, Applicant, ApplicantKind, Appointment, Channel, CodeRule, Command, CompleteStep,
-    Extend, FileAttached, FilePurpose, Holder, ImportedFrom, Notice, NoticeChannel, ObligationKind, Outcome,
-    PauseReason, PaymentMethod, ProcedureRef, Receive, RecordPayment, Register, RequestObligation,
+    Delegate, Extend, FileAttached, FilePurpose, Holder, ImportedFrom, Notice, NoticeChannel, ObligationKind,
+    Outcome, PauseReason, PaymentMethod, ProcedureRef, Receive, RecordPayment, Register, RequestObligation,
     ReturnMethod, Submit, Submitted, SupplementRequest, WorkingTime,
 };
 use crate::identity::{AgencyId, CommandId, DossierId, KeyId, PrincipalId, ProcedureId};
@@ -224,12 +224,14 @@ pub fn submitted(number: u32, at: Instant) -> Submitted {
         applicant: Applicant {
             key: key(2),
             kind: ApplicantKind::Citizen,
+            account: None,
             name: open(&format!("MẪU Trần Thị Bưởi {number}")),
             id_number: Some(open("035000000000")),
             phone: Some(open("0900000000")),
             email: None,
             address: Some(open("Phường Minh Khai, thành phố Phủ Lý")),
         },
+        delegate: None,
         subject: Some(open("Xin cấp phép xây nhà ở ba tầng")),
         form: Some(open(r#"{"dienTich":"80"}"#)),
         public_form: None,
@@ -441,6 +443,19 @@ pub fn file(number: u32) -> FileAttached {
         sha256: must(Digest::parse(&format!("{number:064x}"))),
         key: KeyId(Uuid::from_u128(1)),
         name: Some(open("don MẪU Nguyễn Thị Mơ.pdf")),
+    }
+}
+
+/// Somebody who acts for the applicant.
+pub fn delegate(number: u8, account: Option<PrincipalId>) -> Delegate {
+    Delegate {
+        key: KeyId(Uuid::from_u128((3 << 64) + u128::from(number))),
+        account,
+        name: open(&format!("MẪU Phạm Văn Được {number}")),
+        id_number: Some(open("035000000001")),
+        phone: Some(open("0900000001")),
+        email: Some(open("duoc@example.org")),
+        address: Some(open("Phường Châu Sơn")),
     }
 }
 

@@ -237,7 +237,7 @@ impl Cached for Order {
     fn key(&self, owner: KeyOwner) -> Option<KeyId> {
         match owner {
             KeyOwner::Dossier => self.placed.as_ref().map(|placed| placed.dossier_key),
-            KeyOwner::Applicant | KeyOwner::Account => None,
+            KeyOwner::Applicant | KeyOwner::Delegate | KeyOwner::Account => None,
         }
     }
 }
@@ -250,7 +250,7 @@ impl Cached for Account {
     fn key(&self, owner: KeyOwner) -> Option<KeyId> {
         match owner {
             KeyOwner::Account => self.known().map(|known| known.key),
-            KeyOwner::Dossier | KeyOwner::Applicant => None,
+            KeyOwner::Dossier | KeyOwner::Applicant | KeyOwner::Delegate => None,
         }
     }
 }

@@ -256,6 +256,8 @@ impl DeadlineBoard {
             | Dossier::PaymentRefunded(_)
             | Dossier::ApplicantNotified(_)
             | Dossier::FileAttached(_)
+            | Dossier::DelegateNamed(_)
+            | Dossier::DelegateRemoved(_)
             | Dossier::Corrected(_) => return None,
         };
         Some(Self {

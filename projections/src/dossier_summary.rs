@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::read_model::{FoldError, Occurrence, ReadModel};
 use crate::table::{Cell, Cells, Table, WrongCell, int, text, uuid};
 
-pub(crate) use query::SQL;
 pub use query::*;
+pub(crate) use query::{SQL, columns};
 
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
 pub struct DossierSummary {
@@ -282,6 +282,7 @@ impl DossierSummary {
                 self.count(&finished.anomalies);
             }
             Dossier::ResultReturned(_) => self.returned_at = Some(at),
+            Dossier::DelegateNamed(_) | Dossier::DelegateRemoved(_) => {}
             Dossier::Stopped(_) => self.stopped_at = Some(at),
             Dossier::Withdrawn(_) => self.withdrawn_at = Some(at),
             Dossier::ApplicantNotified(notified) => {

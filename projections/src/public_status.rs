@@ -85,7 +85,9 @@ impl PublicStatus {
             | Dossier::PaymentRefunded(_)
             | Dossier::Stopped(_)
             | Dossier::ApplicantNotified(_)
-            | Dossier::FileAttached(_) => {}
+            | Dossier::FileAttached(_)
+            | Dossier::DelegateNamed(_)
+            | Dossier::DelegateRemoved(_) => {}
         }
         (self.stage_before, self.stage) = (self.stage, self.stage.after(self.stage_before, event));
     }

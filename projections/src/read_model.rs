@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::account_directory::AccountDirectory;
 use crate::agency_directory::AgencyDirectory;
+use crate::applicant_dossier::ApplicantDossier;
 use crate::deadline_board::DeadlineBoard;
 use crate::dossier_summary::DossierSummary;
 use crate::notice::Notice;
@@ -157,4 +158,5 @@ models! {
     AccountDirectory is "account_directory",
     PermissionGroupDirectory is "permission_group_directory",
     PaymentOrder is "payment_order",
+    ApplicantDossier is "applicant_dossier",
 }

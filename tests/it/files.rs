@@ -247,7 +247,7 @@ async fn who_may_not_is_told_before_a_byte_is_read(backend: Backend) {
     };
     for (token, status, code) in [
         ("dev:king:x@nowhere", StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"),
-        (CITIZEN, StatusCode::FORBIDDEN, "NO_FUNCTION"),
+        (CITIZEN, StatusCode::NOT_FOUND, "NOT_FOUND"),
         (LAN, StatusCode::FORBIDDEN, "NO_FUNCTION"),
         (MAI, StatusCode::NOT_FOUND, "NOT_FOUND"),
         ("dev:intake:xa@000.00.17.H42", StatusCode::NOT_FOUND, "NOT_FOUND"),

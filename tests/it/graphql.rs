@@ -2083,6 +2083,8 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         dossier::Rejection::ExtendedAlready { extensions: 1 },
         dossier::Rejection::Decided,
         dossier::Rejection::NothingToCorrect,
+        dossier::Rejection::NoResultFile,
+        dossier::Rejection::NoDelegate,
         dossier::Rejection::PaperNotNamed,
         dossier::Rejection::TooManyFiles { most: 300 },
         dossier::Rejection::WrongChannel { channel: dossier::Channel::Post },
@@ -2137,10 +2139,13 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         Denial::OutOfScope,
         Denial::NotAssignee,
         Denial::NotHolder,
+        Denial::NotApplicant,
     ];
     for rejection in &dossiers {
         match rejection {
             dossier::Rejection::NotFiled
+            | dossier::Rejection::NoResultFile
+            | dossier::Rejection::NoDelegate
             | dossier::Rejection::AlreadyFiled
             | dossier::Rejection::WrongStage { .. }
             | dossier::Rejection::BeforePrevious { .. }
@@ -2257,7 +2262,11 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     }
     for denial in &denials {
         match denial {
-            Denial::NoFunction { .. } | Denial::OutOfScope | Denial::NotAssignee | Denial::NotHolder => {}
+            Denial::NoFunction { .. }
+            | Denial::OutOfScope
+            | Denial::NotAssignee
+            | Denial::NotHolder
+            | Denial::NotApplicant => {}
         }
     }
     let codes = dossiers.iter().map(|rejection| rejection.code());

@@ -161,8 +161,8 @@ async fn who_may_only_file_is_refused_everything_else() {
         }
     }
     taken.sort();
-    // And who they are is told to everybody who is somebody.
-    assert_eq!(taken, ["me", "submitDossier"]);
+    // What is theirs; and who they are is told to everybody who is somebody.
+    assert_eq!(taken, ["me", "myDossier", "myDossiers", "submitDossier"]);
     system.stop().await;
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod agencies;
+mod applicants;
 mod architecture;
 mod boards;
 mod calendars;

@@ -244,12 +244,14 @@ impl XesFile {
             applicant: ApplicantInput {
                 kind: ApplicantKind::Citizen,
                 // The source is anonymous.
+                account_id: None,
                 name: format!("Hồ sơ {}", trace.case),
                 id_number: None,
                 phone: None,
                 email: None,
                 address: None,
             },
+            delegate: None,
             subject: None,
             form: None,
             papers: None,

@@ -44,10 +44,12 @@ pub struct SynchronisationOf(pub DossierId);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NoticesOf(pub DossierId);
 
-/// A sealed value of a dossier's first event, and how it is shown.
+/// A sealed value of an event of a dossier, and how it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PrivateText {
     pub dossier: DossierId,
+    /// Type of the event.
+    pub told_in: &'static str,
     pub token: String,
     pub shown: Shown,
 }
@@ -110,7 +112,7 @@ impl Loader<PrivateText> for Loads {
         self.service.fetch_keys(keys.iter().map(|key| key.token.as_str())).await?;
         let mut texts = HashMap::new();
         for key in keys {
-            let text = self.service.private_text(key.dossier, &key.token, key.shown).await;
+            let text = self.service.private_text(key.dossier, key.told_in, &key.token, key.shown).await;
             texts.insert(key.clone(), text.map_err(Arc::new));
         }
         Ok(texts)

@@ -5,12 +5,12 @@ use async_graphql::{Context, Object, Result};
 use super::ContextExt;
 use super::payload::{DossierPayload, of_dossier};
 use crate::input::{
-    AcceptDossierInput, AnswerInput, CompleteStepInput, ExtendDossierInput, FinishProcessingInput,
-    ForwardDossierInput, GiveOpinionInput, IssueDecisionInput, NoteInput, NotifyApplicantInput,
-    PauseDossierInput, ProposeOutcomeInput, ReasonInput, ReceiveDossierInput, RecordPaymentInput,
-    RefundPaymentInput, RefuseDossierInput, RegisterDossierInput, RequestObligationInput,
-    RequestOpinionInput, ReturnResultInput, SendDossierInput, SubmitDossierInput, SupplementInput,
-    WaiveObligationInput, WithdrawDossierInput,
+    AcceptDossierInput, AnswerInput, CollectResultInput, CompleteStepInput, ExtendDossierInput,
+    FinishProcessingInput, ForwardDossierInput, GiveOpinionInput, IssueDecisionInput, NameDelegateInput,
+    NoteInput, NotifyApplicantInput, PauseDossierInput, ProposeOutcomeInput, ReasonInput,
+    ReceiveDossierInput, RecordPaymentInput, RefundPaymentInput, RefuseDossierInput, RegisterDossierInput,
+    RemoveDelegateInput, RequestObligationInput, RequestOpinionInput, ReturnResultInput, SendDossierInput,
+    SubmitDossierInput, SupplementInput, WaiveObligationInput, WithdrawDossierInput,
 };
 
 #[derive(Default)]
@@ -103,6 +103,25 @@ impl DossierMutation {
     /// Trả kết quả.
     async fn return_result(&self, ctx: &Context<'_>, input: ReturnResultInput) -> Result<DossierPayload> {
         let outcome = ctx.service().return_result(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Nhận kết quả trực tuyến. The applicant, or who acts for them, takes the result: the dossier is returned, and the
+    /// file of the result is theirs to download.
+    async fn collect_result(&self, ctx: &Context<'_>, input: CollectResultInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().collect_result(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Ủy quyền cho người khác. The applicant, or the counter for them, says who acts in their place from now on.
+    async fn name_delegate(&self, ctx: &Context<'_>, input: NameDelegateInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().name_delegate(ctx.caller()?, &input).await;
+        of_dossier(ctx, outcome).await
+    }
+
+    /// Chấm dứt ủy quyền. Nobody acts in the applicant's place any more.
+    async fn remove_delegate(&self, ctx: &Context<'_>, input: RemoveDelegateInput) -> Result<DossierPayload> {
+        let outcome = ctx.service().remove_delegate(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use async_graphql::{ComplexObject, Context, Enum, ID, Interface, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset};
+use domain::decider::StoredEvent;
 use domain::dossier::{self, Stage as DomainStage};
 use domain::identity::DossierId;
-use domain::recorded::Version;
+use domain::private::{Private, SealedToken};
+use domain::recorded::{self, Version};
 use domain::time::{Instant, VIETNAM};
 use infrastructure::event_store::instant;
 use projections::dossier_summary::DossierSummary;
@@ -14,14 +16,15 @@ use projections::public_status::PublicStatus as PublicRow;
 use uuid::Uuid;
 
 use super::ContextExt;
+use super::applicants::{Application, Of};
 use super::execution::Execution;
 use super::files::AttachedFile;
-use super::loaders::{ActsOn, HistoryOf, NoticesOf, PrivateText, SynchronisationOf};
+use super::loaders::{ActsOn, HistoryOf, NoticesOf, SynchronisationOf};
 use super::reminders::Reminder;
 use super::synchronisation::Synchronisation;
 use crate::input::{ObligationKind, PaymentMethod, Vnd};
 use crate::messages::Language;
-use crate::service::{HistoryEntry, Names, PersonalField, Shown};
+use crate::service::{self, HistoryEntry, Names, PersonalField, Shown};
 
 pub(super) fn local(at: Instant) -> DateTime<FixedOffset> {
     at.with_timezone(&VIETNAM)
@@ -424,6 +427,14 @@ impl Dossier {
         }
     }
 
+    /// Hồ sơ đã nộp. What was handed in, and by whom; masked unless the caller may read personal data.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn application(&self, ctx: &Context<'_>) -> Result<Option<Application>> {
+        let history = self.events(ctx).await?;
+        let of = self.of(ctx)?;
+        Ok(service::application(&history).map(|application| Application { of, application }))
+    }
+
     /// EARLY, ON_TIME or LATE, of a dossier whose processing has ended, by the law's due instant.
     async fn timeliness(&self) -> Option<Timeliness> {
         self.timeliness_by(self.row.legal_due_at)
@@ -526,7 +537,9 @@ impl Dossier {
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn history(&self, ctx: &Context<'_>) -> Result<Option<Vec<HistoryEvent>>> {
         let (history, names) = (self.events(ctx).await?, ctx.names().await?);
-        Ok(Some(history.iter().map(|entry| HistoryEvent::new(&names, entry)).collect()))
+        let of = self.of(ctx)?;
+        let event = |at: usize| HistoryEvent::new(&names, &history, at, of);
+        Ok(Some((0..history.len()).map(event).collect()))
     }
 }
 
@@ -544,19 +557,20 @@ impl Dossier {
         DossierId(self.row.dossier_id)
     }
 
+    fn of(&self, ctx: &Context<'_>) -> Result<Of> {
+        let shown = Shown::to(ctx.caller()?, &self.row);
+        Ok(Of { dossier: self.dossier_id(), shown, is_recorded: true })
+    }
+
     /// What happened to it.
     async fn events(&self, ctx: &Context<'_>) -> Result<Arc<Vec<HistoryEntry>>> {
         Ok(ctx.load(HistoryOf(self.dossier_id())).await?.unwrap_or_default())
     }
 
     async fn private(&self, ctx: &Context<'_>, token: &str, field: PersonalField) -> Result<String> {
-        let shown = Shown::to(ctx.caller()?, &self.row);
-        let text = PrivateText { dossier: self.dossier_id(), token: token.to_owned(), shown };
-        let Some(opened) = ctx.load(text).await? else { return Ok(String::new()) };
-        if opened.is_plain {
-            ctx.data::<Execution>()?.expose(self.dossier_id(), field);
-        }
-        Ok(opened.text)
+        let token = Private::Sealed(SealedToken::from_text(token));
+        let text = self.of(ctx)?.text(ctx, "dossier.submitted.v1", Some(&token), field).await?;
+        Ok(text.unwrap_or_default())
     }
 }
 
@@ -629,6 +643,7 @@ pub enum Timeliness {
 
 /// One event of a dossier.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct HistoryEvent {
     pub version: i64,
     /// `dossier.received.v1`
@@ -645,11 +660,49 @@ pub struct HistoryEvent {
     pub stage: Option<DossierStage>,
     /// The due instant after it.
     pub due_at: Option<DateTime<FixedOffset>>,
+    #[graphql(skip)]
+    of: Of,
+    /// The events that it is one of, and which.
+    #[graphql(skip)]
+    history: (Arc<Vec<HistoryEntry>>, usize),
+}
+
+/// Nội dung bằng chữ của một sự kiện. What somebody wrote with an act.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct EventText {
+    /// Loại nội dung. `reason`, `note`, `question`, `answer`, `decisionNumber`, `signer` or `file.name`.
+    pub name: &'static str,
+    /// Nội dung. Masked unless the caller may read personal data.
+    pub text: String,
+}
+
+#[ComplexObject]
+impl HistoryEvent {
+    /// Nội dung bằng chữ. What was written with the act: reasons, notes, questions and answers. What was handed in with the
+    /// dossier is in `application`.
+    #[graphql(complexity = "1 + child_complexity")]
+    async fn texts(&self, ctx: &Context<'_>) -> Result<Option<Vec<EventText>>> {
+        let (history, at) = &self.history;
+        let mut event = history[*at].recorded.event.clone();
+        let (told_in, mut written) = (event.type_name(), Vec::new());
+        if let recorded::Event::Dossier(event) = &mut event {
+            event.each_private(&mut |field, _, value| {
+                written.extend(PersonalField::written_as(field).map(|field| (field, value.clone())));
+            });
+        }
+        let mut texts = Vec::with_capacity(written.len());
+        for (field, value) in written {
+            if let Some(text) = self.of.text(ctx, told_in, Some(&value), field).await? {
+                texts.push(EventText { name: field.name(), text });
+            }
+        }
+        Ok(Some(texts))
+    }
 }
 
 impl HistoryEvent {
-    fn new(names: &Names, entry: &HistoryEntry) -> Self {
-        let HistoryEntry { recorded, stage, due_at } = entry;
+    fn new(names: &Names, history: &Arc<Vec<HistoryEntry>>, at: usize, of: Of) -> Self {
+        let HistoryEntry { recorded, stage, due_at } = &history[at];
         Self {
             version: recorded.version.0,
             event_type: recorded.event.type_name().to_owned(),
@@ -659,6 +712,8 @@ impl HistoryEvent {
             acting_for: Agency::named(names, recorded.metadata.acting_as.agency.0),
             stage: stage.map(Into::into),
             due_at: due_at.map(local),
+            of,
+            history: (Arc::clone(history), at),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use async_graphql::{ComplexObject, Context, Interface, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset};
+use domain::access::Function;
 use domain::codes::ProcedureCode;
 use domain::identity::DossierId;
 use projections::Model;
@@ -32,13 +33,17 @@ pub struct DossierPayload {
 
 #[ComplexObject]
 impl DossierPayload {
-    /// The dossier as the command left it, or later.
+    /// The dossier as the command left it, or later. Null for who may not look into dossiers: an applicant asks for
+    /// `myDossier`.
     async fn dossier(&self, ctx: &Context<'_>) -> Result<Option<Dossier>> {
         let (Some(id), Some(position), Some(caller)) =
             (self.dossier_id, self.position, &ctx.request().caller)
         else {
             return Ok(None);
         };
+        if !caller.principal.has(Function::ReadDossiers) {
+            return Ok(None);
+        }
         let service = ctx.service();
         let load = async {
             service.wait_for(&[Model::DossierSummary], Some(position.0)).await?;

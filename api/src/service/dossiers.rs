@@ -6,8 +6,8 @@ use domain::access::{Function, Principal};
 use domain::codes::{AgencyCode, DossierCode, PaperCode, ProcedureCode, StepCode, UnitCode};
 use domain::decider::Decider;
 use domain::dossier::{
-    Act, Agencies, Answer, AnswerWithin, Applicant, Appointment, Channel, CodeRule, Command, CompleteStep,
-    Dossier, Filed, Holder, ImportedFrom, ProcedureRef, Receive, Register, Rejection, Submit, Submitted,
+    Act, Agencies, Answer, AnswerWithin, Appointment, Channel, CodeRule, Command, CompleteStep, Dossier,
+    Filed, Holder, ImportedFrom, ProcedureRef, Receive, Register, Rejection, Submit, Submitted,
     SupplementRequest, WorkingTime, stream,
 };
 use domain::form::Form;
@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use super::{Caller, Done, Service};
 use crate::input::{
-    AnswerInput, ApplicantInput, CompleteStepInput, FinishProcessingInput, ForwardDossierInput, OnDossier,
+    AnswerInput, CompleteStepInput, FinishProcessingInput, ForwardDossierInput, OnDossier,
     ReceiveDossierInput, RefuseDossierInput, RegisterDossierInput, ReturnResultInput, SubmitDossierInput,
     SupplementInput, WithdrawDossierInput,
 };
@@ -165,6 +165,10 @@ impl Service {
         let procedure_id = ProcedureId::of(&code);
         let known = self.executor.load::<Procedure>(&procedure::stream(procedure_id)).await?;
         let procedure = known.state.in_force().ok_or(Problem::NotFound { what: "procedure" })?;
+        // Staff file for others; what is taken over from elsewhere was filed by nobody here.
+        let files_online = code_rule == CodeRule::AtSubmission && imported.is_none();
+        let filer = (files_online && !principal.has(Function::Intake)).then_some(principal.id);
+        let (applicant, delegate) = self.people(filer, &input.applicant, input.delegate.as_ref()).await?;
         let (form, public_form) = form(input, procedure.definition.form.as_ref())?;
         let submitted = Submitted {
             code: DossierCode::placeholder(&receiving.codes.code, day),
@@ -173,7 +177,8 @@ impl Service {
             agencies: Agencies { supporting, receiving: receiving_id, competent },
             channel,
             dossier_key: self.executor.keys.take().await?,
-            applicant: self.applicant(&input.applicant).await?,
+            applicant,
+            delegate,
             subject: optional("subject", input.subject.as_deref(), SUBJECT_CHARS_MAX)?,
             form,
             public_form,
@@ -186,19 +191,6 @@ impl Service {
             office_hours: receiving.office_hours,
         };
         Ok(Draft { code_agency: receiving.codes.code, procedure, rules, submitted })
-    }
-
-    async fn applicant(&self, input: &ApplicantInput) -> Result<Applicant, ServiceError> {
-        let text = |field, text: &Option<String>| optional(field, text.as_deref(), NAME_CHARS_MAX);
-        Ok(Applicant {
-            kind: input.kind.into(),
-            name: required("applicant.name", &input.name, NAME_CHARS_MAX)?,
-            id_number: text("applicant.idNumber", &input.id_number)?,
-            phone: text("applicant.phone", &input.phone)?,
-            email: text("applicant.email", &input.email)?,
-            address: text("applicant.address", &input.address)?,
-            key: self.executor.keys.take().await?,
-        })
     }
 
     pub async fn request_intake_supplement(
@@ -415,7 +407,7 @@ impl Service {
             known = self.executor.load::<Dossier>(&stream).await?;
         }
         match known.state.filed() {
-            Some(filed) if caller.principal.sees(filed.concerned()) => Ok(Ok(filed.clone())),
+            Some(filed) if filed.is_known_to(&caller.principal) => Ok(Ok(filed.clone())),
             Some(_) | None => {
                 let request = self.request(caller, operation, on.idempotency_key, canonical)?;
                 let before = self.executor.done_before::<Rejection>(&request, &stream).await?;
@@ -550,7 +542,11 @@ pub(super) fn plain(field: &'static str, text: &str, chars_max: usize) -> Result
     Ok(text.to_owned())
 }
 
-fn optional(field: &'static str, text: Option<&str>, chars_max: usize) -> Result<Option<Private>, Problem> {
+pub(super) fn optional(
+    field: &'static str,
+    text: Option<&str>,
+    chars_max: usize,
+) -> Result<Option<Private>, Problem> {
     match text.map(str::trim) {
         Some(text) if !text.is_empty() => required(field, text, chars_max).map(Some),
         Some(_) | None => Ok(None),

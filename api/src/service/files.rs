@@ -23,7 +23,9 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use super::applicants::is_given_to_applicant;
 use super::dossiers::{NAME_CHARS_MAX, plain};
+use super::queries::events_of;
 use super::{Caller, Done, Exposed, HistoryEntry, PersonalField, ReadThrough, Service, Shown};
 use crate::file_types::{self, FileType};
 use crate::problem::{Problem, ServiceError};
@@ -258,6 +260,18 @@ impl Service {
         Ok(files)
     }
 
+    /// Those that are an applicant's to have, who has been found to be the applicant or to act for them.
+    pub async fn files_of_applicant(
+        &self,
+        id: DossierId,
+        history: &[HistoryEntry],
+    ) -> Result<Vec<ListedFile>, ServiceError> {
+        let state: Dossier = domain::decider::fold(events_of(history));
+        let mut files = self.files_of(id, history, Shown::Plain).await?;
+        files.retain(|file| state.filed().is_some_and(|filed| is_given_to_applicant(filed, &file.attached)));
+        Ok(files)
+    }
+
     /// None once its key is destroyed.
     async fn file_name(&self, id: DossierId, file: &FileAttached) -> Result<Option<String>, ServiceError> {
         let Some(token) = file.name.as_ref().and_then(Private::token) else { return Ok(None) };
@@ -274,8 +288,11 @@ impl Service {
         let stream = dossier::stream(id);
         let known = self.executor.load::<Dossier>(&stream).await?;
         let filed = known.state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
-        filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
-        filed.authorise(&caller.principal, Function::ReadPersonalData.into()).map_err(Problem::from)?;
+        let is_theirs = filed.is_theirs(&caller.principal);
+        if !is_theirs {
+            filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
+            filed.authorise(&caller.principal, Function::ReadPersonalData.into()).map_err(Problem::from)?;
+        }
         let mut attached = None;
         for row in self.store().read_stream(&stream, Version(0)).await? {
             if row.type_name == FILE_ATTACHED
@@ -285,7 +302,8 @@ impl Service {
                 attached = Some(event);
             }
         }
-        let attached = attached.ok_or(Problem::NotFound { what: "file" })?;
+        let is_given = |file: &FileAttached| !is_theirs || is_given_to_applicant(filed, file);
+        let attached = attached.filter(is_given).ok_or(Problem::NotFound { what: "file" })?;
         let key = self.file_key(attached.key).await?;
         let place = FilePlace { file, dossier: id, key: attached.key };
         let content = self.files.store.open(place, &attached.sha256, attached.size, key).await?;
@@ -294,6 +312,10 @@ impl Service {
         let mut exposed = Exposed::default();
         let named = name.is_some().then_some(PersonalField::FileName);
         exposed.add(id, [PersonalField::FileContent].into_iter().chain(named));
+        if filed.applicant == Some(caller.principal.id) {
+            // What somebody sees of themselves is no reading of somebody else's data.
+            exposed = Exposed::default();
+        }
         self.record_read(caller, ReadThrough::File, exposed).await.map_err(ServiceError::Failure)?;
         Ok(Download { code: filed.code.clone(), attached, extension, name, content })
     }

@@ -8,7 +8,7 @@ use chrono::{NaiveDate, TimeDelta};
 use domain::access::{ActingAs, Function, Powers, Principal, Scope};
 use domain::codes::{GatewayCode, OrderCode, TransactionCode};
 use domain::decider::Decider;
-use domain::dossier::{self, Act, Dossier, Filed, RecordPayment};
+use domain::dossier::{self, Act, Dossier, Filed, RecordPayment, Relation};
 use domain::identity::{DossierId, NAMESPACE, PaymentOrderId, PrincipalId};
 use domain::payment::{self, Command, Discrepancy, DiscrepancyKind, Order, Ordered, Refund, Taken};
 use domain::private::{KeyOwner, Private};
@@ -645,7 +645,9 @@ impl Service {
 
 /// Who may send somebody to pay: whoever records payments. An applicant's own right is to be added here.
 fn may_pay(caller: &Caller, filed: &Filed) -> Result<(), Problem> {
-    let relation = Act::RecordPayment.relation(filed, &caller.principal);
+    let principal = &caller.principal;
+    let counter = || Act::RecordPayment.relation(filed, principal);
+    let relation = if filed.is_theirs(principal) { Relation::Applicant } else { counter() };
     Ok(filed.authorise(&caller.principal, relation)?)
 }
 

@@ -149,6 +149,11 @@ impl Service {
         Ok(self.read_side.wait_for(models, position, WAIT_MAX).await?)
     }
 
+    /// Whether the caller sees any dossier at all: those in scope, or their own.
+    fn looks_at_dossiers(caller: &Caller) -> Result<(), Problem> {
+        if caller.principal.has(Function::File) { Ok(()) } else { Self::scope(caller).map(drop) }
+    }
+
     /// Whose dossiers the caller may know of.
     pub(super) fn scope(caller: &Caller) -> Result<&Scope, Problem> {
         Ok(caller.principal.require(Function::ReadDossiers)?)
@@ -268,7 +273,7 @@ impl Service {
         caller: &Caller,
         dossiers: &[DossierId],
     ) -> Result<HashMap<DossierId, Result<Vec<dossier::Act>, ServiceError>>, ServiceError> {
-        Self::scope(caller)?;
+        Self::looks_at_dossiers(caller)?;
         let streams: Vec<String> = dossiers.iter().map(|id| dossier::stream(*id)).collect();
         let mut loaded = self.executor.load_all::<dossier::Dossier>(&streams).await?;
         let acts = |(id, stream): (&DossierId, &String)| {
@@ -277,8 +282,7 @@ impl Service {
                 Err(error) => return Some((*id, Err(error.into()))),
             };
             let filed = known.state.filed()?;
-            let is_seen = caller.principal.may(Function::ReadDossiers, filed.concerned());
-            is_seen.then(|| (*id, Ok(filed.allowed(&caller.principal))))
+            looks_into(caller, filed).then(|| (*id, Ok(filed.allowed(&caller.principal))))
         };
         Ok(dossiers.iter().zip(&streams).filter_map(acts).collect())
     }
@@ -374,7 +378,7 @@ impl Service {
         caller: &Caller,
         dossiers: &[DossierId],
     ) -> Result<HashMap<DossierId, Result<Vec<HistoryEntry>, ServiceError>>, ServiceError> {
-        Self::scope(caller)?;
+        Self::looks_at_dossiers(caller)?;
         let streams: HashMap<String, DossierId> =
             dossiers.iter().map(|id| (dossier::stream(*id), *id)).collect();
         let wanted: Vec<(&str, Version)> =
@@ -414,16 +418,17 @@ impl Service {
         Ok(self.executor.keys.fetch(ids.collect::<Vec<_>>()).await?)
     }
 
-    /// A private value of a dossier's first event. The caller has been found to see the dossier.
+    /// A private value of an event of a dossier. The caller has been found to see the dossier.
     pub async fn private_text(
         &self,
         id: DossierId,
+        type_name: &str,
         token: &str,
         shown: Shown,
     ) -> Result<Opened, ServiceError> {
         let stream = dossier::stream(id);
         let token = SealedToken::from_text(token);
-        let secret = match self.executor.keys.open_value(&token, &stream, "dossier.submitted.v1").await {
+        let secret = match self.executor.keys.open_value(&token, &stream, type_name).await {
             Err(KeyError::Destroyed(_)) => return Ok(Opened { text: ERASED.to_owned(), is_plain: false }),
             opened => opened?,
         };
@@ -450,13 +455,17 @@ fn seen_entries(caller: &Caller, rows: &[StoredRow]) -> Result<Option<Vec<Histor
             recorded,
         });
     }
-    let is_seen =
-        state.filed().is_some_and(|filed| caller.principal.may(Function::ReadDossiers, filed.concerned()));
+    let is_seen = state.filed().is_some_and(|filed| looks_into(caller, filed));
     Ok(is_seen.then_some(entries))
 }
 
+/// Whether the caller sees what happened to a dossier: it is in scope, or theirs.
+fn looks_into(caller: &Caller, filed: &dossier::Filed) -> bool {
+    caller.principal.may(Function::ReadDossiers, filed.concerned()) || filed.is_theirs(&caller.principal)
+}
+
 /// What happened to a dossier, with the business times.
-fn events_of<'a>(
+pub(super) fn events_of<'a>(
     entries: impl IntoIterator<Item = &'a HistoryEntry>,
 ) -> impl Iterator<Item = (Instant, &'a dossier::Event)> {
     entries.into_iter().filter_map(|entry| match &entry.recorded.event {

@@ -22,10 +22,21 @@ pub enum PersonalField {
     ApplicantAddress,
     ApplicantPhone,
     ApplicantEmail,
+    DelegateName,
+    DelegateIdNumber,
+    DelegateAddress,
+    DelegatePhone,
+    DelegateEmail,
+    /// The answers to the form that it does not mark as public.
+    Form,
     Subject,
     /// Why something was asked for, refused, stopped or put off.
     Reason,
     Note,
+    /// What another agency was asked, and what it said.
+    Question,
+    Answer,
+    DecisionNumber,
     Signer,
     FileName,
     FileContent,
@@ -39,13 +50,39 @@ impl PersonalField {
             Self::ApplicantAddress => "applicant.address",
             Self::ApplicantPhone => "applicant.phone",
             Self::ApplicantEmail => "applicant.email",
+            Self::DelegateName => "delegate.name",
+            Self::DelegateIdNumber => "delegate.idNumber",
+            Self::DelegateAddress => "delegate.address",
+            Self::DelegatePhone => "delegate.phone",
+            Self::DelegateEmail => "delegate.email",
+            Self::Form => "form",
             Self::Subject => "subject",
             Self::Reason => "reason",
             Self::Note => "note",
+            Self::Question => "question",
+            Self::Answer => "answer",
+            Self::DecisionNumber => "decisionNumber",
             Self::Signer => "signer",
             Self::FileName => "file.name",
             Self::FileContent => "file.content",
         }
+    }
+}
+
+impl PersonalField {
+    /// What a private field of an event of a dossier is, where it was written with an act. What is handed in with the dossier
+    /// is not.
+    pub fn written_as(field: &str) -> Option<Self> {
+        Some(match field {
+            "reason" => Self::Reason,
+            "note" => Self::Note,
+            "question" => Self::Question,
+            "answer" => Self::Answer,
+            "number" => Self::DecisionNumber,
+            "signed_by" => Self::Signer,
+            "name" => Self::FileName,
+            _ => return None,
+        })
     }
 }
 

@@ -51,6 +51,9 @@ acts! {
     Stop => "STOP",
     FinishProcessing => "FINISH_PROCESSING",
     ReturnResult => "RETURN_RESULT",
+    Collect => "COLLECT",
+    NameDelegate => "NAME_DELEGATE",
+    RemoveDelegate => "REMOVE_DELEGATE",
     Withdraw => "WITHDRAW",
     Notify => "NOTIFY",
     /// Of a digitised paper.
@@ -93,6 +96,9 @@ impl Command {
             Self::Stop { .. } => Act::Stop,
             Self::FinishProcessing { .. } => Act::FinishProcessing,
             Self::ReturnResult { .. } => Act::ReturnResult,
+            Self::Collect => Act::Collect,
+            Self::NameDelegate(_) => Act::NameDelegate,
+            Self::RemoveDelegate => Act::RemoveDelegate,
             Self::Withdraw { .. } => Act::Withdraw,
             Self::Notify { .. } => Act::Notify,
             Self::AttachFile(file) => Act::attach(file.purpose),
@@ -124,14 +130,26 @@ impl Act {
         };
         match self {
             Self::RequestIntakeSupplement
-            | Self::SupplyIntakeSupplement
             | Self::Refuse
             | Self::Receive
-            | Self::ReceiveSupplement
             | Self::RecordPayment
-            | Self::ReturnResult
-            | Self::Withdraw
-            | Self::AttachPaper => Relation::Has(Function::Intake),
+            | Self::ReturnResult => Relation::Has(Function::Intake),
+            // The applicant does it, or the counter for them.
+            Self::SupplyIntakeSupplement | Self::ReceiveSupplement | Self::Withdraw | Self::AttachPaper => {
+                if filed.is_theirs(principal) {
+                    Relation::Applicant
+                } else {
+                    Relation::Has(Function::Intake)
+                }
+            }
+            Self::NameDelegate | Self::RemoveDelegate => {
+                if filed.is_theirs(principal) {
+                    Relation::Principal
+                } else {
+                    Relation::Has(Function::Intake)
+                }
+            }
+            Self::Collect => Relation::Applicant,
             // Who may assign may hand over what another holds.
             Self::Forward | Self::Send => either(Function::Assign, Function::Process),
             Self::Accept | Self::SendBack => Relation::Recipient,
@@ -222,6 +240,15 @@ impl Filed {
                 runs() && outcomes.iter().any(|outcome| rules::ends_as_decided(self, *outcome).is_ok())
             }
             Act::ReturnResult => rules::finished(self).is_ok() && rules::nothing_is_due(self).is_ok(),
+            Act::Collect => {
+                rules::finished(self).is_ok()
+                    && rules::nothing_is_due(self).is_ok()
+                    && rules::result_is_a_file(self).is_ok()
+            }
+            Act::NameDelegate => rules::still_open(self, name).is_ok(),
+            Act::RemoveDelegate => {
+                rules::still_open(self, name).is_ok() && rules::has_a_delegate(self).is_ok()
+            }
             Act::Withdraw => rules::not_ended(self, name).is_ok(),
             Act::Notify => true,
             Act::AttachPaper => rules::takes_files(self).is_ok(),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, FileAttached, Holder, Notice, NoticeChannel, ObligationKind, Outcome, PauseReason, PaymentMethod,
-    ReturnMethod, Submitted, SupplementRequest,
+    Answer, Delegate, FileAttached, Holder, Notice, NoticeChannel, ObligationKind, Outcome, PauseReason,
+    PaymentMethod, ReturnMethod, Submitted, SupplementRequest,
 };
 use crate::calendar::Calendar;
 use crate::codes::{OrderCode, StepCode};
@@ -139,6 +139,12 @@ pub enum Command {
         outcome: Outcome,
         note: Option<Private>,
     },
+    /// The applicant, or who acts for them, takes the result online.
+    Collect,
+    /// Let somebody act for the applicant, in the place of an earlier one.
+    NameDelegate(Delegate),
+    /// Let nobody act for the applicant any more.
+    RemoveDelegate,
     /// Hand out the result.
     ReturnResult {
         method: ReturnMethod,
@@ -192,6 +198,9 @@ impl Command {
             Self::RequestSupplement { .. } => "REQUEST_SUPPLEMENT",
             Self::ReceiveSupplement { .. } => "RECEIVE_SUPPLEMENT",
             Self::FinishProcessing { .. } => "FINISH_PROCESSING",
+            Self::Collect => "COLLECT",
+            Self::NameDelegate(_) => "NAME_DELEGATE",
+            Self::RemoveDelegate => "REMOVE_DELEGATE",
             Self::ReturnResult { .. } => "RETURN_RESULT",
             Self::CarryOver { .. } => "CARRY_OVER",
             Self::Withdraw { .. } => "WITHDRAW",

@@ -51,6 +51,8 @@ events! {
         "dossier.corrected.v1" => Corrected,
         "dossier.carried_over.v1" => CarriedOver,
         "dossier.file_attached.v1" => FileAttached,
+        "dossier.delegate_named.v1" => DelegateNamed,
+        "dossier.delegate_removed.v1" => DelegateRemoved,
     }
 }
 
@@ -65,6 +67,9 @@ pub struct Submitted {
     /// Seals the free text of this dossier.
     pub dossier_key: KeyId,
     pub applicant: Applicant,
+    /// Who files it for the applicant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegate: Option<Delegate>,
     /// Trích yếu: what is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Private>,
@@ -118,6 +123,9 @@ pub struct Applicant {
     /// Seals what is about this person in this dossier; no two dossiers share it.
     pub key: KeyId,
     pub kind: ApplicantKind,
+    /// Whose dossier it is to follow and act on online; nobody's where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<PrincipalId>,
     pub name: Private,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_number: Option<Private>,
@@ -127,6 +135,38 @@ pub struct Applicant {
     pub email: Option<Private>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Private>,
+}
+
+/// Người được ủy quyền: acts for the applicant in this dossier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delegate {
+    /// Seals what is about this person, and tells one delegate of a dossier from another.
+    pub key: KeyId,
+    /// Who acts online; nobody where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<PrincipalId>,
+    pub name: Private,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_number: Option<Private>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Private>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Private>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Private>,
+}
+
+/// Ủy quyền: who acts for the applicant from now on, in the place of an earlier one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DelegateNamed {
+    pub delegate: Delegate,
+}
+
+/// Chấm dứt ủy quyền.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DelegateRemoved {
+    /// The key of the one who was.
+    pub delegate: KeyId,
 }
 
 /// LoaiDoiTuong of the national feed.
@@ -601,10 +641,31 @@ impl HasPrivate for Submitted {
         show(visit, "applicant.phone", KeyOwner::Applicant, &mut applicant.phone);
         show(visit, "applicant.email", KeyOwner::Applicant, &mut applicant.email);
         show(visit, "applicant.address", KeyOwner::Applicant, &mut applicant.address);
+        if let Some(delegate) = &mut self.delegate {
+            delegate.each_private(visit);
+        }
         show(visit, "subject", KeyOwner::Dossier, &mut self.subject);
         show(visit, "form", KeyOwner::Applicant, &mut self.form);
     }
 }
+
+impl HasPrivate for Delegate {
+    fn each_private(&mut self, visit: Visit) {
+        visit("delegate.name", KeyOwner::Delegate, &mut self.name);
+        show(visit, "delegate.id_number", KeyOwner::Delegate, &mut self.id_number);
+        show(visit, "delegate.phone", KeyOwner::Delegate, &mut self.phone);
+        show(visit, "delegate.email", KeyOwner::Delegate, &mut self.email);
+        show(visit, "delegate.address", KeyOwner::Delegate, &mut self.address);
+    }
+}
+
+impl HasPrivate for DelegateNamed {
+    fn each_private(&mut self, visit: Visit) {
+        self.delegate.each_private(visit);
+    }
+}
+
+impl HasPrivate for DelegateRemoved {}
 
 impl HasPrivate for IntakeSupplementRequested {
     fn each_private(&mut self, visit: Visit) {

@@ -173,6 +173,8 @@ impl Finance {
             | Event::Stopped(_)
             | Event::ApplicantNotified(_)
             | Event::CarriedOver(_)
+            | Event::DelegateNamed(_)
+            | Event::DelegateRemoved(_)
             | Event::FileAttached(_)
             | Event::Corrected(_) => {}
         }

@@ -78,6 +78,10 @@ pub enum Rejection {
     PaperNotNamed,
     #[error("the dossier has {most} files, which is the most")]
     TooManyFiles { most: usize },
+    #[error("the result is not here as a file: it is handed out at the counter or by post")]
+    NoResultFile,
+    #[error("nobody acts for the applicant")]
+    NoDelegate,
     #[error("something has happened since, or the last event cannot be taken back")]
     NothingToCorrect,
     #[error("a dossier of the channel {channel:?} does not enter this way")]
@@ -130,6 +134,8 @@ impl decider::Rejection for Rejection {
             Self::Decided => "DECIDED",
             Self::PaperNotNamed => "PAPER_NOT_NAMED",
             Self::TooManyFiles { .. } => "TOO_MANY_FILES",
+            Self::NoResultFile => "NO_RESULT_FILE",
+            Self::NoDelegate => "NO_DELEGATE",
             Self::NothingToCorrect => "NOTHING_TO_CORRECT",
             Self::WrongChannel { .. } => "WRONG_CHANNEL",
             Self::NoDueInstant(DueError::Calendar(_)) => "CALENDAR_UNKNOWN",

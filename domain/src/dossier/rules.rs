@@ -2,8 +2,9 @@
 
 use super::{
     AnswerWithin, Appointment, Approval, Channel, Clock, CompleteStep, Correctable, Dossier, Extend,
-    FileAttached, FilePurpose, Filed, Holder, Obligation, Outcome, Pause, Phase, Receive, Received,
-    RecordPayment, Rejection, RequestObligation, Resumption, Submitted, SupplementRequest, WorkingTime,
+    FileAttached, FilePurpose, Filed, Holder, KnownDelegate, Obligation, Outcome, Pause, Phase, Receive,
+    Received, RecordPayment, Rejection, RequestObligation, Resumption, Submitted, SupplementRequest,
+    WorkingTime,
 };
 use crate::codes::OrderCode;
 use crate::identity::AgencyId;
@@ -104,6 +105,16 @@ pub(super) fn finished(filed: &Filed) -> Result<(), Rejection> {
         return Ok(());
     }
     wrong_stage(filed, "RETURN_RESULT")
+}
+
+/// what is taken online is here as a file.
+pub(super) fn result_is_a_file(filed: &Filed) -> Result<(), Rejection> {
+    if filed.has_result_file { Ok(()) } else { Err(Rejection::NoResultFile) }
+}
+
+/// only whom somebody has let act for the applicant can be kept from it.
+pub(super) fn has_a_delegate(filed: &Filed) -> Result<KnownDelegate, Rejection> {
+    filed.delegate.ok_or(Rejection::NoDelegate)
 }
 
 /// an applicant may withdraw as long as processing has not ended, also while the clock stands still.

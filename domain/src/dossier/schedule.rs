@@ -87,6 +87,8 @@ pub fn schedule<'a>(
             | Event::Stopped(_)
             | Event::ApplicantNotified(_)
             | Event::CarriedOver(_)
+            | Event::DelegateNamed(_)
+            | Event::DelegateRemoved(_)
             | Event::FileAttached(_)
             | Event::Corrected(_) => {}
         }

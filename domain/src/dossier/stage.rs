@@ -88,6 +88,8 @@ impl Stage {
             | Event::Extended(_)
             | Event::ApplicantNotified(_)
             | Event::CarriedOver(_)
+            | Event::DelegateNamed(_)
+            | Event::DelegateRemoved(_)
             | Event::FileAttached(_) => self,
             Event::IntakeSupplementRequested(_) => Self::AwaitingIntakeSupplement,
             Event::IntakeSupplementReceived(_) => Self::Submitted,

@@ -64,6 +64,8 @@ fn can_be_taken_back(event: &Event) -> Option<Correctable> {
         | Event::ApplicantNotified(_)
         | Event::Corrected(_)
         | Event::CarriedOver(_)
+        | Event::DelegateNamed(_)
+        | Event::DelegateRemoved(_)
         | Event::FileAttached(_) => None,
     }
 }

@@ -1,12 +1,12 @@
 //! What is folded from the events of a dossier.
 
 use super::{
-    Agencies, Channel, Correctable, Event, Finance, Holder, Notice, NoticeChannel, Outcome, PauseReason,
-    ProcedureRef, Received, Resumption, ReturnMethod, Stage, Submitted,
+    Agencies, Channel, Correctable, Delegate, Event, FilePurpose, Finance, Holder, Notice, NoticeChannel,
+    Outcome, PauseReason, ProcedureRef, Received, Resumption, ReturnMethod, Stage, Submitted,
 };
 use crate::access::{Denial, Function, Principal, Scope};
 use crate::codes::{DossierCode, StepCode};
-use crate::identity::{AgencyId, FileId, KeyId};
+use crate::identity::{AgencyId, FileId, KeyId, PrincipalId};
 use crate::private::KeyOwner;
 use crate::time::Instant;
 use crate::working_time::{DuePolicy, Term};
@@ -45,6 +45,12 @@ pub struct Filed {
     pub result_announced: bool,
     /// What was attached, in this order. Particulars are in the events.
     pub files: Vec<FileId>,
+    /// One of them is a result.
+    pub has_result_file: bool,
+    /// Whose dossier it is, where that is known.
+    pub applicant: Option<PrincipalId>,
+    /// Who acts for the applicant.
+    pub delegate: Option<KnownDelegate>,
     pub(super) opinions_requested: u32,
     /// Who had it before the last hand-over, as long as nothing else has happened.
     pub(super) handed_over_by: Option<Holder>,
@@ -208,6 +214,19 @@ impl Delivery {
     }
 }
 
+/// Who acts for the applicant now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownDelegate {
+    pub key: KeyId,
+    pub account: Option<PrincipalId>,
+}
+
+impl From<&Delegate> for KnownDelegate {
+    fn from(delegate: &Delegate) -> Self {
+        Self { key: delegate.key, account: delegate.account }
+    }
+}
+
 /// How somebody has to stand to a dossier to do something with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relation {
@@ -219,6 +238,10 @@ pub enum Relation {
     Recipient,
     /// An agency whose opinion was asked for.
     Consulted(u32),
+    /// The applicant, or who acts for them.
+    Applicant,
+    /// The applicant, and nobody in their place.
+    Principal,
 }
 
 impl From<Function> for Relation {
@@ -241,6 +264,7 @@ impl Dossier {
         match owner {
             KeyOwner::Dossier => Some(filed.dossier_key),
             KeyOwner::Applicant => Some(filed.applicant_key),
+            KeyOwner::Delegate => filed.delegate.map(|delegate| delegate.key),
             KeyOwner::Account => None,
         }
     }
@@ -266,6 +290,9 @@ impl Filed {
             extensions: 0,
             result_announced: false,
             files: Vec::new(),
+            has_result_file: false,
+            applicant: submitted.applicant.account,
+            delegate: submitted.delegate.as_ref().map(Into::into),
             opinions_requested: 0,
             handed_over_by: None,
             correctable: None,
@@ -333,13 +360,26 @@ impl Filed {
             .chain(self.opinions.iter().map(|opinion| opinion.from))
     }
 
+    /// an applicant files, supplements, pays, withdraws and collects; so does who acts for them.
+    pub fn is_theirs(&self, principal: &Principal) -> bool {
+        let delegate = self.delegate.and_then(|delegate| delegate.account);
+        principal.has(Function::File) && [self.applicant, delegate].contains(&Some(principal.id))
+    }
+
+    /// Whether somebody learns that the dossier is there: because it concerns their agencies, or is theirs.
+    pub fn is_known_to(&self, principal: &Principal) -> bool {
+        principal.sees(self.concerned()) || self.is_theirs(principal)
+    }
+
     /// Scope first, so that who may not know of the dossier learns nothing from the other answers; then the function;
     /// then the relation to the dossier.
     pub fn authorise(&self, principal: &Principal, relation: Relation) -> Result<(), Denial> {
-        if !principal.sees(self.concerned()) {
+        if !self.is_known_to(principal) {
             return Err(Denial::OutOfScope);
         }
         match relation {
+            Relation::Applicant => theirs(self.is_theirs(principal)),
+            Relation::Principal => theirs(self.is_theirs(principal) && self.applicant == Some(principal.id)),
             Relation::Has(function) => self.authorise_function(principal, function),
             Relation::Sender if principal.has(Function::Assign) => {
                 self.authorise_function(principal, Function::Assign)
@@ -528,6 +568,15 @@ impl Filed {
             // Like a payment: no work on the dossier, and yet something that has happened since.
             Event::FileAttached(attached) => {
                 self.files.push(attached.file);
+                self.has_result_file |= attached.purpose == FilePurpose::Result;
+                before
+            }
+            Event::DelegateNamed(named) => {
+                self.delegate = Some((&named.delegate).into());
+                before
+            }
+            Event::DelegateRemoved(_) => {
+                self.delegate = None;
                 before
             }
             Event::Corrected(corrected) => {
@@ -625,6 +674,10 @@ fn in_hand_of(holder: Option<&Holder>, principal: &Principal) -> Result<(), Deni
         }
         Some(_) | None => Ok(()),
     }
+}
+
+fn theirs(is_so: bool) -> Result<(), Denial> {
+    if is_so { Ok(()) } else { Err(Denial::NotApplicant) }
 }
 
 fn at(principal: &Principal, agency: Option<AgencyId>) -> Result<(), Denial> {

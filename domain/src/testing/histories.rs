@@ -79,7 +79,7 @@ acts! {
     Submit, Register, RequestIntakeSupplement, SupplyIntakeSupplement, Receive, Forward, Recall, Send, SendBack,
     Accept, CompleteStep, RequestOpinion, GiveOpinion, RequestSupplement, ReceiveSupplement, RequestObligation,
     RecordPayment, Waive, Pause, Resume, Extend, Propose, RequestRework, Approve, Sign, Issue, FinishProcessing,
-    Notify, AttachFile, ReturnResult, Correct, Refund, CarryOver, Stop, Withdraw, Refuse,
+    Notify, AttachFile, NameDelegate, RemoveDelegate, Collect, ReturnResult, Correct, Refund, CarryOver, Stop, Withdraw, Refuse,
 }
 
 impl Plan {
@@ -238,6 +238,11 @@ impl Plan {
             }
             Act::AttachFile if choice.is_multiple_of(3) => super::attach(super::result_file(choice.into())),
             Act::AttachFile => super::attach(super::file(choice.into())),
+            Act::NameDelegate => {
+                Command::NameDelegate(super::delegate(choice % 3, Some(officer(100 + choice % 3))))
+            }
+            Act::RemoveDelegate => Command::RemoveDelegate,
+            Act::Collect => Command::Collect,
             Act::Correct => super::correct(),
             Act::CarryOver => {
                 let agencies = [receiving(), competent(), super::agency(1), super::agency(40)];

@@ -20,6 +20,8 @@ macro_rules! columns {
     };
 }
 
+pub(crate) use columns;
+
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM dossier_summary WHERE dossier_id = $1");
 const BY_CODE: &str = concat!("SELECT ", columns!(), " FROM dossier_summary WHERE code = $1");
 // An array would be dialect-specific; a short list is repeated to fill the places.

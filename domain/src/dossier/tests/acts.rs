@@ -29,6 +29,7 @@ fn a_screen_offers_what_is_decided() {
             "REFUSE",
             "RECEIVE",
             "REQUEST_OBLIGATION",
+            "NAME_DELEGATE",
             "WITHDRAW",
             "NOTIFY",
             "ATTACH_PAPER"
@@ -93,6 +94,8 @@ fn act_of(event: &Event) -> Option<Act> {
         Event::Stopped(_) => Some(Act::Stop),
         Event::ApplicantNotified(_) => Some(Act::Notify),
         Event::Corrected(_) => Some(Act::Correct),
+        Event::DelegateNamed(_) => Some(Act::NameDelegate),
+        Event::DelegateRemoved(_) => Some(Act::RemoveDelegate),
         Event::FileAttached(file) => Some(Act::attach(file.purpose)),
         // Of an act with another, or of none.
         Event::Submitted(_) | Event::Paused(_) | Event::Resumed(_) | Event::CarriedOver(_) => None,
@@ -114,6 +117,8 @@ fn plain_commands() -> Vec<Command> {
         return_result(),
         correct(),
         Command::Withdraw { reason: None },
+        Command::Collect,
+        Command::RemoveDelegate,
         Command::Pause { reason: PauseReason::PublicPosting, note: None, until: None },
         Command::RequestSupplement {
             request: SupplementRequest { reason: open("Thiếu"), papers: vec![], answer_by: None },
