@@ -40,7 +40,7 @@ pub enum DossierStage {
     AwaitingIntakeSupplement,
     /// Không được tiếp nhận (3). It was refused at intake.
     Refused,
-    /// Được tiếp nhận (2). The clock runs, and nobody has begun yet.
+    /// Được tiếp nhận (2). The clock runs, and it has not been handed over yet.
     Received,
     /// Đang xử lý (4). It is being processed.
     InProgress,
