@@ -4,6 +4,7 @@ pub mod access;
 pub mod administration;
 pub mod applicants;
 pub mod boards;
+mod descriptions;
 pub mod execution;
 pub mod files;
 pub mod indicators;
@@ -26,7 +27,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
-use async_graphql::{ErrorExtensions, MergedObject, Schema};
+use async_graphql::{ErrorExtensions, MergedObject, Schema, SchemaBuilder};
 use infrastructure::entropy::Entropy;
 use tokio::sync::OnceCell;
 
@@ -34,6 +35,7 @@ use access::{AccessMutation, AccessQuery};
 use administration::{AdministrationMutation, AdministrationQuery};
 use applicants::ApplicantQuery;
 use boards::BoardQuery;
+use descriptions::Descriptions;
 use execution::Executions;
 use indicators::IndicatorQuery;
 use limits::Limits;
@@ -54,6 +56,7 @@ use crate::service::{Caller, Names, Service};
 
 pub type Api = Schema<QueryRoot, MutationRoot, SubscriptionRoot>;
 
+/// Các truy vấn. What can be asked: what the caller may not know of looks like what is not there.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
 pub struct QueryRoot(
@@ -69,6 +72,7 @@ pub struct QueryRoot(
     ApplicantQuery,
 );
 
+/// Các thao tác. What can be done: refusals are in `problems`, with a stable code each.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
 pub struct MutationRoot(
@@ -85,9 +89,14 @@ pub struct MutationRoot(
 const PAGE_MAX: i32 = 100;
 const PAGE_DEFAULT: i32 = 20;
 
+fn builder() -> SchemaBuilder<QueryRoot, MutationRoot, SubscriptionRoot> {
+    Schema::build(QueryRoot::default(), MutationRoot::default(), SubscriptionRoot)
+        .register_input_type::<Descriptions>()
+}
+
 /// The schema over a running system.
 pub fn schema(service: Service) -> Api {
-    Schema::build(QueryRoot::default(), MutationRoot::default(), SubscriptionRoot)
+    builder()
         .extension(Limits)
         .extension(Executions)
         .extension(RenewedContexts)
@@ -104,9 +113,7 @@ pub fn sdl() -> String {
         .sorted_fields()
         .sorted_enum_items()
         .sorted_arguments();
-    let sdl = Schema::build(QueryRoot::default(), MutationRoot::default(), SubscriptionRoot)
-        .finish()
-        .sdl_with_options(options);
+    let sdl = builder().finish().sdl_with_options(options);
     format!("{}\n", sdl.trim_end())
 }
 

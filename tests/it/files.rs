@@ -286,7 +286,7 @@ async fn who_may_not_is_told_before_a_byte_is_read(backend: Backend) {
     // Reading is for who may read the papers.
     let file = attached(&service, &dossier, "e", pdf(100)).await;
     for (token, status, code) in [
-        (CITIZEN, StatusCode::FORBIDDEN, "NO_FUNCTION"),
+        (CITIZEN, StatusCode::NOT_FOUND, "NOT_FOUND"),
         (LEADER, StatusCode::FORBIDDEN, "NO_FUNCTION"),
         (MAI, StatusCode::NOT_FOUND, "NOT_FOUND"),
     ] {

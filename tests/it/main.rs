@@ -9,6 +9,7 @@ mod calendars;
 mod cli;
 mod crash;
 mod demo;
+mod descriptions;
 mod dialects;
 mod event_store;
 mod execute;

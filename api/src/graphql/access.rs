@@ -32,7 +32,7 @@ pub struct AccessMutation;
 
 #[Object]
 impl AccessMutation {
-    /// Quy định nhóm quyền: what it allows from now on, to all who are granted it.
+    /// Quy định nhóm quyền. What it allows from now on, to all who are granted it.
     async fn define_permission_group(
         &self,
         ctx: &Context<'_>,
@@ -58,7 +58,7 @@ impl AccessMutation {
         of_account(ctx, outcome).await
     }
 
-    /// Điều chuyển công tác.
+    /// Điều chuyển công tác. What is granted stays as it is.
     async fn place_account(&self, ctx: &Context<'_>, input: PlaceAccountInput) -> Result<AccountPayload> {
         let outcome = ctx.service().place_account(ctx.caller()?, &input).await;
         of_account(ctx, outcome).await
@@ -70,25 +70,25 @@ impl AccessMutation {
         of_account(ctx, outcome).await
     }
 
-    /// Thu hồi nhóm quyền.
+    /// Thu hồi nhóm quyền. What it allowed is not allowed from the next request on.
     async fn revoke_grant(&self, ctx: &Context<'_>, input: RevokeGrantInput) -> Result<AccountPayload> {
         let outcome = ctx.service().revoke_grant(ctx.caller()?, &input).await;
         of_account(ctx, outcome).await
     }
 
-    /// Khóa tài khoản: nothing is allowed from the next request on.
+    /// Khóa tài khoản. Nothing is allowed from the next request on.
     async fn lock_account(&self, ctx: &Context<'_>, input: LockAccountInput) -> Result<AccountPayload> {
         let outcome = ctx.service().lock_account(ctx.caller()?, &input).await;
         of_account(ctx, outcome).await
     }
 
-    /// Đặt mật khẩu for somebody who has none or forgot it: they change it before anything else.
+    /// Đặt mật khẩu. For somebody who has none or forgot it: they change it before anything else.
     async fn set_password(&self, ctx: &Context<'_>, input: SetPasswordInput) -> Result<CredentialPayload> {
         let outcome = ctx.service().set_password(ctx.caller()?, input).await;
         of_credential(ctx, outcome).await
     }
 
-    /// Cấp khóa cho hệ thống khác, beside those that it has.
+    /// Cấp khóa cho hệ thống khác. Beside those that it has; the key is shown in the answer and never again.
     async fn issue_machine_key(
         &self,
         ctx: &Context<'_>,
@@ -98,7 +98,7 @@ impl AccessMutation {
         of_machine_key(ctx, outcome).await
     }
 
-    /// Thu hồi khóa của hệ thống khác: it is not taken from the next request on.
+    /// Thu hồi khóa của hệ thống khác. It is not taken from the next request on.
     async fn revoke_machine_key(
         &self,
         ctx: &Context<'_>,
@@ -108,7 +108,7 @@ impl AccessMutation {
         of_credential(ctx, outcome).await
     }
 
-    /// Mở khóa tài khoản.
+    /// Mở khóa tài khoản. What is granted is allowed again.
     async fn unlock_account(&self, ctx: &Context<'_>, input: UnlockAccountInput) -> Result<AccountPayload> {
         let outcome = ctx.service().unlock_account(ctx.caller()?, &input).await;
         of_account(ctx, outcome).await
@@ -122,7 +122,7 @@ type AccountConnection = Connection<OpaqueCursor<(i64, Uuid)>, Account>;
 
 #[Object]
 impl AccessQuery {
-    /// Tài khoản của tôi: who the request is from, and what they may do.
+    /// Tài khoản của tôi. Who the request is from, and what they may do.
     async fn me(&self, ctx: &Context<'_>) -> Result<Me> {
         let (caller, names) = (ctx.caller()?, ctx.names().await?);
         let acting_as = &caller.principal.acting_as;
@@ -163,12 +163,12 @@ impl AccessQuery {
             .map_err(|error| ctx.error(error.into()))
     }
 
-    /// Danh sách tài khoản, the oldest first. For who manages access or audits it, of their agencies.
+    /// Danh sách tài khoản. The oldest first. For who manages access or audits it, of their agencies.
     #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn accounts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
+        first: Option<i32>,
         after: Option<String>,
         min_position: Option<PositionText>,
     ) -> Result<AccountConnection> {
@@ -198,13 +198,15 @@ impl AccessQuery {
         .await
     }
 
-    /// Ai được làm gì, vào lúc nào: who can or could do something at an instant, and by which grants.
+    /// Ai được làm gì, vào lúc nào. Who can or could do something at an instant, and by which grants.
     async fn access_as_of(
         &self,
         ctx: &Context<'_>,
-        function: Function,
-        #[graphql(desc = "Agency code: over its dossiers; over any if absent.")] agency: Option<String>,
-        #[graphql(desc = "Now if absent.")] at: Option<DateTime<FixedOffset>>,
+        #[graphql(desc = "Chức năng. What is or was allowed.")] function: Function,
+        #[graphql(desc = "Mã cơ quan. Over the dossiers of this agency; over any if absent.")] agency: Option<
+            String,
+        >,
+        #[graphql(desc = "Thời điểm. Now if absent.")] at: Option<DateTime<FixedOffset>>,
         min_position: Option<PositionText>,
     ) -> Result<Vec<AccessEntry>> {
         let (caller, service) = (ctx.caller()?, ctx.service());
@@ -220,31 +222,40 @@ impl AccessQuery {
     }
 }
 
-/// Who a request is from.
+/// Tài khoản của tôi. Who a request is from.
 #[derive(SimpleObject)]
 pub struct Me {
+    /// Mã định danh tài khoản. Id of the account.
     pub principal_id: Uuid,
+    /// Cơ quan công tác. The agency that they act for.
     pub agency: Agency,
+    /// Mã phòng, bộ phận. Code of the unit where they work; null where they belong to none.
     pub unit: Option<String>,
+    /// Chức danh (ChucDanh). The position as printed; null where none was given.
     pub position_title: Option<String>,
+    /// Các quyền. What they may do now, and over whose dossiers.
     pub powers: Vec<Power>,
 }
 
-/// Quyền: a function, with whose dossiers.
+/// Quyền. A function, with whose dossiers.
 #[derive(SimpleObject)]
 pub struct Power {
+    /// Chức năng. What is allowed.
     pub function: Function,
-    /// Null: those of the whole province.
+    /// Các cơ quan thuộc phạm vi. Whose dossiers it is about; null: those of the whole province.
     pub agencies: Option<Vec<Agency>>,
 }
 
-/// Nhóm quyền.
+/// Nhóm quyền. Functions under a name; accounts are granted it.
 #[derive(SimpleObject)]
 pub struct PermissionGroup {
+    /// Mã nhóm quyền. The code to grant it by.
     pub code: String,
+    /// Tên nhóm quyền. As shown to people.
     pub name: String,
+    /// Các chức năng. What it allows.
     pub functions: Vec<Function>,
-    /// It allows nothing any more.
+    /// Đã bãi bỏ. It allows nothing any more.
     pub retired: bool,
 }
 
@@ -270,22 +281,30 @@ impl PermissionGroup {
     }
 }
 
-/// Tài khoản của cán bộ hoặc của một hệ thống khác.
+/// Tài khoản của cán bộ hoặc của một hệ thống khác. It may sign in; what it may do is granted to it.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct Account {
+    /// Mã định danh tài khoản. Id of the account, the same for life.
     pub account_id: Uuid,
+    /// Loại tài khoản. A person or a machine; null where the account's events do not say.
     pub kind: Option<AccountKind>,
-    /// Tên đăng nhập; null where an issuer of tokens says who it is.
+    /// Tên đăng nhập. Null where an issuer of tokens says who it is.
     pub login: Option<String>,
+    /// Nơi cấp định danh điện tử. `iss` of the tokens by which they sign in; null where they sign in by `login`, and
+    /// of machines.
     pub issuer: Option<String>,
+    /// Cơ quan công tác. The agency where they work now.
     pub agency: Agency,
+    /// Mã phòng, bộ phận công tác. Code of the unit where they work; null where they belong to none.
     pub unit: Option<String>,
+    /// Chức danh (ChucDanh). The position as printed; null where none was given.
     pub position_title: Option<String>,
+    /// Thời điểm mở tài khoản. When the account was opened.
     pub opened_at: DateTime<FixedOffset>,
-    /// Đang bị khóa, and why.
+    /// Lý do đang bị khóa. Null where the account is not locked.
     pub locked: Option<LockReason>,
-    /// All grants ever, oldest first.
+    /// Các lần gán nhóm quyền. All grants ever, oldest first.
     pub grants: Vec<AccountGrant>,
     #[graphql(skip)]
     row: AccountDirectory,
@@ -293,12 +312,12 @@ pub struct Account {
 
 #[ComplexObject]
 impl Account {
-    /// Họ và tên.
+    /// Họ và tên. Sealed where it is kept, and opened for whoever manages or audits access.
     async fn name(&self, ctx: &Context<'_>) -> Result<String> {
         ctx.service().account_name(&self.row).await.map_err(|error| ctx.error(error))
     }
 
-    /// Khóa của hệ thống khác, oldest first. What they are made of is shown to nobody.
+    /// Khóa của hệ thống khác. Oldest first. What they are made of is shown to nobody.
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn machine_keys(&self, ctx: &Context<'_>) -> Result<Vec<MachineKey>> {
         let keys = ctx.service().machine_keys(PrincipalId(self.account_id)).await;
@@ -330,14 +349,18 @@ impl Account {
     }
 }
 
-/// Khóa của hệ thống khác.
+/// Khóa của hệ thống khác. What another system signs in with; what it is made of is shown to nobody.
 #[derive(SimpleObject)]
 pub struct MachineKey {
+    /// Mã khóa. Id of the key, which is no secret.
     pub key_id: String,
+    /// Thời điểm cấp. When it was issued.
     pub created_at: DateTime<FixedOffset>,
+    /// Thời điểm hết hạn. From when on it is not taken.
     pub expires_at: DateTime<FixedOffset>,
+    /// Thời điểm thu hồi. Null where it was not revoked.
     pub revoked_at: Option<DateTime<FixedOffset>>,
-    /// To the minute.
+    /// Lần dùng gần nhất. To the minute; null where it was never used.
     pub last_used_at: Option<DateTime<FixedOffset>>,
 }
 
@@ -353,18 +376,24 @@ impl MachineKey {
     }
 }
 
-/// Nhóm quyền được gán.
+/// Nhóm quyền được gán. A permission group granted to an account, over something, for days.
 #[derive(SimpleObject)]
 pub struct AccountGrant {
+    /// Mã định danh lần gán. Id to revoke it by.
     pub grant_id: Uuid,
-    /// Of the permission group.
+    /// Nhóm quyền. Id of the permission group.
     pub group_id: Uuid,
+    /// Phạm vi dữ liệu. Whose dossiers it is about.
     pub over: GrantOver,
-    /// Null for the province.
+    /// Cơ quan thuộc phạm vi. The agency that it is over, or the top of the subtree; null for the province.
     pub agency: Option<Agency>,
+    /// Ngày bắt đầu hiệu lực. The first day on which it holds.
     pub from: NaiveDate,
+    /// Ngày cuối cùng còn hiệu lực. The last day on which it holds; null where it holds until it is revoked.
     pub until: Option<NaiveDate>,
+    /// Thời điểm gán. When it was granted.
     pub granted_at: DateTime<FixedOffset>,
+    /// Thời điểm thu hồi. When it was revoked; null where it was not.
     pub revoked_at: Option<DateTime<FixedOffset>>,
 }
 
@@ -393,19 +422,24 @@ fn over_what(names: &Names, over: Over) -> (GrantOver, Option<Agency>) {
     }
 }
 
-/// That somebody can or could do something.
+/// Một người được hoặc đã được làm một việc. That somebody can or could do something, by one grant.
 #[derive(SimpleObject)]
 pub struct AccessEntry {
+    /// Tài khoản được làm việc đó. Id of the account that can do it.
     pub account_id: Uuid,
-    /// Where they worked then.
+    /// Nơi công tác lúc đó. Where they worked then.
     pub agency: Agency,
+    /// Lần gán nhóm quyền. Id of the grant by which it is allowed.
     pub grant_id: Uuid,
-    /// As it was defined then.
+    /// Nhóm quyền, theo quy định lúc đó. As it was defined then.
     pub group: PermissionGroup,
+    /// Phạm vi dữ liệu. Whose dossiers the grant is about.
     pub over: GrantOver,
-    /// Null for the province.
+    /// Cơ quan thuộc phạm vi. The agency that it is over, or the top of the subtree; null for the province.
     pub over_agency: Option<Agency>,
+    /// Ngày bắt đầu hiệu lực. The first day on which the grant holds.
     pub from: NaiveDate,
+    /// Ngày cuối cùng còn hiệu lực. The last day on which the grant holds; null where it holds until it is revoked.
     pub until: Option<NaiveDate>,
 }
 

@@ -37,7 +37,6 @@ impl ApplicantQuery {
         #[graphql(desc = "Con trỏ của trang trước. The `endCursor` of the page before.")] after: Option<
             String,
         >,
-        #[graphql(desc = "Chờ đến vị trí này. Waits, bounded, until this position is seen.")]
         min_position: Option<PositionText>,
     ) -> Result<MyDossierConnection> {
         let (caller, service) = (ctx.caller()?, ctx.service());
@@ -72,7 +71,6 @@ impl ApplicantQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Id của hồ sơ. As `submitDossier` answers it.")] id: Uuid,
-        #[graphql(desc = "Chờ đến vị trí này. Waits, bounded, until this position is seen.")]
         min_position: Option<PositionText>,
     ) -> Result<Option<MyDossier>> {
         let (caller, service) = (ctx.caller()?, ctx.service());

@@ -20,17 +20,17 @@ use crate::service::{
 #[derive(Default)]
 pub struct BoardQuery;
 
-/// Whose dossiers are meant. Every part is optional.
+/// Phạm vi hồ sơ. Whose dossiers are meant; every part is optional, and all that are given have to hold.
 #[derive(Clone, Debug, Default, InputObject)]
 pub struct PartInput {
-    /// Agency code: competent for or holding the dossiers; in figures, competent for them.
+    /// Mã cơ quan. Competent for or holding the dossiers; in figures, competent for them.
     pub agency: Option<String>,
-    /// With all agencies below it, as the tree was then.
+    /// Kể cả các đơn vị trực thuộc. With all agencies below it, as the tree was then.
     #[graphql(default)]
     pub with_subordinates: bool,
-    /// Procedure code.
+    /// Mã thủ tục hành chính (MaTTHC). Procedure code.
     pub procedure: Option<String>,
-    /// Lĩnh vực.
+    /// Tên lĩnh vực (TenLinhVuc). Field of procedures, as `field` of a procedure has it.
     pub field: Option<String>,
 }
 
@@ -41,10 +41,12 @@ impl From<PartInput> for Part {
     }
 }
 
-/// Days from and to, both included: `2026-11-24`, or `2026-11` for a whole month.
+/// Kỳ báo cáo. Days from and to, both included: `2026-11-24`, or `2026-11` for a whole month.
 #[derive(Clone, Debug, InputObject)]
 pub struct PeriodInput {
+    /// Từ ngày, từ tháng. The first day, or the month that it begins with.
     pub from: String,
+    /// Đến ngày, đến tháng. The last day, or the month that it ends with.
     pub to: String,
 }
 
@@ -53,12 +55,16 @@ type FigureConnection = Connection<OpaqueCursor<(i64, Uuid)>, FigureEntry>;
 
 #[Object]
 impl BoardQuery {
-    /// Bảng theo dõi thời hạn tại một thời điểm; now if `asOf` is absent.
+    /// Bảng theo dõi thời hạn tại một thời điểm. Of the dossiers that the caller may see.
     async fn deadline_board(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Business time: how it was then.")] as_of: Option<DateTime<FixedOffset>>,
-        #[graphql(desc = "Recorded time: by what the log knew then. Takes long on a big table.")]
+        #[graphql(desc = "Thời điểm nghiệp vụ. Business time: how it was then; now if absent.")]
+        as_of: Option<DateTime<FixedOffset>>,
+        #[graphql(
+            desc = "Thời điểm ghi nhận. Recorded time: by what the log knew then; now if absent. Takes long \
+                    on a big table."
+        )]
         known_at: Option<DateTime<FixedOffset>>,
         part: Option<PartInput>,
         min_position: Option<PositionText>,
@@ -78,15 +84,18 @@ impl BoardQuery {
         Ok(DeadlineBoard::new(board))
     }
 
-    /// Tình hình giải quyết trong kỳ, as of the end of the period, or now while it lasts.
+    /// Tình hình giải quyết trong kỳ. As of the end of the period, or now while it lasts.
     async fn progress(
         &self,
         ctx: &Context<'_>,
         period: PeriodInput,
-        #[graphql(default_with = "ProgressBy::Agency")] by: ProgressBy,
-        #[graphql(desc = "Recorded time: by what the log knew then.")] known_at: Option<
-            DateTime<FixedOffset>,
-        >,
+        #[graphql(
+            default_with = "ProgressBy::Agency",
+            desc = "Tiêu chí tổng hợp. What the rows are added up by."
+        )]
+        by: ProgressBy,
+        #[graphql(desc = "Thời điểm ghi nhận. Recorded time: by what the log knew then; now if absent.")]
+        known_at: Option<DateTime<FixedOffset>>,
         part: Option<PartInput>,
         min_position: Option<PositionText>,
     ) -> Result<Progress> {
@@ -112,22 +121,23 @@ impl BoardQuery {
 /// How many dossiers are where their due instants say.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct BoardCounts {
-    /// Quá hạn.
+    /// Quá hạn. The due instant has passed, and the processing has not ended.
     pub overdue: i64,
-    /// Đến hạn hôm nay.
+    /// Đến hạn hôm nay. The due instant is later that day.
     pub due_today: i64,
-    /// Sắp đến hạn: within two working days after today. Null where the calendar does not say which days those are;
+    /// Sắp đến hạn. Within two working days after today. Null where the calendar does not say which days those are;
     /// such dossiers are then counted as not due.
     pub due_soon: Option<i64>,
-    /// Chưa đến hạn.
+    /// Chưa đến hạn. The due instant is further away.
     pub on_time: i64,
-    /// Tạm dừng.
+    /// Tạm dừng. The clock stands still.
     pub paused: i64,
-    /// Hồ sơ trực tuyến chờ trả lời: submissions that the office has not answered yet.
+    /// Hồ sơ trực tuyến chờ trả lời. Submissions that the office has not answered yet.
     pub intake_waiting: i64,
-    /// Of these, beyond the working hours it has for it.
+    /// Trong đó đã quá thời hạn trả lời. Of these, beyond the working hours that the office has for its answer.
     pub intake_overdue: i64,
-    /// The applicant has not brought in time what is waited for. A reminder; an officer decides.
+    /// Quá hạn chờ bổ sung hoặc nộp tiền. The applicant has not brought in time what is waited for. A reminder; an
+    /// officer decides.
     pub unanswered: i64,
 }
 
@@ -146,11 +156,13 @@ impl BoardCounts {
     }
 }
 
-/// Bảng theo dõi thời hạn.
+/// Bảng theo dõi thời hạn. How many dossiers stand where, as of one instant and by what was known at another.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct DeadlineBoard {
+    /// Thời điểm của số liệu. Business time: the instant that the numbers hold for.
     pub as_of: DateTime<FixedOffset>,
+    /// Thời điểm ghi nhận. Recorded time: by what the log knew then.
     pub known_at: DateTime<FixedOffset>,
     #[graphql(flatten)]
     counts: BoardCounts,
@@ -158,57 +170,72 @@ pub struct DeadlineBoard {
     board: Board,
 }
 
-/// What is counted together.
+/// Tiêu chí nhóm. What is counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum BoardGroupBy {
-    /// Cơ quan có thẩm quyền.
+    /// Cơ quan có thẩm quyền. By the agency that decides.
     CompetentAgency,
-    /// Each agency with all below it: a dossier counts at every level.
+    /// Cơ quan và các đơn vị trực thuộc. Each agency with all below it: a dossier counts at every level.
     AgencyTree,
-    /// Cơ quan đang giữ.
+    /// Cơ quan đang giữ. By the agency that has the dossier in hand.
     HolderAgency,
-    /// Lĩnh vực.
+    /// Lĩnh vực. By the field of the procedure.
     Field,
+    /// Thủ tục hành chính. By procedure.
     Procedure,
-    /// By procedure and the task that was done last.
+    /// Công việc hoàn thành gần nhất. By procedure and the task that was done last.
     Step,
 }
 
-/// A part of a board.
+/// Một phần của bảng theo dõi. The counts of one agency, procedure, field or task.
 #[derive(SimpleObject)]
 pub struct BoardGroup {
+    /// Cơ quan. Whose dossiers are counted; null unless grouped by an agency.
     pub agency: Option<Agency>,
+    /// Thủ tục hành chính. Whose dossiers are counted; null unless grouped by it or by step.
     pub procedure: Option<Procedure>,
+    /// Lĩnh vực. Field of procedures; null unless grouped by it, and of procedures without one.
     pub field: Option<String>,
-    /// The task that was done last; null before the first.
+    /// Công việc hoàn thành gần nhất. The task that was done last; null before the first, and unless grouped by step.
     pub last_step: Option<String>,
     #[graphql(flatten)]
     counts: BoardCounts,
 }
 
-/// What can be listed of a board.
+/// Nhóm hồ sơ theo thời hạn. What can be listed of a board; the same names as its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum DeadlineClass {
+    /// Quá hạn. The due instant has passed.
     Overdue,
+    /// Đến hạn hôm nay. The due instant is later that day.
     DueToday,
+    /// Sắp đến hạn. Due within two working days after today.
     DueSoon,
+    /// Chưa đến hạn. The due instant is further away.
     OnTime,
+    /// Tạm dừng. The clock stands still.
     Paused,
+    /// Hồ sơ trực tuyến chờ trả lời. Submissions that the office has not answered yet.
     IntakeWaiting,
+    /// Hồ sơ trực tuyến quá thời hạn trả lời. Submissions beyond the working hours that the office has for its
+    /// answer.
     IntakeOverdue,
+    /// Quá hạn chờ bổ sung hoặc nộp tiền. The applicant has not brought in time what is waited for.
     Unanswered,
 }
 
-/// A dossier on the board.
+/// Một hồ sơ trên bảng theo dõi. A dossier on the board.
 #[derive(SimpleObject)]
 pub struct BoardEntry {
+    /// Hồ sơ. As it is known now, whatever instant the board is of.
     pub dossier: Dossier,
-    /// The due instant as of the board's instant; where somebody is waited for, until when.
+    /// Hạn trả kết quả, hoặc hạn chờ. The due instant as of the board's instant; where somebody is waited for, until
+    /// when; null where nothing says when.
     pub due_at: Option<DateTime<FixedOffset>>,
-    /// Số ngày làm việc quá hạn: working days after the due day, to the day of the board, by the calendar of the receiving
-    /// agency. 0 where it became overdue that day; null where it is not overdue.
+    /// Số ngày làm việc quá hạn. Working days after the due day, to the day of the board, by the calendar of the
+    /// receiving agency. 0 where it became overdue that day; null where it is not overdue.
     pub working_days_late: Option<i64>,
-    /// Since when it has been running or paused like this.
+    /// Thời điểm bắt đầu tình trạng này. Since when it has been running or paused like this.
     pub since: DateTime<FixedOffset>,
 }
 
@@ -225,9 +252,13 @@ impl DeadlineBoard {
 
 #[ComplexObject]
 impl DeadlineBoard {
-    /// The same, part by part. Parts in which there is nothing are not there.
+    /// Số liệu theo từng phần. The same numbers, part by part; parts in which there is nothing are not there.
     #[graphql(complexity = "1 + 10 * child_complexity")]
-    async fn groups(&self, ctx: &Context<'_>, by: BoardGroupBy) -> Result<Vec<BoardGroup>> {
+    async fn groups(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Tiêu chí nhóm. What is counted together.")] by: BoardGroupBy,
+    ) -> Result<Vec<BoardGroup>> {
         let names = ctx.names().await?;
         let by = match by {
             BoardGroupBy::CompetentAgency => service::BoardGroupBy::CompetentAgency,
@@ -248,13 +279,13 @@ impl DeadlineBoard {
         Ok(groups.map_err(|error| ctx.error(error))?.into_iter().map(group).collect())
     }
 
-    /// The dossiers behind a number, the earliest due first.
+    /// Các hồ sơ của một số liệu. The dossiers behind a number, the earliest due first.
     #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn dossiers(
         &self,
         ctx: &Context<'_>,
-        class: DeadlineClass,
-        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
+        #[graphql(desc = "Số liệu nào. Which number's dossiers are listed.")] class: DeadlineClass,
+        first: Option<i32>,
         after: Option<String>,
     ) -> Result<BoardConnection> {
         let class = match class {
@@ -299,15 +330,16 @@ impl DeadlineBoard {
     }
 }
 
-/// What figures are added up by.
+/// Tiêu chí tổng hợp. What figures are added up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ProgressBy {
-    /// Cơ quan có thẩm quyền.
+    /// Cơ quan có thẩm quyền. By the agency that decides.
     Agency,
-    /// Each agency with all below it: a dossier counts at every level.
+    /// Cơ quan và các đơn vị trực thuộc. Each agency with all below it: a dossier counts at every level.
     AgencyTree,
-    /// Lĩnh vực.
+    /// Lĩnh vực. By the field of the procedure.
     Field,
+    /// Thủ tục hành chính. By procedure.
     Procedure,
 }
 
@@ -322,18 +354,19 @@ impl From<ProgressBy> for service::ProgressBy {
     }
 }
 
-/// Tình hình giải quyết.
+/// Tình hình giải quyết. The figures of a period, part by part and in total.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct Progress {
-    /// The instant that the figures hold for.
+    /// Thời điểm của số liệu. The instant that the figures hold for.
     pub as_of: DateTime<FixedOffset>,
-    /// When they were known so.
+    /// Thời điểm ghi nhận. When they were known so.
     pub known_at: DateTime<FixedOffset>,
-    /// What `onTimePercent` is.
+    /// Công thức tính tỷ lệ đúng hạn. What `onTimePercent` is, in Vietnamese.
     pub formula: &'static str,
+    /// Số liệu từng phần. One row for each part in which there is something.
     pub rows: Vec<ProgressPart>,
-    /// Of all of them, each dossier once.
+    /// Tổng cộng. Of all of them, each dossier once.
     pub total: ProgressFigures,
     #[graphql(skip)]
     figures: Figures,
@@ -342,11 +375,14 @@ pub struct Progress {
 /// How `onTimePercent` is computed: others divide by all that was to be processed.
 pub(crate) const FORMULA: &str = "(trước hạn + đúng hạn) / đã giải quyết";
 
-/// Figures of a part.
+/// Số liệu của một phần. Figures of one agency, procedure or field.
 #[derive(SimpleObject)]
 pub struct ProgressPart {
+    /// Cơ quan. Whose dossiers are counted; null unless added up by agencies.
     pub agency: Option<Agency>,
+    /// Thủ tục hành chính. Null unless added up by it.
     pub procedure: Option<Procedure>,
+    /// Tên lĩnh vực (TenLinhVuc). Null unless added up by it, and of procedures without one.
     pub field: Option<String>,
     #[graphql(flatten)]
     figures: ProgressFigures,
@@ -363,42 +399,48 @@ impl ProgressPart {
     }
 }
 
+/// Số liệu tình hình giải quyết. Numbers of dossiers, of which
 /// `carriedOver + received + takenOver - passedOn = toProcess = resolved + withdrawn + stopped + pending + paused`;
 /// `resolved = early + onTime + late`; `pending = notDue + overdue`.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct ProgressFigures {
-    /// Kỳ trước chuyển sang.
+    /// Kỳ trước chuyển sang. Received before the period, and open when it began.
     pub carried_over: i64,
-    /// Tiếp nhận trong kỳ.
+    /// Tiếp nhận trong kỳ. Received in the period, by whatever channel.
     pub received: i64,
+    /// Trong đó tiếp nhận trực tuyến. Of those received, the ones that came online.
     pub received_online: i64,
+    /// Trong đó tiếp nhận qua bưu chính công ích. Of those received, the ones that came by post.
     pub received_post: i64,
+    /// Tổng số phải giải quyết. All that was to be processed in the period.
     pub to_process: i64,
-    /// Từ chối tiếp nhận; never received, so in none of the other figures.
+    /// Từ chối tiếp nhận. Never received, so in none of the other figures.
     pub refused: i64,
-    /// Công dân rút sau khi tiếp nhận.
+    /// Công dân rút sau khi tiếp nhận. Taken back by the applicant in the period.
     pub withdrawn: i64,
-    /// Dừng giải quyết.
+    /// Dừng giải quyết. Stopped in the period without a result.
     pub stopped: i64,
-    /// Tiếp nhận từ cơ quan được kế thừa.
+    /// Tiếp nhận từ cơ quan được kế thừa. Came with an agency that this one has the place of.
     pub taken_over: i64,
-    /// Chuyển giao cho cơ quan kế thừa.
+    /// Chuyển giao cho cơ quan kế thừa. Went to an agency that has the place of this one.
     pub passed_on: i64,
+    /// Đã giải quyết. Resolved in the period: early, on time or late.
     pub resolved: i64,
-    /// Trước hạn.
+    /// Trước hạn. Resolved on an earlier day than the due day.
     pub early: i64,
-    /// Đúng hạn.
+    /// Đúng hạn. Resolved on the due day, and not after the due instant.
     pub on_time: i64,
-    /// Quá hạn.
+    /// Quá hạn. Resolved after the due instant.
     pub late: i64,
-    /// Tỷ lệ đúng hạn, per cent with two decimals: (early + on time) / resolved. Null where nothing was resolved.
+    /// Tỷ lệ đúng hạn. Per cent with two decimals: (early + on time) / resolved. Null where nothing was resolved.
     pub on_time_percent: Option<f64>,
+    /// Đang xử lý. Open at the end: not due or overdue.
     pub pending: i64,
-    /// Chưa đến hạn.
+    /// Chưa đến hạn. Open, and not due at the end.
     pub not_due: i64,
-    /// Đang xử lý, quá hạn.
+    /// Đang xử lý, quá hạn. Open, and past the due instant at the end.
     pub overdue: i64,
-    /// Tạm dừng.
+    /// Tạm dừng. The clock stood still at the end.
     pub paused: i64,
 }
 
@@ -428,22 +470,36 @@ impl ProgressFigures {
     }
 }
 
-/// A number among the figures.
+/// Chỉ tiêu tình hình giải quyết. A number among the figures; the same names as theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum Figure {
+    /// Kỳ trước chuyển sang. Received before the period, and open when it began.
     CarriedOver,
+    /// Tiếp nhận trong kỳ. Received in the period.
     Received,
+    /// Từ chối tiếp nhận. Refused in the period, and never received.
     Refused,
+    /// Công dân rút sau khi tiếp nhận. Taken back by the applicant in the period.
     Withdrawn,
+    /// Dừng giải quyết. Stopped in the period without a result.
     Stopped,
+    /// Tiếp nhận từ cơ quan được kế thừa. Came with an agency that this one has the place of.
     TakenOver,
+    /// Đã giải quyết. Resolved in the period: early, on time or late.
     Resolved,
+    /// Trước hạn. Resolved on an earlier day than the due day.
     Early,
+    /// Đúng hạn. Resolved on the due day, and not after the due instant.
     OnTime,
+    /// Quá hạn. Resolved after the due instant.
     Late,
+    /// Đang xử lý. Open at the end: not due or overdue.
     Pending,
+    /// Đang xử lý, chưa đến hạn. Open, and not due at the end.
     NotDue,
+    /// Đang xử lý, quá hạn. Open, and past the due instant at the end.
     Overdue,
+    /// Tạm dừng. The clock stood still at the end.
     Paused,
 }
 
@@ -468,11 +524,13 @@ impl From<Figure> for service::Figure {
     }
 }
 
-/// A dossier behind a number.
+/// Một hồ sơ trong số liệu. A dossier behind a number.
 #[derive(SimpleObject)]
 pub struct FigureEntry {
+    /// Hồ sơ. As it is known now.
     pub dossier: Dossier,
-    /// When what is counted happened; of what is open, when the law wants it resolved.
+    /// Thời điểm tính vào số liệu. When what is counted happened; of what is open, when the law wants it resolved,
+    /// and null where nothing says when.
     pub at: Option<DateTime<FixedOffset>>,
 }
 
@@ -491,13 +549,13 @@ impl Progress {
 
 #[ComplexObject]
 impl Progress {
-    /// The dossiers behind a number, by what is known now.
+    /// Các hồ sơ của một chỉ tiêu. The dossiers behind a number, by what is known now.
     #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn dossiers(
         &self,
         ctx: &Context<'_>,
-        figure: Figure,
-        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
+        #[graphql(desc = "Chỉ tiêu nào. Which number's dossiers are listed.")] figure: Figure,
+        first: Option<i32>,
         after: Option<String>,
     ) -> Result<FigureConnection> {
         query(

@@ -30,7 +30,7 @@ fn question(
 
 #[Object]
 impl IndicatorQuery {
-    /// Bộ chỉ số QĐ 766/QĐ-TTg, of the dossiers received in a period, as of its end.
+    /// Bộ chỉ số theo QĐ 766/QĐ-TTg. Of the dossiers received in a period, as of its end.
     async fn indicators(
         &self,
         ctx: &Context<'_>,
@@ -57,12 +57,12 @@ impl IndicatorQuery {
         Ok(Indicators { as_of, indicators: measured.iter().map(IndicatorValue::new).collect(), figures })
     }
 
-    /// Thời gian xử lý từng bước: of the tasks of one procedure that were done in a period.
+    /// Thời gian xử lý từng bước. Of the tasks of one procedure that were done in a period.
     async fn step_times(
         &self,
         ctx: &Context<'_>,
         period: PeriodInput,
-        #[graphql(desc = "With the code of a procedure.")] part: PartInput,
+        #[graphql(desc = "Phạm vi hồ sơ. It has to have the code of a procedure.")] part: PartInput,
         min_position: Option<PositionText>,
     ) -> Result<Vec<TaskTime>> {
         let (caller, service) = (ctx.caller()?, ctx.service());
@@ -81,7 +81,11 @@ impl IndicatorQuery {
         &self,
         ctx: &Context<'_>,
         period: PeriodInput,
-        #[graphql(default_with = "ProgressBy::Agency")] by: ProgressBy,
+        #[graphql(
+            default_with = "ProgressBy::Agency",
+            desc = "Tiêu chí tổng hợp. What the rows are added up by."
+        )]
+        by: ProgressBy,
         part: Option<PartInput>,
     ) -> Result<PublicProgress> {
         let service = ctx.service();
@@ -97,46 +101,49 @@ impl IndicatorQuery {
     }
 }
 
-/// Tình hình giải quyết, as it is published.
+/// Tình hình giải quyết. As it is published.
 #[derive(SimpleObject)]
 pub struct PublicProgress {
-    /// The instant that the figures hold for.
+    /// Thời điểm của số liệu. The instant that the figures hold for.
     pub as_of: DateTime<FixedOffset>,
-    /// What `onTimePercent` is.
+    /// Công thức tính tỷ lệ đúng hạn. What `onTimePercent` is, in Vietnamese.
     pub formula: &'static str,
+    /// Số liệu từng phần. One row for each part in which there is something.
     pub rows: Vec<ProgressPart>,
-    /// Of all of them, each dossier once.
+    /// Tổng cộng. Of all of them, each dossier once.
     pub total: ProgressFigures,
 }
 
+/// Bộ chỉ số của một kỳ. The indicators of the dossiers received in a period.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct Indicators {
-    /// The instant that they hold for. Payments and files are those that are known now.
+    /// Thời điểm của số liệu. The instant that they hold for. Payments and files are those that are known now.
     pub as_of: DateTime<FixedOffset>,
+    /// Các chỉ số. Each with its value, by number.
     pub indicators: Vec<IndicatorValue>,
     #[graphql(skip)]
     figures: Figures,
 }
 
-/// An indicator, by its number in QĐ 766/QĐ-TTg.
+/// Chỉ số theo QĐ 766/QĐ-TTg. An indicator, by its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum Indicator {
-    /// 1.4
+    /// Tỷ lệ hồ sơ đồng bộ lên Cổng Dịch vụ công quốc gia. Number 1.4.
     Synchronised,
-    /// 2.1
+    /// Tỷ lệ hồ sơ giải quyết đúng hạn. Number 2.1.
     OnTime,
-    /// 2.2
+    /// Thời gian giải quyết trung bình. Number 2.2.
     ResolutionTime,
-    /// 3.1: counts procedures.
+    /// Tỷ lệ thủ tục hành chính cung cấp trực tuyến. Number 3.1: it counts procedures.
     OnlineProvision,
-    /// 3.3
+    /// Tỷ lệ hồ sơ nộp trực tuyến. Number 3.3.
     OnlineFiling,
-    /// 3.6
+    /// Tỷ lệ hồ sơ thanh toán trực tuyến. Number 3.6.
     OnlinePayment,
-    /// 4.1
+    /// Tỷ lệ cấp kết quả điện tử. Number 4.1.
     ElectronicResult,
-    /// 4.2
+    /// Tỷ lệ số hóa hồ sơ. Number 4.2.
     Digitised,
 }
 
@@ -167,19 +174,24 @@ indicators!(
     Digitised
 );
 
+/// Giá trị của một chỉ số. What an indicator came to.
 #[derive(SimpleObject)]
 pub struct IndicatorValue {
+    /// Chỉ số. Which one it is.
     pub indicator: Indicator,
-    /// 2.1
+    /// Số của chỉ số trong QĐ 766/QĐ-TTg. Such as `2.1`.
     pub number: &'static str,
+    /// Tên chỉ số. In Vietnamese, as it is published.
     pub name: &'static str,
-    /// How it is computed.
+    /// Cách tính. How it is computed, in Vietnamese.
     pub definition: &'static str,
+    /// Tử số. What is counted.
     pub numerator: u64,
+    /// Mẫu số. What is divided by.
     pub denominator: u64,
-    /// Per cent with two decimals. Null of nothing, and of 2.2.
+    /// Tỷ lệ phần trăm. With two decimals; null of nothing, and of 2.2.
     pub percent: Option<f64>,
-    /// Of 2.2: working days of eight hours.
+    /// Số ngày làm việc trung bình. Of 2.2: working days of eight hours; null of the others.
     pub working_days: Option<f64>,
 }
 
@@ -199,20 +211,27 @@ impl IndicatorValue {
     }
 }
 
-/// A dossier behind an indicator.
+/// Một hồ sơ trong chỉ số. A dossier behind an indicator.
 #[derive(SimpleObject)]
 pub struct IndicatorEntry {
+    /// Hồ sơ. As it is known now.
     pub dossier: Dossier,
+    /// Ngày tiếp nhận (NgayTiepNhan). When it was received, which is in the period.
     pub received_at: DateTime<FixedOffset>,
 }
 
 #[ComplexObject]
 impl Indicators {
-    /// The procedures that 3.1 counts, or with `counted: false` the others that it divides by.
+    /// Các thủ tục của chỉ số 3.1. The procedures that 3.1 counts, or with `counted: false` the others that it
+    /// divides by.
     async fn procedures(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default = true)] counted: bool,
+        #[graphql(
+            default = true,
+            desc = "Thuộc tử số hay phần còn lại của mẫu số. Whether those that are counted are listed, or the others."
+        )]
+        counted: bool,
     ) -> Result<Vec<Procedure>> {
         let offered = ctx.service().procedures_offered(&self.figures).await;
         let offered = offered.map_err(|error| ctx.error(error))?;
@@ -221,14 +240,19 @@ impl Indicators {
         Ok(listed.map(|offered| Procedure::named(&names, offered.procedure_id)).collect())
     }
 
-    /// The dossiers that an indicator counts, or with `counted: false` the others that it divides by.
+    /// Các hồ sơ của một chỉ số. The dossiers that an indicator counts, or with `counted: false` the others that it
+    /// divides by.
     #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn dossiers(
         &self,
         ctx: &Context<'_>,
-        indicator: Indicator,
-        #[graphql(default = true)] counted: bool,
-        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
+        #[graphql(desc = "Chỉ số nào. Which indicator's dossiers are listed.")] indicator: Indicator,
+        #[graphql(
+            default = true,
+            desc = "Thuộc tử số hay phần còn lại của mẫu số. Whether those that are counted are listed, or the others."
+        )]
+        counted: bool,
+        first: Option<i32>,
         after: Option<String>,
     ) -> Result<IndicatorConnection> {
         query(
@@ -256,15 +280,18 @@ impl Indicators {
     }
 }
 
-/// How long a task took, in working hours without pauses: from the task before it, or from the receipt.
+/// Thời gian thực hiện một công việc. In working hours without pauses: from the task before it, or from the receipt.
 #[derive(SimpleObject)]
 pub struct TaskTime {
+    /// Mã công việc. Code of the task.
     pub step: String,
-    /// How often it was done.
+    /// Số lần thực hiện. How often it was done.
     pub count: usize,
+    /// Trung vị. Half of them took no longer, in working hours.
     pub median_hours: f64,
-    /// Nine of ten took no longer.
+    /// Thập phân vị thứ chín. Nine of ten took no longer, in working hours.
     pub ninth_decile_hours: f64,
+    /// Thời gian dài nhất. The longest of them, in working hours.
     pub longest_hours: f64,
 }
 

@@ -19,20 +19,20 @@ use crate::service;
 
 pub struct SubscriptionRoot;
 
-/// An event of a dossier, as it happens.
+/// Một sự kiện của hồ sơ. An event of a dossier, as it happens.
 #[derive(SimpleObject)]
 pub struct DossierEvent {
-    /// Pass it as `after` to go on from here.
+    /// Vị trí trong nhật ký. Pass it as `after` to go on from here.
     pub position: PositionText,
-    /// The version of the dossier with it.
+    /// Phiên bản của hồ sơ. The version of the dossier with it.
     pub version: i64,
-    /// `dossier.received.v1`
+    /// Loại sự kiện. The pinned name, such as `dossier.received.v1`.
     pub event_type: String,
-    /// When it happened.
+    /// Thời điểm thực hiện. When it happened.
     pub occurred_at: DateTime<FixedOffset>,
-    /// When the log took it.
+    /// Thời điểm ghi nhận. When the log took it.
     pub recorded_at: DateTime<FixedOffset>,
-    /// The dossier as it is known now: not before the event, maybe after later ones.
+    /// Hồ sơ. The dossier as it is known now: not before the event, maybe after later ones.
     pub dossier: Dossier,
 }
 
@@ -85,19 +85,21 @@ impl Progress {
 #[derive(Clone, Copy, Debug)]
 pub struct ResumeAfter(pub Position);
 
+/// Các luồng theo dõi. What can be listened to, over SSE or WebSocket.
 #[Subscription(name = "Subscription")]
 impl SubscriptionRoot {
-    /// Sự kiện của hồ sơ, theo thứ tự trong nhật ký: of all dossiers that the caller may see, or of one.
+    /// Sự kiện của hồ sơ, theo thứ tự trong nhật ký. Of all dossiers that the caller may see, or of one.
     async fn dossier_events(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Those after this position; those from now on if absent. Over SSE, Last-Event-ID goes before it."
+            desc = "Sau vị trí này. Those after this position; those from now on if absent. Over SSE, \
+                    Last-Event-ID goes before it."
         )]
         after: Option<PositionText>,
-        #[graphql(desc = "MaHoSo, for the events of one dossier; give either this or `id`.")] code: Option<
-            String,
-        >,
+        #[graphql(desc = "Mã số hồ sơ (MaHoSo). For the events of one dossier; give either this or `id`.")]
+        code: Option<String>,
+        #[graphql(desc = "Mã định danh hồ sơ. For the events of one dossier; give either this or `code`.")]
         id: Option<Uuid>,
     ) -> Result<impl Stream<Item = Result<DossierEvent>> + use<>> {
         let (caller, service) = (ctx.caller()?, ctx.service());

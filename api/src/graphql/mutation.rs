@@ -24,7 +24,7 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Tiếp nhận hồ sơ nộp trực tiếp hoặc qua bưu chính: the dossier enters and is received in one act.
+    /// Tiếp nhận hồ sơ nộp trực tiếp hoặc qua bưu chính. The dossier enters and is received in one act.
     async fn register_dossier(
         &self,
         ctx: &Context<'_>,
@@ -34,7 +34,7 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Yêu cầu bổ sung trước khi tiếp nhận: there is no clock to stop.
+    /// Yêu cầu bổ sung trước khi tiếp nhận. There is no clock to stop.
     async fn request_intake_supplement(
         &self,
         ctx: &Context<'_>,
@@ -44,7 +44,7 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Nhận bổ sung trước khi tiếp nhận.
+    /// Nhận bổ sung trước khi tiếp nhận. The dossier can be checked again.
     async fn supply_intake_supplement(
         &self,
         ctx: &Context<'_>,
@@ -54,13 +54,13 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Từ chối tiếp nhận.
+    /// Từ chối tiếp nhận. Before receipt, for a reason that the applicant is told.
     async fn refuse_dossier(&self, ctx: &Context<'_>, input: RefuseDossierInput) -> Result<DossierPayload> {
         let outcome = ctx.service().refuse_dossier(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Tiếp nhận và hẹn trả: the clock starts.
+    /// Tiếp nhận và hẹn trả. The clock starts.
     async fn receive_dossier(&self, ctx: &Context<'_>, input: ReceiveDossierInput) -> Result<DossierPayload> {
         let outcome = ctx.service().receive_dossier(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
@@ -72,25 +72,25 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Hoàn thành một công việc của quy trình.
+    /// Hoàn thành một công việc của quy trình. By whoever has the dossier in hand.
     async fn complete_step(&self, ctx: &Context<'_>, input: CompleteStepInput) -> Result<DossierPayload> {
         let outcome = ctx.service().complete_step(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Yêu cầu bổ sung giấy tờ sau khi tiếp nhận: the clock stops.
+    /// Yêu cầu bổ sung giấy tờ sau khi tiếp nhận. The clock stops.
     async fn request_supplement(&self, ctx: &Context<'_>, input: SupplementInput) -> Result<DossierPayload> {
         let outcome = ctx.service().request_supplement(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Nhận bổ sung sau khi tiếp nhận: the clock runs again, and the due instant moves by the time it stood still.
+    /// Nhận bổ sung sau khi tiếp nhận. The clock runs again, and the due instant moves by the time it stood still.
     async fn receive_supplement(&self, ctx: &Context<'_>, input: AnswerInput) -> Result<DossierPayload> {
         let outcome = ctx.service().receive_supplement(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Kết thúc xử lý: on time or late is measured here.
+    /// Kết thúc xử lý. On time or late is measured here.
     async fn finish_processing(
         &self,
         ctx: &Context<'_>,
@@ -100,7 +100,7 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Trả kết quả.
+    /// Trả kết quả. The applicant has it.
     async fn return_result(&self, ctx: &Context<'_>, input: ReturnResultInput) -> Result<DossierPayload> {
         let outcome = ctx.service().return_result(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
@@ -125,7 +125,7 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Công dân rút hồ sơ.
+    /// Công dân rút hồ sơ. The applicant takes it back.
     async fn withdraw_dossier(
         &self,
         ctx: &Context<'_>,
@@ -135,25 +135,25 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Chuyển hồ sơ sang cơ quan khác; the sender holds it until it is accepted there. The clock goes on.
+    /// Chuyển hồ sơ sang cơ quan khác. The sender holds it until it is accepted there. The clock goes on.
     async fn send_dossier(&self, ctx: &Context<'_>, input: SendDossierInput) -> Result<DossierPayload> {
         let outcome = ctx.service().send_dossier(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Nhận hồ sơ cơ quan khác chuyển đến.
+    /// Nhận hồ sơ cơ quan khác chuyển đến. It is in the hands of this agency from now on.
     async fn accept_dossier(&self, ctx: &Context<'_>, input: AcceptDossierInput) -> Result<DossierPayload> {
         let outcome = ctx.service().accept_dossier(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Không nhận, trả lại cơ quan chuyển.
+    /// Không nhận, trả lại cơ quan chuyển. The dossier stays with the sender.
     async fn send_dossier_back(&self, ctx: &Context<'_>, input: ReasonInput) -> Result<DossierPayload> {
         let outcome = ctx.service().send_dossier_back(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Thu hồi hồ sơ đã chuyển hoặc phân công, before anybody has begun with it.
+    /// Thu hồi hồ sơ đã chuyển hoặc phân công. Only before anybody has begun with it.
     async fn recall_dossier(&self, ctx: &Context<'_>, input: NoteInput) -> Result<DossierPayload> {
         let outcome = ctx.service().recall_dossier(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
@@ -165,55 +165,55 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Cho ý kiến.
+    /// Cho ý kiến. By the agency that was asked.
     async fn give_opinion(&self, ctx: &Context<'_>, input: GiveOpinionInput) -> Result<DossierPayload> {
         let outcome = ctx.service().give_opinion(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Trình duyệt.
+    /// Trình duyệt. The officer proposes how to decide.
     async fn propose_outcome(&self, ctx: &Context<'_>, input: ProposeOutcomeInput) -> Result<DossierPayload> {
         let outcome = ctx.service().propose_outcome(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Xét duyệt.
+    /// Xét duyệt. A leader agrees to what was proposed.
     async fn approve_proposal(&self, ctx: &Context<'_>, input: NoteInput) -> Result<DossierPayload> {
         let outcome = ctx.service().approve_proposal(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Yêu cầu thụ lý lại.
+    /// Yêu cầu thụ lý lại. A leader does not agree: it is processed again.
     async fn request_rework(&self, ctx: &Context<'_>, input: ReasonInput) -> Result<DossierPayload> {
         let outcome = ctx.service().request_rework(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Ký duyệt.
+    /// Ký duyệt. The decision is signed, and can be issued.
     async fn sign_decision(&self, ctx: &Context<'_>, input: NoteInput) -> Result<DossierPayload> {
         let outcome = ctx.service().sign_decision(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Phát hành.
+    /// Phát hành. The signed document gets its number and stamp.
     async fn issue_decision(&self, ctx: &Context<'_>, input: IssueDecisionInput) -> Result<DossierPayload> {
         let outcome = ctx.service().issue_decision(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Tạm dừng tính thời hạn, with a reason of the list.
+    /// Tạm dừng tính thời hạn. The clock stands still for a reason of the list.
     async fn pause_dossier(&self, ctx: &Context<'_>, input: PauseDossierInput) -> Result<DossierPayload> {
         let outcome = ctx.service().pause_dossier(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Tiếp tục giải quyết: the clock runs again.
+    /// Tiếp tục giải quyết. The clock runs again.
     async fn resume_dossier(&self, ctx: &Context<'_>, input: NoteInput) -> Result<DossierPayload> {
         let outcome = ctx.service().resume_dossier(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Yêu cầu thực hiện nghĩa vụ tài chính.
+    /// Yêu cầu thực hiện nghĩa vụ tài chính. The clock stands still for it only where that is asked.
     async fn request_obligation(
         &self,
         ctx: &Context<'_>,
@@ -229,7 +229,7 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Miễn, giảm.
+    /// Miễn, giảm. What is due of the obligation is due no more.
     async fn waive_obligation(
         &self,
         ctx: &Context<'_>,
@@ -245,19 +245,19 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Xin lỗi và gia hạn thời gian giải quyết: the law goes on measuring by the old appointment.
+    /// Xin lỗi và gia hạn thời gian giải quyết. The law goes on measuring by the old appointment.
     async fn extend_dossier(&self, ctx: &Context<'_>, input: ExtendDossierInput) -> Result<DossierPayload> {
         let outcome = ctx.service().extend_dossier(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Dừng giải quyết hồ sơ, as long as no decision is signed.
+    /// Dừng giải quyết hồ sơ. As long as no decision is signed.
     async fn stop_dossier(&self, ctx: &Context<'_>, input: ReasonInput) -> Result<DossierPayload> {
         let outcome = ctx.service().stop_dossier(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await
     }
 
-    /// Ghi nhận đã thông báo cho người nộp.
+    /// Ghi nhận đã thông báo cho người nộp. It writes down that it was done, and sends nothing.
     async fn notify_applicant(
         &self,
         ctx: &Context<'_>,
@@ -267,7 +267,7 @@ impl DossierMutation {
         of_dossier(ctx, outcome).await
     }
 
-    /// Đính chính thao tác vừa thực hiện, as long as nothing else has happened since.
+    /// Đính chính thao tác vừa thực hiện. Only as long as nothing else has happened since.
     async fn correct_last(&self, ctx: &Context<'_>, input: ReasonInput) -> Result<DossierPayload> {
         let outcome = ctx.service().correct_last(ctx.caller()?, &input).await;
         of_dossier(ctx, outcome).await

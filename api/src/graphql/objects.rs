@@ -34,34 +34,34 @@ pub(super) fn local_micros(at: i64) -> DateTime<FixedOffset> {
     local(instant(at))
 }
 
-/// Trạng thái nghiệp vụ của hồ sơ. In brackets the national code (TrangThaiHoSo).
+/// Trạng thái nghiệp vụ của hồ sơ. Where a dossier stands; in brackets the national code (TrangThaiHoSo).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum DossierStage {
-    /// Mới đăng ký (1).
+    /// Mới đăng ký (1). It waits for the office to take it in.
     Submitted,
-    /// Chờ bổ sung trước tiếp nhận (1).
+    /// Chờ bổ sung trước tiếp nhận (1). The applicant was asked for what is missing before receipt.
     AwaitingIntakeSupplement,
-    /// Không được tiếp nhận (3).
+    /// Không được tiếp nhận (3). It was refused at intake.
     Refused,
-    /// Được tiếp nhận (2).
+    /// Được tiếp nhận (2). The clock runs, and it has not been handed over yet.
     Received,
-    /// Đang xử lý (4).
+    /// Đang xử lý (4). It is being processed.
     InProgress,
-    /// Yêu cầu bổ sung giấy tờ (5); the clock stands still.
+    /// Yêu cầu bổ sung giấy tờ (5). The clock stands still until it is brought.
     AwaitingSupplement,
-    /// Yêu cầu thực hiện nghĩa vụ tài chính (6); the clock stands still.
+    /// Yêu cầu thực hiện nghĩa vụ tài chính (6). The clock stands still until it is paid.
     AwaitingPayment,
-    /// Đang xử lý, tạm dừng tính thời hạn (4): public posting, another agency's part.
+    /// Đang xử lý, tạm dừng tính thời hạn (4). Public posting, or another agency's part.
     OnHold,
-    /// Tạm dừng theo quyết định (8); it goes on later.
+    /// Tạm dừng theo quyết định (8). It goes on later.
     Suspended,
-    /// Dừng xử lý (8).
+    /// Dừng xử lý (8). Processing ended without a result.
     Stopped,
-    /// Đã xử lý xong (9).
+    /// Đã xử lý xong (9). The outcome is decided, and the result waits for the applicant.
     Finished,
-    /// Đã trả kết quả (10).
+    /// Đã trả kết quả (10). The applicant has the result.
     Returned,
-    /// Công dân yêu cầu rút hồ sơ (7).
+    /// Công dân yêu cầu rút hồ sơ (7). The applicant took it back.
     Withdrawn,
 }
 
@@ -102,9 +102,10 @@ stages! {
     Withdrawn => "Công dân yêu cầu rút hồ sơ",
 }
 
-/// What `node` finds by an id that an earlier answer gave. Ids are UUIDs, and no two things share one.
+/// Đối tượng có mã định danh. What `node` finds by an id that an earlier answer gave. Ids are UUIDs, and no two
+/// things share one.
 #[derive(Clone, Debug, Interface)]
-#[graphql(field(name = "id", ty = "&ID"))]
+#[graphql(field(name = "id", ty = "&ID", desc = "Mã định danh trong hệ thống. Pass it to `node`."))]
 #[expect(clippy::large_enum_variant, reason = "one of a request")]
 pub enum Node {
     Agency(Agency),
@@ -112,18 +113,21 @@ pub enum Node {
     Dossier(Dossier),
 }
 
-/// Cơ quan.
+/// Cơ quan, đơn vị. An office that supports, receives or is competent, as it is named and coded now.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Agency {
+    /// Mã định danh trong hệ thống. Id for `node`: it stays when the code or the name changes.
     pub id: ID,
-    /// QCVN 102:2016/BTTTT.
+    /// Mã định danh cơ quan theo QCVN 102:2016/BTTTT. Such as `000.00.16.H42`; empty where the read model does not
+    /// know it yet.
     pub code: String,
-    /// QĐ 20/2020/QĐ-TTg.
+    /// Mã định danh theo QĐ 20/2020/QĐ-TTg. Such as `H42.16`; null where none was given.
     pub national_code: Option<String>,
+    /// Tên cơ quan (TENDONVI). In Vietnamese; empty where the read model does not know it yet.
     pub name: String,
-    /// The agency above it.
+    /// Cơ quan chủ quản. Id of the agency above it; null at the top.
     pub parent_id: Option<Uuid>,
-    /// It is not known to end: no other has its place.
+    /// Còn hoạt động. It is not known to end: no other has its place.
     pub lasts: bool,
 }
 
@@ -155,17 +159,18 @@ impl Agency {
     }
 }
 
-/// Thủ tục hành chính.
+/// Thủ tục hành chính. What can be applied for, as it is named now.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Procedure {
+    /// Mã định danh trong hệ thống. Id for `node`; what people read is `code`.
     pub id: ID,
-    /// MaTTHC.
+    /// Mã thủ tục hành chính (MaTTHC). Such as `1.000948.H38`; empty where the read model does not know it yet.
     pub code: String,
-    /// TenTTHC.
+    /// Tên thủ tục hành chính (TenTTHC). Empty where the read model does not know it yet.
     pub name: String,
-    /// Lĩnh vực.
+    /// Tên lĩnh vực (TenLinhVuc). Field of procedures; null where none was given.
     pub field: Option<String>,
-    /// Version in force; null while there are drafts only.
+    /// Phiên bản đang áp dụng. Version in force; null while there are drafts only.
     pub version: Option<i64>,
 }
 
@@ -186,71 +191,82 @@ impl Procedure {
     }
 }
 
-/// Who has a dossier in hand.
+/// Nơi đang giữ hồ sơ, người đang xử lý. Who has a dossier in hand.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Holder {
+    /// Cơ quan đang giữ. The agency that has it.
     pub agency: Agency,
+    /// Mã phòng, bộ phận đang giữ. Code of the unit that has it; null where it was given to none.
     pub unit: Option<String>,
-    /// The officer it is assigned to.
+    /// Cán bộ được phân công. Id of the officer it is assigned to; null where it is assigned to none.
     pub assignee: Option<Uuid>,
 }
 
-/// Hồ sơ.
+/// Hồ sơ. One application under one procedure, with one code for life.
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(complex)]
 pub struct Dossier {
+    /// Mã định danh trong hệ thống. Id for `node`; what people read is `code`.
     pub id: ID,
-    /// MaHoSo.
+    /// Mã số hồ sơ (MaHoSo). Agency code, local date and number of the day: `000.00.16.H42-190805-0001`.
     pub code: String,
+    /// Trạng thái hồ sơ (TrangThaiHoSo). Where it stands; finer than the national codes.
     pub stage: DossierStage,
-    /// TrangThaiHoSo, 1 to 10.
+    /// Mã trạng thái hồ sơ quốc gia (TrangThaiHoSo). From 1 to 10.
     pub national_code: u8,
-    /// KenhThucHien: ONLINE, COUNTER, POST, EMAIL or INTERNAL.
+    /// Kênh thực hiện (KenhThucHien). ONLINE, COUNTER, POST, EMAIL or INTERNAL.
     pub channel: String,
-    /// LoaiDoiTuong: CITIZEN, ENTERPRISE, STATE_AGENCY or OTHER_ORGANISATION.
+    /// Loại đối tượng (LoaiDoiTuong). CITIZEN, ENTERPRISE, STATE_AGENCY or OTHER_ORGANISATION.
     pub applicant_kind: String,
-    /// The version of the procedure that the dossier keeps.
+    /// Phiên bản thủ tục áp dụng. The version of the procedure that the dossier keeps.
     pub procedure_version: i64,
-    /// NgayNopHoSo.
+    /// Ngày nộp hồ sơ (NgayNopHoSo). When it entered the system.
     pub submitted_at: DateTime<FixedOffset>,
-    /// NgayTiepNhan.
+    /// Ngày tiếp nhận (NgayTiepNhan). When it was received, and the clock started; null before.
     pub received_at: Option<DateTime<FixedOffset>>,
-    /// NgayHenTra as given at receipt.
+    /// Ngày hẹn trả ghi trên giấy tiếp nhận (NgayHenTra). As given at receipt, and never moved. Null before receipt,
+    /// and without an appointment.
     pub due_at_original: Option<DateTime<FixedOffset>>,
-    /// NgayHenTra as the law measures: the original, moved by pauses only.
+    /// Ngày hẹn trả theo quy định (NgayHenTra). As the law measures: the original, moved by pauses only. Null before
+    /// receipt, and without an appointment.
     pub legal_due_at: Option<DateTime<FixedOffset>>,
-    /// NgayHenTra as promised now: moved by pauses and by an extension.
+    /// Ngày hẹn trả hiện tại (NgayHenTra). As promised now: moved by pauses and by an extension. Null before receipt,
+    /// and without an appointment.
     pub due_at: Option<DateTime<FixedOffset>>,
-    /// Since when the clock stands still.
+    /// Thời điểm bắt đầu tạm dừng. Since when the clock stands still; null while it does not.
     pub paused_since: Option<DateTime<FixedOffset>>,
-    /// Until when somebody is waited for: the office with its answer, the applicant with a supplement or a payment.
+    /// Hạn chờ trả lời, bổ sung hoặc nộp tiền. Until when somebody is waited for: the office with its answer, the
+    /// applicant with a supplement or a payment; null where nobody is.
     pub answer_by: Option<DateTime<FixedOffset>>,
-    /// How often a supplement was asked for after receipt.
+    /// Số lần yêu cầu bổ sung sau tiếp nhận. How often a supplement was asked for after receipt.
     pub supplements: i64,
-    /// How often the appointment was put off.
+    /// Số lần gia hạn. How often the appointment was put off.
     pub extensions: i64,
-    /// How far the decision has come: NONE, PROPOSED, APPROVED, SIGNED or ISSUED.
+    /// Quá trình trình, duyệt, ký, phát hành. How far the decision has come: NONE, PROPOSED, APPROVED, SIGNED or
+    /// ISSUED.
     pub approval: String,
-    /// Trạng thái tài chính: NONE, DUE, SETTLED or REFUNDED.
+    /// Trạng thái tài chính. NONE, DUE, SETTLED or REFUNDED.
     pub financial_state: String,
-    /// Trạng thái trả kết quả: NONE, READY, ANNOUNCED or RETURNED.
+    /// Trạng thái trả kết quả. NONE, READY, ANNOUNCED or RETURNED.
     pub delivery: &'static str,
-    /// NgayKetThucXuLy.
+    /// Ngày kết thúc xử lý (NgayKetThucXuLy). When the outcome was decided, and the clock ended; null before.
     pub ended_at: Option<DateTime<FixedOffset>>,
-    /// GRANTED or DECLINED.
+    /// Kết quả giải quyết. GRANTED or DECLINED; null until it is decided.
     pub outcome: Option<String>,
-    /// NgayTra.
+    /// Ngày trả kết quả (NgayTra). When the applicant got the result; null before.
     pub returned_at: Option<DateTime<FixedOffset>>,
-    /// NgayTuChoi.
+    /// Ngày từ chối tiếp nhận (NgayTuChoi). Null where it was not refused.
     pub refused_at: Option<DateTime<FixedOffset>>,
+    /// Ngày công dân rút hồ sơ. When the applicant took it back; null where it was not.
     pub withdrawn_at: Option<DateTime<FixedOffset>>,
-    /// Dừng giải quyết.
+    /// Ngày dừng giải quyết. When processing ended without a result; null where it did not.
     pub stopped_at: Option<DateTime<FixedOffset>>,
-    /// Tasks done.
+    /// Số công việc đã hoàn thành. How many tasks were done.
     pub activities: i64,
-    /// Oddities of the system it was taken over from.
+    /// Số điểm bất thường khi chuyển đổi dữ liệu. Oddities of the system it was taken over from; 0 where it was filed
+    /// here.
     pub anomalies: i64,
-    /// Pass it as `expectedVersion`.
+    /// Phiên bản của hồ sơ. How many events it has; pass it as `expectedVersion`.
     pub version: i64,
     #[graphql(skip)]
     pub row: DossierSummary,
@@ -307,24 +323,33 @@ fn delivery(row: &DossierSummary) -> &'static str {
     }
 }
 
-/// Nghĩa vụ tài chính.
+/// Nghĩa vụ tài chính. What is to be paid for a dossier, and was paid.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Obligation {
-    /// Within the dossier, from 1.
+    /// Số thứ tự trong hồ sơ. Within the dossier, from 1.
     pub number: u32,
+    /// Phí, lệ phí hoặc thuế. What it is to be paid for.
     pub kind: ObligationKind,
+    /// Số tiền phải nộp. What was asked for.
     pub amount: Vnd,
+    /// Số tiền còn phải nộp. What is due of it now; 0 where it was waived or refunded.
     pub outstanding: Vnd,
+    /// Được miễn, giảm. The obligation was lifted.
     pub waived: bool,
+    /// Các lần thanh toán. Those that were refunded as well.
     pub payments: Vec<Payment>,
 }
 
-/// Giao dịch thanh toán.
+/// Giao dịch thanh toán. Money that came in for an obligation.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Payment {
+    /// Số đơn, số biên lai. As the gateway or the cash desk numbers it.
     pub order: String,
+    /// Số tiền đã nộp. What came in.
     pub amount: Vnd,
+    /// Hình thức thanh toán. How it was paid.
     pub method: PaymentMethod,
+    /// Đã hoàn trả. The money went back.
     pub refunded: bool,
 }
 
@@ -350,11 +375,12 @@ impl From<&dossier::Obligation> for Obligation {
     }
 }
 
-/// An opinion that is waited for.
+/// Ý kiến đang chờ. An opinion that was asked for and not given yet.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct PendingOpinion {
-    /// Within the dossier, from 1.
+    /// Số thứ tự trong hồ sơ. Within the dossier, from 1.
     pub number: u32,
+    /// Cơ quan được lấy ý kiến. The agency that was asked.
     pub from: Agency,
 }
 
@@ -362,26 +388,28 @@ pub struct PendingOpinion {
 // stays.
 #[ComplexObject]
 impl Dossier {
+    /// Thủ tục hành chính (MaTTHC). What was applied for, as the procedure is named now.
     async fn procedure(&self, ctx: &Context<'_>) -> Result<Procedure> {
         Ok(Procedure::named(&*ctx.names().await?, self.row.procedure_id))
     }
 
-    /// Nơi tiếp nhận.
+    /// Nơi tiếp nhận. The agency that takes it in and hands the result out.
     async fn receiving_agency(&self, ctx: &Context<'_>) -> Result<Agency> {
         Ok(Agency::named(&*ctx.names().await?, self.row.receiving_agency))
     }
 
-    /// Cơ quan có thẩm quyền giải quyết.
+    /// Cơ quan có thẩm quyền giải quyết. The agency that decides.
     async fn competent_agency(&self, ctx: &Context<'_>) -> Result<Agency> {
         Ok(Agency::named(&*ctx.names().await?, self.row.competent_agency))
     }
 
-    /// Nơi hỗ trợ.
+    /// Nơi hỗ trợ. The agency that helped to file it; null where none did.
     async fn supporting_agency(&self, ctx: &Context<'_>) -> Result<Option<Agency>> {
         let names = ctx.names().await?;
         Ok(self.row.supporting_agency.map(|id| Agency::named(&names, id)))
     }
 
+    /// Nơi đang giữ hồ sơ. Who has it in hand; null where nobody has.
     async fn holder(&self, ctx: &Context<'_>) -> Result<Option<Holder>> {
         let names = ctx.names().await?;
         Ok(self.row.holder_agency.map(|id| Holder {
@@ -391,35 +419,36 @@ impl Dossier {
         }))
     }
 
-    /// Where it is on its way to.
+    /// Cơ quan đang được chuyển đến. The agency that it was sent to, and that has not taken it yet; null where it is
+    /// not on its way.
     async fn transit_agency(&self, ctx: &Context<'_>) -> Result<Option<Agency>> {
         let names = ctx.names().await?;
         Ok(self.row.transit_agency.map(|id| Agency::named(&names, id)))
     }
 
-    /// Opinions that are waited for.
+    /// Các ý kiến đang chờ. Opinions that were asked for and not given yet.
     async fn pending_opinions(&self, ctx: &Context<'_>) -> Result<Vec<PendingOpinion>> {
         let names = ctx.names().await?;
         let opinion = |(number, from)| PendingOpinion { number, from: Agency::named(&names, from) };
         Ok(self.row.consulted().map(opinion).collect())
     }
 
-    /// What is to be paid and was paid.
+    /// Các nghĩa vụ tài chính. What is to be paid and was paid.
     async fn obligations(&self) -> Vec<Obligation> {
         self.row.finance.0.obligations.iter().map(Into::into).collect()
     }
 
-    /// Còn phải nộp.
+    /// Số tiền còn phải nộp. What is due of all obligations together.
     async fn outstanding(&self) -> Vnd {
         Vnd(self.row.finance.0.outstanding_vnd())
     }
 
-    /// ChuHoSo; masked unless the caller may read personal data.
+    /// Tên chủ hồ sơ (ChuHoSo). Masked unless the caller may read personal data.
     async fn applicant_name(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         self.private(ctx, &self.row.applicant_name, PersonalField::ApplicantName).await.map(Some)
     }
 
-    /// TrichYeuHoSo; masked unless the caller may read personal data.
+    /// Trích yếu hồ sơ (TrichYeuHoSo). Masked unless the caller may read personal data; null where none was given.
     async fn subject(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         match &self.row.subject {
             Some(subject) => self.private(ctx, subject, PersonalField::Subject).await.map(Some),
@@ -435,12 +464,13 @@ impl Dossier {
         Ok(service::application(&history).map(|application| Application { of, application }))
     }
 
-    /// EARLY, ON_TIME or LATE, of a dossier whose processing has ended, by the law's due instant.
+    /// Kết quả so với hạn theo quy định. EARLY, ON_TIME or LATE by the law's due instant; null until the processing
+    /// has ended.
     async fn timeliness(&self) -> Option<Timeliness> {
         self.timeliness_by(self.row.legal_due_at)
     }
 
-    /// The same by what was promised last: an extension counts.
+    /// Kết quả so với hạn đã hẹn. The same by what was promised last: an extension counts.
     async fn timeliness_as_promised(&self) -> Option<Timeliness> {
         self.timeliness_by(self.row.due_at)
     }
@@ -452,7 +482,7 @@ impl Dossier {
         self.row.measure().map(|measure| measure.is_on_time(now))
     }
 
-    /// Diễn giải hạn trả kết quả, day by day, over every pause and extension, in the language of the request.
+    /// Diễn giải hạn trả kết quả. Day by day, over every pause and extension, in the language of the request.
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn explain_deadline(&self, ctx: &Context<'_>) -> Result<Option<Vec<DeadlineStep>>> {
         let history = self.events(ctx).await?;
@@ -467,7 +497,7 @@ impl Dossier {
         Ok(Some(told.into_iter().map(step).collect()))
     }
 
-    /// Hạn từng bước: when each task is due, beside the whole.
+    /// Hạn từng bước. When each task is due, beside the whole.
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn schedule(&self, ctx: &Context<'_>) -> Result<Option<Vec<PlannedTask>>> {
         let history = self.events(ctx).await?;
@@ -483,35 +513,40 @@ impl Dossier {
         Ok(Some(planned.into_iter().map(task).collect()))
     }
 
-    /// Đồng bộ với Cổng Dịch vụ công quốc gia: what the portal has of it, beside what it is.
+    /// Đồng bộ với Cổng Dịch vụ công quốc gia. What the portal has of it, beside what it is.
     #[graphql(complexity = "1 + 2 * child_complexity")]
     async fn synchronisation(&self, ctx: &Context<'_>) -> Result<Option<Synchronisation>> {
         let of = ctx.load(SynchronisationOf(self.dossier_id())).await?.unwrap_or_default();
         Ok(Some(Synchronisation::new(of, Version(self.row.stream_version))))
     }
 
-    /// Nhắc việc: which officials were to be told of its deadlines, and whether it reached them. The oldest first.
+    /// Nhắc việc. Which officials were to be told of its deadlines, and whether it reached them. The oldest first.
     #[graphql(complexity = "1 + 2 * child_complexity")]
     async fn reminders(&self, ctx: &Context<'_>) -> Result<Option<Vec<Reminder>>> {
         let notices = ctx.load(NoticesOf(self.dossier_id())).await?.unwrap_or_default();
         Ok(Some(notices.into_iter().filter_map(Reminder::of).collect()))
     }
 
-    /// What the caller can do with it as it stands, by the rules that decide. What exactly is asked may still be refused.
+    /// Các thao tác được phép. What the caller can do with it as it stands, by the rules that decide. What exactly is
+    /// asked may still be refused.
     #[graphql(complexity = 10)]
     async fn allowed_actions(&self, ctx: &Context<'_>) -> Result<Option<Vec<&'static str>>> {
         let acts = ctx.load(ActsOn(self.dossier_id())).await?.unwrap_or_default();
         Ok(Some(acts.into_iter().map(dossier::Act::name).collect()))
     }
 
-    /// Hồ sơ tại một thời điểm: as it was then, by what the log knew at another instant. Null before it was filed, or
+    /// Hồ sơ tại một thời điểm. As it was then, by what the log knew at another instant. Null before it was filed, or
     /// known.
     #[graphql(complexity = 10)]
     async fn at(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Business time; now if absent.")] as_of: Option<DateTime<FixedOffset>>,
-        #[graphql(desc = "Recorded time; now if absent.")] known_at: Option<DateTime<FixedOffset>>,
+        #[graphql(desc = "Thời điểm nghiệp vụ. Business time; now if absent.")] as_of: Option<
+            DateTime<FixedOffset>,
+        >,
+        #[graphql(desc = "Thời điểm ghi nhận. Recorded time; now if absent.")] known_at: Option<
+            DateTime<FixedOffset>,
+        >,
     ) -> Result<Option<DossierState>> {
         let when = (as_of.map(|at| at.to_utc()), known_at.map(|at| at.to_utc()));
         let found = ctx.service().dossier_at(&self.events(ctx).await?, when);
@@ -519,7 +554,7 @@ impl Dossier {
         Ok(found.map(|filed| DossierState::new(&names, &filed)))
     }
 
-    /// Tệp tin đính kèm: digitised papers and results, oldest first. Their content is at
+    /// Tệp tin đính kèm. Digitised papers and results, oldest first. Their content is at
     /// `/dossiers/{dossier id}/files/{file id}`.
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn files(&self, ctx: &Context<'_>) -> Result<Option<Vec<AttachedFile>>> {
@@ -533,7 +568,7 @@ impl Dossier {
         Ok(Some(files.into_iter().map(Into::into).collect()))
     }
 
-    /// Everything that happened, oldest first.
+    /// Quá trình giải quyết. Everything that happened, oldest first.
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn history(&self, ctx: &Context<'_>) -> Result<Option<Vec<HistoryEvent>>> {
         let (history, names) = (self.events(ctx).await?, ctx.names().await?);
@@ -574,17 +609,21 @@ impl Dossier {
     }
 }
 
-/// A dossier as it was at an instant.
+/// Hồ sơ tại một thời điểm. A dossier as it was at an instant.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct DossierState {
+    /// Trạng thái hồ sơ lúc đó. Where it stood.
     pub stage: DossierStage,
-    /// TrangThaiHoSo, 1 to 10.
+    /// Mã trạng thái hồ sơ quốc gia (TrangThaiHoSo). From 1 to 10.
     pub national_code: u8,
-    /// NgayHenTra as it was promised.
+    /// Ngày hẹn trả lúc đó (NgayHenTra). As it was promised; null before receipt, and without an appointment.
     pub due_at: Option<DateTime<FixedOffset>>,
-    /// NgayHenTra as the law measured.
+    /// Ngày hẹn trả theo quy định lúc đó (NgayHenTra). As the law measured; null before receipt, and without an
+    /// appointment.
     pub legal_due_at: Option<DateTime<FixedOffset>>,
+    /// Cơ quan có thẩm quyền giải quyết. The agency that was to decide.
     pub competent_agency: Agency,
+    /// Nơi giữ hồ sơ lúc đó. Who had it in hand; null where nobody had.
     pub holder: Option<Holder>,
 }
 
@@ -607,58 +646,62 @@ impl DossierState {
     }
 }
 
-/// A task of the procedure version that the dossier keeps.
+/// Hạn của một công việc. A task of the procedure version that the dossier keeps.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct PlannedTask {
+    /// Mã công việc. The code that `completeStep` takes.
     pub task: String,
+    /// Tên công việc. In Vietnamese, as in the procedure.
     pub name: String,
-    /// The group of officers that does it.
+    /// Nhóm cán bộ thực hiện. The group of officers that does it.
     pub group: String,
-    /// Null where the procedure gives the task no time.
+    /// Hạn hoàn thành (NgayKetThucTheoQuyDinh). When the task is due; null where the procedure gives it no time.
     pub due_at: Option<DateTime<FixedOffset>>,
-    /// When it was done last.
+    /// Thời điểm hoàn thành. When it was done last; null where it was not.
     pub done_at: Option<DateTime<FixedOffset>>,
-    /// Ngày hẹn trả thông báo nghĩa vụ tài chính: the tax notice is due with this task.
+    /// Ngày hẹn trả thông báo nghĩa vụ tài chính. The tax notice is due with this task.
     pub is_notice: bool,
 }
 
-/// One step of the way to a due instant.
+/// Một bước trong diễn giải thời hạn. One step of the way to a due instant.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct DeadlineStep {
-    /// The local day it is about, `2024-05-06`.
+    /// Ngày được nói đến. The local day it is about, `2024-05-06`.
     pub on: String,
+    /// Diễn giải. Why the day counts or does not, in the language of the request.
     pub text: String,
 }
 
-/// On time or late, of an ended dossier.
+/// Kết quả so với hạn. On time or late, of an ended dossier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum Timeliness {
-    /// Trước hạn: on an earlier day than the due day.
+    /// Trước hạn. On an earlier day than the due day.
     Early,
-    /// Đúng hạn.
+    /// Đúng hạn. On the due day and not after the due instant, or without an appointment.
     OnTime,
-    /// Quá hạn.
+    /// Quá hạn. After the due instant.
     Late,
 }
 
-/// One event of a dossier.
+/// Một bước trong quá trình giải quyết. One event of a dossier.
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(complex)]
 pub struct HistoryEvent {
+    /// Phiên bản sau thao tác. The version of the dossier with it.
     pub version: i64,
-    /// `dossier.received.v1`
+    /// Loại sự kiện. The pinned name, such as `dossier.received.v1`.
     pub event_type: String,
-    /// When it happened.
+    /// Thời điểm xử lý (ThoiDiemXuLy). When it happened.
     pub occurred_at: DateTime<FixedOffset>,
-    /// When the log took it.
+    /// Thời điểm ghi nhận. When the log took it.
     pub recorded_at: DateTime<FixedOffset>,
-    /// Who did it.
+    /// Tài khoản của người xử lý. Id of who did it.
     pub actor: Uuid,
-    /// For which agency.
+    /// Cơ quan của người xử lý. For which agency they acted.
     pub acting_for: Agency,
-    /// The state after it.
+    /// Trạng thái sau thao tác. The state after it.
     pub stage: Option<DossierStage>,
-    /// The due instant after it.
+    /// Ngày hẹn trả sau thao tác. The due instant after it; null where there was none.
     pub due_at: Option<DateTime<FixedOffset>>,
     #[graphql(skip)]
     of: Of,
@@ -722,18 +765,25 @@ impl HistoryEvent {
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(complex)]
 pub struct PublicStatus {
+    /// Mã số hồ sơ (MaHoSo). What it was looked up by.
     pub code: String,
+    /// Trạng thái hồ sơ. Where it stands.
     pub stage: DossierStage,
-    /// TrangThaiHoSo, 1 to 10.
+    /// Mã trạng thái hồ sơ quốc gia (TrangThaiHoSo). From 1 to 10.
     pub national_code: u8,
-    /// The national name of the state.
+    /// Tên trạng thái hồ sơ. The national name of the state, in Vietnamese.
     pub stage_name: &'static str,
+    /// Ngày nộp hồ sơ (NgayNopHoSo). When it entered the system.
     pub submitted_at: DateTime<FixedOffset>,
+    /// Ngày tiếp nhận (NgayTiepNhan). Null before.
     pub received_at: Option<DateTime<FixedOffset>>,
+    /// Ngày hẹn trả (NgayHenTra). As promised now; null before receipt, and without an appointment.
     pub due_at: Option<DateTime<FixedOffset>>,
+    /// Ngày kết thúc xử lý (NgayKetThucXuLy). Null before.
     pub ended_at: Option<DateTime<FixedOffset>>,
+    /// Ngày trả kết quả (NgayTra). Null before.
     pub returned_at: Option<DateTime<FixedOffset>>,
-    /// Đã xin lỗi, gia hạn: `dueAt` is the new appointment.
+    /// Đã xin lỗi, gia hạn. `dueAt` is the new appointment.
     pub extended: bool,
     #[graphql(skip)]
     row: PublicRow,
@@ -760,14 +810,17 @@ impl PublicStatus {
 
 #[ComplexObject]
 impl PublicStatus {
+    /// Thủ tục hành chính. What was applied for.
     async fn procedure(&self, ctx: &Context<'_>) -> Result<Procedure> {
         Ok(Procedure::named(&*ctx.names().await?, self.row.procedure_id))
     }
 
+    /// Nơi tiếp nhận. The agency that takes it in and hands the result out.
     async fn receiving_agency(&self, ctx: &Context<'_>) -> Result<Agency> {
         Ok(Agency::named(&*ctx.names().await?, self.row.receiving_agency))
     }
 
+    /// Cơ quan có thẩm quyền giải quyết. The agency that decides.
     async fn competent_agency(&self, ctx: &Context<'_>) -> Result<Agency> {
         Ok(Agency::named(&*ctx.names().await?, self.row.competent_agency))
     }

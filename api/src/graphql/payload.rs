@@ -16,25 +16,24 @@ use crate::messages;
 use crate::problem::{Problem as ServiceProblem, ServiceError};
 use crate::service::{Accepted, AccountDone, Names};
 
-/// The answer to a command on a dossier.
+/// Kết quả thao tác với hồ sơ. The answer to a command on a dossier.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct DossierPayload {
+    /// Mã định danh hồ sơ. Id of the dossier; null where nothing was done.
     pub dossier_id: Option<Uuid>,
-    /// MaHoSo: what the applicant looks the dossier up by.
+    /// Mã số hồ sơ (MaHoSo). What the applicant looks the dossier up by; null where nothing was done.
     pub code: Option<String>,
-    /// The dossier's version after the command.
+    /// Phiên bản của hồ sơ. The dossier's version after the command; null where nothing was done.
     pub version: Option<i64>,
-    /// Pass it as `minPosition` to read what was written.
     pub position: Option<PositionText>,
-    /// Why it was not done. Empty when it was.
     pub problems: Vec<Problem>,
 }
 
 #[ComplexObject]
 impl DossierPayload {
-    /// The dossier as the command left it, or later. Null for who may not look into dossiers: an applicant asks for
-    /// `myDossier`.
+    /// Hồ sơ. As the command left it, or later; null where nothing was done, and where the caller may not look into dossiers:
+    /// an applicant asks for `myDossier`.
     async fn dossier(&self, ctx: &Context<'_>) -> Result<Option<Dossier>> {
         let (Some(id), Some(position), Some(caller)) =
             (self.dossier_id, self.position, &ctx.request().caller)
@@ -54,72 +53,77 @@ impl DossierPayload {
     }
 }
 
-/// The answer to a command on an agency.
+/// Kết quả thao tác với cơ quan. The answer to a command on an agency.
 #[derive(SimpleObject)]
 pub struct AgencyPayload {
+    /// Cơ quan. Id of the agency; null where nothing was done.
     pub agency_id: Option<Uuid>,
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
 
-/// The answer to a command on a permission group.
+/// Kết quả thao tác với nhóm quyền. The answer to a command on a permission group.
 #[derive(SimpleObject)]
 pub struct PermissionGroupPayload {
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
 
-/// The answer to a command on an account.
+/// Kết quả thao tác với tài khoản. The answer to a command on an account.
 #[derive(SimpleObject)]
 pub struct AccountPayload {
+    /// Tài khoản. Id of the account; null where nothing was done.
     pub account_id: Option<Uuid>,
-    /// Of the grant that was made.
+    /// Lần gán vừa thực hiện. Id of the grant that was made; null of every other command.
     pub grant_id: Option<Uuid>,
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
 
-/// The answer to a command on what somebody signs in with. It is no event, so there is no position to wait for.
+/// Kết quả thao tác với thông tin đăng nhập. The answer to a command on what somebody signs in with. It is no event,
+/// so there is no position to wait for.
 #[derive(SimpleObject)]
 pub struct CredentialPayload {
+    /// Tài khoản. Id of the account; null where nothing was done.
     pub account_id: Option<Uuid>,
     pub problems: Vec<Problem>,
 }
 
-/// A key of a machine, shown this once.
+/// Khóa vừa cấp. A key of a machine, shown this once.
 #[derive(SimpleObject)]
 pub struct MachineKeyPayload {
+    /// Mã khóa. Id to revoke it by; null where nothing was done.
     pub key_id: Option<String>,
-    /// The whole key, to be put where the machine keeps its secrets. It is not kept here.
+    /// Toàn bộ khóa. To be put where the machine keeps its secrets: it is not kept here. Null where nothing was done.
     pub key: Option<String>,
+    /// Thời điểm hết hạn. From when on it is not taken; null where nothing was done.
     pub expires_at: Option<DateTime<FixedOffset>>,
     pub problems: Vec<Problem>,
 }
 
-/// The answer to a command on a calendar.
+/// Kết quả thao tác với lịch làm việc. The answer to a command on a calendar.
 #[derive(SimpleObject)]
 pub struct CalendarPayload {
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
 
-/// The answer to a command on a procedure.
+/// Kết quả thao tác với thủ tục. The answer to a command on a procedure.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct ProcedurePayload {
     #[graphql(skip)]
     code: Option<ProcedureCode>,
-    /// After the command: the next `expectedVersion`.
+    /// Phiên bản luồng sự kiện. After the command: the next `expectedVersion`. Null where nothing was done.
     pub stream_version: Option<i64>,
-    /// Pass it as `minPosition` to `procedures`.
+    /// Vị trí trong nhật ký. Pass it as `minPosition` to `procedures`; null where nothing was done.
     pub position: Option<PositionText>,
-    /// Why it was not done. Empty when it was.
     pub problems: Vec<Problem>,
 }
 
 #[ComplexObject]
 impl ProcedurePayload {
-    /// The procedure as the command left it, or later.
+    /// Thủ tục. As the command left it, or later; null where nothing was done.
     async fn procedure(&self, ctx: &Context<'_>) -> Result<Option<ProcedureVersions>> {
         let Some(code) = &self.code else { return Ok(None) };
         let found = ctx.service().procedure_versions(ctx.caller()?, code.as_str()).await;
@@ -127,43 +131,50 @@ impl ProcedurePayload {
     }
 }
 
-/// What was written down about a message to the national portal.
+/// Kết quả ghi nhận đồng bộ. What was written down about a message to the national portal.
 #[derive(SimpleObject)]
 pub struct SynchronisationPayload {
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
 
-/// The answer to what was done about a discrepancy.
+/// Kết quả xử lý sai lệch. The answer to what was done about a discrepancy.
 #[derive(SimpleObject)]
 pub struct SettleDiscrepancyPayload {
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
 
-/// The answer to a command on a read model.
+/// Kết quả thao tác với bảng tra cứu. The answer to a command on a read model.
 #[derive(SimpleObject)]
 pub struct ProjectionPayload {
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
 
-/// What became of the open dossiers of an agency that is there no more.
+/// Kết quả chuyển giao hồ sơ. What became of the open dossiers of an agency that is there no more.
 #[derive(SimpleObject)]
 pub struct CarryOverPayload {
-    /// Dossiers that this call carried over.
+    /// Số hồ sơ đã chuyển giao. Dossiers that this call carried over.
     pub carried: i64,
-    /// There are more: call again.
+    /// Còn hồ sơ chưa chuyển giao. There are more: call again.
     pub remaining: bool,
-    /// Dossiers that could not be carried over; the server's log says why.
+    /// Các hồ sơ không chuyển giao được. Ids of dossiers that could not be carried over; the server's log says why.
     pub failed: Vec<Uuid>,
     pub problems: Vec<Problem>,
 }
 
-/// Why something was not done. The code is stable and never translated.
+/// Lý do không thực hiện. Why something was not done. The code is stable and never translated.
 #[derive(Clone, Interface)]
 #[expect(clippy::duplicated_attributes, reason = "two fields of one type")]
-#[graphql(field(name = "code", ty = "String"), field(name = "message", ty = "String"))]
+#[graphql(
+    field(name = "code", ty = "String", desc = "Mã lỗi. Stable, in capitals, for programs."),
+    field(
+        name = "message",
+        ty = "String",
+        desc = "Nội dung lỗi. For people, in the language of the request."
+    )
+)]
 pub enum Problem {
     VersionConflict(VersionConflict),
     InvalidTransition(InvalidTransition),
@@ -173,69 +184,83 @@ pub enum Problem {
     Refusal(Refusal),
 }
 
-/// Somebody else has changed the dossier, or the procedure, since the client saw it.
+/// Hồ sơ hoặc thủ tục đã thay đổi. Somebody else has changed it since the client saw it.
 #[derive(Clone, SimpleObject)]
 pub struct VersionConflict {
     pub code: String,
     pub message: String,
+    /// Phiên bản đã xem. The version that the client saw.
     pub expected: i64,
+    /// Phiên bản hiện tại. The version that it has.
     pub actual: i64,
-    /// Who did what since.
+    /// Các thao tác từ đó. Who did what since.
     pub since: Vec<ConflictingEvent>,
 }
 
+/// Thao tác đã thực hiện trong lúc đó. What somebody did since the version that the client saw.
 #[derive(Clone, SimpleObject)]
 pub struct ConflictingEvent {
+    /// Phiên bản sau thao tác. The version with it.
     pub version: i64,
+    /// Loại sự kiện. The pinned name, such as `dossier.received.v1`.
     pub event_type: String,
+    /// Thời điểm thực hiện. When it happened.
     pub occurred_at: DateTime<FixedOffset>,
+    /// Tài khoản của người thực hiện. Id of who did it.
     pub actor: Uuid,
+    /// Cơ quan của người thực hiện. For which agency they acted.
     pub acting_for: Agency,
 }
 
-/// The command does not fit the dossier's state.
+/// Thao tác không phù hợp với trạng thái hồ sơ. The command does not fit the dossier's state.
 #[derive(Clone, SimpleObject)]
 pub struct InvalidTransition {
     pub code: String,
     pub message: String,
+    /// Trạng thái hiện tại của hồ sơ. Where the dossier stands.
     pub stage: DossierStage,
+    /// Thao tác đã yêu cầu. Name of the command.
     pub command: String,
 }
 
-/// The draft cannot be published as it is.
+/// Bản thảo còn lỗi. The draft cannot be published as it is.
 #[derive(Clone, SimpleObject)]
 pub struct DraftHasErrors {
     pub code: String,
     pub message: String,
-    /// All of them, warnings as well.
+    /// Các lỗi. All of them, warnings as well.
     pub defects: Vec<ProcedureDefect>,
 }
 
-/// What was sent is no definition of a procedure.
+/// Không đọc được định nghĩa quy trình. What was sent is no definition of a procedure.
 #[derive(Clone, SimpleObject)]
 pub struct UnreadableDefinition {
     pub code: String,
     pub message: String,
-    /// Every field that is not known, up to 100; or the first that does not hold what it should.
+    /// Các vị trí không đọc được. Every field that is not known, up to 100; or the first that does not hold what it
+    /// should.
     pub places: Vec<UnreadablePlace>,
 }
 
+/// Một vị trí không đọc được. Where, and why.
 #[derive(Clone, SimpleObject)]
 pub struct UnreadablePlace {
-    /// Within the definition: `steps.0.tasks.1.half_days`; empty for the whole of it.
+    /// Vị trí. Within the definition: `steps.0.tasks.1.half_days`; empty for the whole of it.
     pub path: String,
+    /// Lý do. Why it cannot be read there.
     pub reason: String,
 }
 
-/// A field does not hold what it should.
+/// Nội dung gửi lên không hợp lệ. A field does not hold what it should.
 #[derive(Clone, SimpleObject)]
 pub struct InvalidInput {
     pub code: String,
     pub message: String,
+    /// Trường không hợp lệ. Name of the field.
     pub field: String,
 }
 
-/// Any other rule that says no.
+/// Lý do khác. Any other rule that says no.
 #[derive(Clone, SimpleObject)]
 pub struct Refusal {
     pub code: String,

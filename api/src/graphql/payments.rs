@@ -20,8 +20,8 @@ pub struct PaymentMutation;
 
 #[Object]
 impl PaymentMutation {
-    /// Bắt đầu thanh toán trực tuyến: an order at the gateway for what is due of an obligation. Asked again while the order
-    /// is open, it is the same order.
+    /// Bắt đầu thanh toán trực tuyến. An order at the gateway for what is due of an obligation. Asked again while the
+    /// order is open, it is the same order.
     async fn start_payment(
         &self,
         ctx: &Context<'_>,
@@ -44,7 +44,7 @@ impl PaymentMutation {
         }
     }
 
-    /// Xử lý sai lệch thanh toán by other means than a refund through the gateway.
+    /// Xử lý sai lệch thanh toán. By other means than a refund through the gateway.
     async fn settle_payment_discrepancy(
         &self,
         ctx: &Context<'_>,
@@ -55,15 +55,15 @@ impl PaymentMutation {
     }
 }
 
-/// Where to send the applicant.
+/// Nơi chuyển người nộp đến. Where to send the applicant.
 #[derive(SimpleObject)]
 pub struct StartPaymentPayload {
+    /// Địa chỉ trang thanh toán. The gateway's page for this order; null where nothing was done.
     pub redirect_url: Option<String>,
-    /// What the payment will be recorded under.
+    /// Số đơn. What the payment will be recorded under; null where nothing was done.
     pub order: Option<String>,
-    /// Until when it can be paid.
+    /// Hạn thanh toán. Until when it can be paid; null where nothing was done.
     pub expires_at: Option<DateTime<FixedOffset>>,
-    /// Why it was not done. Empty when it was.
     pub problems: Vec<Problem>,
 }
 
@@ -74,12 +74,12 @@ type DiscrepancyConnection = Connection<OpaqueCursor<(i64, Uuid)>, PaymentDiscre
 
 #[Object]
 impl PaymentQuery {
-    /// Đơn thanh toán có sai lệch chưa xử lý, the oldest order first: for who administers the whole province.
+    /// Đơn thanh toán có sai lệch chưa xử lý. The oldest order first: for who administers the whole province.
     #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn payment_discrepancies(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
+        first: Option<i32>,
         after: Option<String>,
         min_position: Option<PositionText>,
     ) -> Result<DiscrepancyConnection> {
@@ -109,57 +109,65 @@ impl PaymentQuery {
     }
 }
 
-/// Đơn thanh toán có sai lệch.
+/// Đơn thanh toán có sai lệch. An order about which gateway and log do not say the same.
 #[derive(SimpleObject)]
 pub struct PaymentDiscrepancy {
+    /// Số đơn. What the gateway knows the order by.
     pub order: String,
+    /// Mã định danh hồ sơ. The dossier that it was to be paid for.
     pub dossier_id: Uuid,
+    /// Số thứ tự của nghĩa vụ tài chính. Number of the obligation within the dossier.
     pub obligation: i64,
+    /// Mã cổng thanh toán. As the gateway is set up.
     pub gateway: String,
-    /// What was ordered.
+    /// Số tiền của đơn. What was ordered.
     pub amount: Vnd,
+    /// Thời điểm đặt đơn. When the applicant was sent to the gateway.
     pub ordered_at: DateTime<FixedOffset>,
-    /// As the gateway says; nothing if it is not paid.
+    /// Thời điểm thanh toán. As the gateway says; null if it is not paid.
     pub paid_at: Option<DateTime<FixedOffset>>,
-    /// While the gateway is being asked to give the money back.
+    /// Thời điểm yêu cầu hoàn tiền. While the gateway is being asked to give the money back; null otherwise.
     pub refund_requested_at: Option<DateTime<FixedOffset>>,
-    /// What nobody has settled.
+    /// Các sai lệch chưa xử lý. What nobody has settled.
     pub unsettled: Vec<UnsettledDiscrepancy>,
 }
 
-/// Sai lệch chưa xử lý.
+/// Sai lệch chưa xử lý. What does not fit, and was not dealt with yet.
 #[derive(SimpleObject)]
 pub struct UnsettledDiscrepancy {
-    /// Within the order, from 1.
+    /// Số thứ tự trong đơn. Within the order, from 1.
     pub number: u32,
+    /// Loại sai lệch. What does not fit.
     pub kind: DiscrepancyKind,
+    /// Mã giao dịch của cổng. What the gateway took under which number; null where it knows none.
     pub transaction: Option<String>,
-    /// The money that it is about, in its currency.
+    /// Số tiền liên quan. The money that it is about, in its currency; null where it is about none.
     pub amount: Option<Vnd>,
+    /// Loại tiền. Three letters of ISO 4217; null where it is about no money.
     pub currency: Option<String>,
-    /// A code of the gateway, or of the rule that refused.
+    /// Mã phản hồi. A code of the gateway, or of the rule that refused; null where there is none.
     pub answer: Option<String>,
 }
 
-/// Loại sai lệch.
+/// Loại sai lệch thanh toán. What does not fit between the gateway and the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::payment::DiscrepancyKind")]
 pub enum DiscrepancyKind {
-    /// Sai số tiền.
+    /// Sai số tiền. Another amount was paid than was ordered.
     WrongAmount,
-    /// Sai loại tiền.
+    /// Sai loại tiền. It was paid in another currency than VND.
     WrongCurrency,
-    /// Thu hai lần cho một đơn.
+    /// Thu hai lần cho một đơn. The gateway charged one order twice.
     ChargedTwice,
-    /// Thu khi không còn phải nộp: to be refunded.
+    /// Thu khi không còn phải nộp. Paid when nothing was due: to be refunded.
     Surplus,
-    /// Không ghi nhận được vào hồ sơ.
+    /// Không ghi nhận được vào hồ sơ. The payment could not be recorded on the dossier.
     NotRecordable,
-    /// Đã ghi nhận nhưng cổng không có giao dịch này.
+    /// Đã ghi nhận nhưng cổng không có giao dịch này. It was recorded, and the gateway does not know the transaction.
     NotAtGateway,
-    /// Trạng thái hoàn tiền hai bên khác nhau.
+    /// Trạng thái hoàn tiền hai bên khác nhau. Gateway and log do not say the same about a refund.
     RefundDiffers,
-    /// Cổng từ chối hoàn tiền.
+    /// Cổng từ chối hoàn tiền. The gateway does not give the money back.
     RefundDeclined,
 }
 

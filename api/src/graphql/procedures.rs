@@ -34,8 +34,8 @@ impl ProcedureMutation {
         of_procedure(ctx, outcome).await
     }
 
-    /// Công bố bản thảo: it is in force from now on, for dossiers that enter from now on. Those that are there keep their
-    /// version.
+    /// Công bố bản thảo. It is in force from now on, for dossiers that enter from now on. Those that are there keep
+    /// their version.
     async fn publish_procedure(
         &self,
         ctx: &Context<'_>,
@@ -51,13 +51,13 @@ pub struct ProcedureQuery;
 
 #[Object]
 impl ProcedureQuery {
-    /// Kiểm tra trước khi lưu bản thảo: what is wrong with a definition and its form. Nothing is written.
+    /// Kiểm tra trước khi lưu bản thảo. What is wrong with a definition and its form. Nothing is written.
     #[graphql(complexity = "CHECK_COST + child_complexity")]
     async fn validate_procedure(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "MaTTHC.")] code: String,
-        #[graphql(desc = "As `draftProcedure` takes it.")] definition: Json<Value>,
+        #[graphql(desc = "Mã thủ tục hành chính (MaTTHC). Procedure code.")] code: String,
+        #[graphql(desc = "Định nghĩa quy trình. As `draftProcedure` takes it.")] definition: Json<Value>,
     ) -> Result<ProcedureValidation> {
         let found = ctx.service().validate_procedure(ctx.caller()?, &code, &definition.0);
         match found {
@@ -77,25 +77,27 @@ impl ProcedureQuery {
         }
     }
 
-    /// Các phiên bản của một thủ tục, read from the log: a write is seen at once. For who works with dossiers; the draft is
-    /// for administrators. Null where nothing was published that the caller may know of.
+    /// Các phiên bản của một thủ tục. Read from the log: a write is seen at once. For who works with dossiers; the
+    /// draft is for administrators. Null where nothing was published that the caller may know of.
     async fn procedure_versions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "MaTTHC.")] code: String,
+        #[graphql(desc = "Mã thủ tục hành chính (MaTTHC). Procedure code.")] code: String,
     ) -> Result<Option<ProcedureVersions>> {
         let found = ctx.service().procedure_versions(ctx.caller()?, &code).await;
         found.map(|found| found.map(ProcedureVersions)).map_err(|error| ctx.error(error))
     }
 
-    /// So sánh hai phiên bản, or a version with the draft, which is for administrators.
+    /// So sánh hai phiên bản. Or a version with the draft, which is for administrators.
     #[graphql(complexity = "100 + child_complexity")]
     async fn compare_procedure(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "MaTTHC.")] code: String,
-        #[graphql(desc = "Number of a published version.")] from: u32,
-        #[graphql(desc = "Number of a published version; the draft if absent.")] to: Option<u32>,
+        #[graphql(desc = "Mã thủ tục hành chính (MaTTHC). Procedure code.")] code: String,
+        #[graphql(desc = "Phiên bản trước. Number of a published version.")] from: u32,
+        #[graphql(desc = "Phiên bản sau. Number of a published version; the draft if absent.")] to: Option<
+            u32,
+        >,
     ) -> Result<ProcedureComparison> {
         let found = ctx.service().compare_procedure(ctx.caller()?, &code, from, to).await;
         let found = found.map_err(|error| ctx.error(error))?;
@@ -106,20 +108,22 @@ impl ProcedureQuery {
 
 pub struct ProcedureVersions(pub service::ProcedureVersions);
 
-/// Các phiên bản của một thủ tục, and what would be the next.
+/// Các phiên bản của một thủ tục. All that was published, and what would be the next.
 #[Object]
 impl ProcedureVersions {
-    /// MaTTHC.
+    /// Mã thủ tục hành chính (MaTTHC). Procedure code.
     async fn code(&self) -> &str {
         self.0.code.as_str()
     }
 
-    /// How often it was laid down and published. Pass it as `expectedVersion`. For administrators, as the draft is.
+    /// Phiên bản luồng sự kiện. How often it was laid down and published. Pass it as `expectedVersion`. For
+    /// administrators, as the draft is.
     async fn stream_version(&self) -> Option<i64> {
         self.0.stream_version.map(|version| version.0)
     }
 
-    /// Bản thảo.
+    /// Bản thảo. What was laid down last; null where that was published, and unless the caller administers
+    /// procedures.
     #[graphql(complexity = "CHECK_COST + child_complexity")]
     async fn draft(&self) -> Option<ProcedureDraft> {
         self.0.draft.as_ref().map(|draft| {
@@ -132,12 +136,12 @@ impl ProcedureVersions {
         })
     }
 
-    /// Đã công bố, the newest first: that one is in force.
+    /// Đã công bố. The newest first: that one is in force.
     #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn published(
         &self,
-        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
-        #[graphql(desc = "Only those with a smaller number.")] before: Option<u32>,
+        first: Option<i32>,
+        #[graphql(desc = "Chỉ các phiên bản trước. Only those with a smaller number.")] before: Option<u32>,
     ) -> Result<Vec<ProcedureVersion>> {
         let first = usize::try_from(checked_page(first)?).unwrap_or(0);
         let wanted = self.0.published.iter();
@@ -151,12 +155,13 @@ impl ProcedureVersions {
     }
 }
 
-/// Phiên bản đã công bố: it never changes.
+/// Phiên bản đã công bố. It never changes.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct ProcedureVersion {
-    /// From 1.
+    /// Số phiên bản. From 1.
     pub number: u32,
+    /// Thời điểm công bố. Since when it was in force.
     pub published_at: DateTime<FixedOffset>,
     #[graphql(skip)]
     of: Arc<Definition>,
@@ -164,24 +169,25 @@ pub struct ProcedureVersion {
 
 #[ComplexObject]
 impl ProcedureVersion {
-    /// TenTTHC.
+    /// Tên thủ tục hành chính (TenTTHC). As this version has it.
     async fn name(&self) -> &str {
         &self.of.name
     }
 
-    /// As under `definition` of the files that `motcua export procedures` writes.
+    /// Định nghĩa quy trình. As under `definition` of the files that `motcua export procedures` writes.
     #[graphql(complexity = "20")]
     async fn definition(&self, ctx: &Context<'_>) -> Result<Json<Value>> {
         json(ctx, &self.of)
     }
 }
 
-/// Bản thảo.
+/// Bản thảo. What would be the next version.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct ProcedureDraft {
-    /// No defect is an error.
+    /// Có thể công bố. No defect is an error.
     pub publishable: bool,
+    /// Các lỗi. Everything that is wrong with it, warnings as well.
     pub defects: Vec<ProcedureDefect>,
     #[graphql(skip)]
     of: Arc<Definition>,
@@ -189,12 +195,12 @@ pub struct ProcedureDraft {
 
 #[ComplexObject]
 impl ProcedureDraft {
-    /// TenTTHC.
+    /// Tên thủ tục hành chính (TenTTHC). As the draft has it.
     async fn name(&self) -> &str {
         &self.of.name
     }
 
-    /// As under `definition` of the files that `motcua export procedures` writes.
+    /// Định nghĩa quy trình. As under `definition` of the files that `motcua export procedures` writes.
     #[graphql(complexity = "20")]
     async fn definition(&self, ctx: &Context<'_>) -> Result<Json<Value>> {
         json(ctx, &self.of)
@@ -205,22 +211,26 @@ fn json(ctx: &Context<'_>, definition: &Definition) -> Result<Json<Value>> {
     serde_json::to_value(definition).map(Json).map_err(|error| ctx.error(error.into()))
 }
 
-/// Kết quả kiểm tra.
+/// Kết quả kiểm tra. What is wrong with a definition that was not written.
 #[derive(SimpleObject)]
 pub struct ProcedureValidation {
-    /// Why it cannot be read, place by place: `draftProcedure` would refuse it. Empty when it can.
+    /// Lý do không đọc được. Why it cannot be read, place by place: `draftProcedure` would refuse it. Empty when it
+    /// can.
     pub problems: Vec<Problem>,
+    /// Các lỗi. Everything that is wrong with it, warnings as well; empty where it cannot be read.
     pub defects: Vec<ProcedureDefect>,
-    /// It can be read, and no defect is an error.
+    /// Có thể công bố. It can be read, and no defect is an error.
     pub publishable: bool,
 }
 
-/// Lỗi của quy trình hoặc biểu mẫu.
+/// Lỗi của quy trình hoặc biểu mẫu. Something wrong in a definition or its form.
 #[derive(Clone, SimpleObject)]
 pub struct ProcedureDefect {
+    /// Mức độ. Whether it can be published all the same.
     pub severity: DefectSeverity,
-    /// Where: `process`, `step[2]`, `step[2]/task[THU_LY]`, `form/properties/dien-tich`.
+    /// Vị trí lỗi. Where: `process`, `step[2]`, `step[2]/task[THU_LY]`, `form/properties/dien-tich`.
     pub element: String,
+    /// Nội dung lỗi. What is wrong, in words.
     pub reason: String,
 }
 
@@ -235,20 +245,21 @@ impl From<procedure::Defect> for ProcedureDefect {
     }
 }
 
+/// Mức độ của lỗi. Whether a definition with the defect can be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum DefectSeverity {
-    /// Lỗi: it stays a draft.
+    /// Lỗi. It stays a draft.
     Error,
-    /// Cảnh báo: it can be published.
+    /// Cảnh báo. It can be published.
     Warning,
 }
 
-/// Kết quả so sánh.
+/// Kết quả so sánh. What differs between two versions, or a version and the draft.
 #[derive(SimpleObject)]
 pub struct ProcedureComparison {
-    /// In the order of the names of members, and of the items of a list.
+    /// Các điểm khác nhau. In the order of the names of members, and of the items of a list.
     pub differences: Vec<ProcedureDifference>,
-    /// There are more than 1,000, and the rest is not listed.
+    /// Còn điểm khác chưa liệt kê. There are more than 1,000, and the rest is not listed.
     pub has_more: bool,
 }
 
@@ -256,12 +267,13 @@ pub struct ProcedureComparison {
 /// name is removed and added, and where something was put is not told.
 #[derive(SimpleObject)]
 pub struct ProcedureDifference {
-    /// For people: `steps[Giải quyết].tasks[THU_LY].half_days`.
+    /// Vị trí thay đổi. For people: `steps[Giải quyết].tasks[THU_LY].half_days`.
     pub path: String,
+    /// Loại thay đổi. What became of it.
     pub change: ProcedureChange,
-    /// Absent of what was added. Of what changed places: the order in which it was.
+    /// Giá trị trước. Absent of what was added. Of what changed places: the order in which it was.
     pub before: Option<Json<Value>>,
-    /// Absent of what was removed. Of what changed places: the order in which it is.
+    /// Giá trị sau. Absent of what was removed. Of what changed places: the order in which it is.
     pub after: Option<Json<Value>>,
 }
 
@@ -278,14 +290,15 @@ impl From<Difference> for ProcedureDifference {
     }
 }
 
+/// Loại thay đổi. What became of a part of a definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ProcedureChange {
-    /// Thêm.
+    /// Thêm. It was not there before.
     Added,
-    /// Bỏ.
+    /// Bỏ. It is not there any more.
     Removed,
-    /// Sửa.
+    /// Sửa. It holds something else.
     Changed,
-    /// Đổi thứ tự.
+    /// Đổi thứ tự. It is the same, in another order.
     Reordered,
 }

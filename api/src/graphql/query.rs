@@ -18,35 +18,38 @@ use crate::service::{self, Hit, SearchInput};
 #[derive(Default)]
 pub struct DossierQuery;
 
-/// What to list. Every part is optional.
+/// Điều kiện lọc danh sách. What to list; every part is optional, and all that are given have to hold.
 #[derive(Clone, Debug, Default, InputObject)]
 pub struct DossierFilter {
-    /// Agency code, in any role.
+    /// Mã cơ quan. Agency code, in any role.
     pub agency: Option<String>,
+    /// Trạng thái hồ sơ. Where the dossier stands now.
     pub stage: Option<DossierStage>,
-    /// Procedure code.
+    /// Mã thủ tục hành chính (MaTTHC). Procedure code.
     pub procedure: Option<String>,
+    /// Kênh thực hiện (KenhThucHien). The way the dossier came in.
     pub channel: Option<Channel>,
-    /// In codes, procedures and agencies, without regard to case and diacritics: `dang` finds `Đặng`.
+    /// Từ khóa tìm kiếm. Looked for in codes, procedures and agencies, without regard to case and diacritics: `dang`
+    /// finds `Đặng`.
     pub search: Option<String>,
 }
 
-/// What waits for the caller, the unit or the agency.
+/// Các danh sách công việc. What waits for the caller, the unit or the agency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum WorkListOf {
-    /// Việc của tôi.
+    /// Việc của tôi. What is assigned to the caller.
     Mine,
-    /// Việc của bộ phận.
+    /// Việc của bộ phận. What the caller's unit has in hand; an error where the caller acts for no unit.
     Unit,
-    /// Việc của cơ quan.
+    /// Việc của cơ quan. What the caller's agency has in hand.
     Agency,
-    /// Chờ tiếp nhận.
+    /// Chờ tiếp nhận. Not received and not refused yet.
     Intake,
-    /// Chờ trả kết quả.
+    /// Chờ trả kết quả. The result waits for the applicant.
     ToReturn,
-    /// Hồ sơ đến: sent to it, and not taken or sent back yet.
+    /// Hồ sơ đến. Sent to it, and not taken or sent back yet.
     Incoming,
-    /// Chờ cho ý kiến.
+    /// Chờ cho ý kiến. An opinion of the caller's agency is waited for.
     Consulted,
 }
 
@@ -64,22 +67,22 @@ impl From<WorkListOf> for service::WorkListOf {
     }
 }
 
-/// What a dossier was found by; the surest first.
+/// Tiêu chí tìm thấy. What a dossier was found by; the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum SearchMatch {
-    /// Mã hồ sơ, typed or scanned.
+    /// Mã số hồ sơ. Typed or scanned.
     Code,
-    /// Số giấy tờ of the applicant.
+    /// Số định danh (SoDinhDanh). Of the applicant.
     IdNumber,
-    /// Số điện thoại of the applicant.
+    /// Số điện thoại (SoDienThoai). Of the applicant.
     Phone,
-    /// Họ tên: the whole name, without regard to case and diacritics.
+    /// Họ tên. The whole name, without regard to case and diacritics.
     Name,
-    /// All words of the name, in any order.
+    /// Các từ trong họ tên. All words of the name, in any order.
     NameWords,
-    /// Một phần mã hồ sơ.
+    /// Một phần mã hồ sơ. As it was typed.
     PartOfCode,
-    /// Thủ tục hoặc cơ quan.
+    /// Thủ tục hoặc cơ quan. Their names or codes.
     Text,
 }
 
@@ -97,18 +100,21 @@ impl From<service::SearchMatch> for SearchMatch {
     }
 }
 
-/// Kết quả tìm kiếm.
+/// Kết quả tìm kiếm. A dossier, and what it was found by.
 #[derive(SimpleObject)]
 pub struct SearchHit {
+    /// Hồ sơ. As it is known now.
     pub dossier: Dossier,
+    /// Tìm thấy theo. The surest of what it was found by.
     pub matched_by: SearchMatch,
 }
 
-/// A dossier that waits. What the caller can do with it is in `dossier.allowedActions`.
+/// Một việc đang chờ. A dossier that waits. What the caller can do with it is in `dossier.allowedActions`.
 #[derive(SimpleObject)]
 pub struct WorkItem {
+    /// Hồ sơ. As it is known now.
     pub dossier: Dossier,
-    /// When something about it is due next; null where nobody says when.
+    /// Hạn gần nhất. When something about it is due next; null where nobody says when.
     pub due_at: Option<DateTime<FixedOffset>>,
 }
 
@@ -126,7 +132,7 @@ impl From<DossierFilter> for SearchInput {
 
 #[derive(SimpleObject)]
 pub struct DossierConnectionFields {
-    /// Of the whole list.
+    /// Tổng số hồ sơ. Of the whole list, not of this page.
     total_count: i64,
 }
 
@@ -139,8 +145,8 @@ impl DossierQuery {
     async fn dossier(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "MaHoSo; give either this or `id`.")] code: Option<String>,
-        id: Option<Uuid>,
+        #[graphql(desc = "Mã số hồ sơ (MaHoSo). Give either this or `id`.")] code: Option<String>,
+        #[graphql(desc = "Mã định danh hồ sơ. Give either this or `code`.")] id: Option<Uuid>,
         min_position: Option<PositionText>,
     ) -> Result<Option<Dossier>> {
         let (caller, service) = (ctx.caller()?, ctx.service());
@@ -156,8 +162,12 @@ impl DossierQuery {
         load.await.map_err(|error| ctx.error(error))
     }
 
-    /// Đối tượng theo id: what Relay's clients refetch by. Null as well where the caller may not know of it.
-    async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>> {
+    /// Đối tượng theo id. What Relay's clients refetch by. Null as well where the caller may not know of it.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Mã định danh. The `id` that an earlier answer gave.")] id: ID,
+    ) -> Result<Option<Node>> {
         let Ok(id) = id.parse::<Uuid>() else { return Ok(None) };
         let names = ctx.names().await?;
         if names.agencies.contains_key(&id) {
@@ -175,14 +185,14 @@ impl DossierQuery {
         }
     }
 
-    /// Danh sách hồ sơ, mới nhất trước.
+    /// Danh sách hồ sơ, mới nhất trước. The dossiers that the caller may see, the newest first.
     #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn dossiers(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
+        first: Option<i32>,
         after: Option<String>,
-        filter: Option<DossierFilter>,
+        #[graphql(desc = "Điều kiện lọc. What to list; all if absent.")] filter: Option<DossierFilter>,
         min_position: Option<PositionText>,
     ) -> Result<DossierConnection> {
         let (caller, service) = (ctx.caller()?, ctx.service());
@@ -219,14 +229,18 @@ impl DossierQuery {
         .await
     }
 
-    /// Tìm kiếm: by code, scanned code, part of a code, applicant (name, telephone, identity number; for those who may read
-    /// personal data), procedure or agency; without regard to case and diacritics. The surest first, then the newest.
+    /// Tìm kiếm. By code, scanned code, part of a code, applicant (name, telephone, identity number; for those who
+    /// may read personal data), procedure or agency; without regard to case and diacritics. The surest first, then
+    /// the newest.
     #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn search(
         &self,
         ctx: &Context<'_>,
+        #[graphql(
+            desc = "Từ khóa. A code or a part of one, a name, a telephone or identity number, a procedure or an agency."
+        )]
         text: String,
-        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
+        first: Option<i32>,
         min_position: Option<PositionText>,
     ) -> Result<Vec<SearchHit>> {
         let first = i64::from(checked_page(first)?);
@@ -243,13 +257,13 @@ impl DossierQuery {
             .collect())
     }
 
-    /// Danh sách công việc, đến hạn trước xếp trước.
+    /// Danh sách công việc, đến hạn trước xếp trước. What is due first comes first.
     #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn work_list(
         &self,
         ctx: &Context<'_>,
-        of: WorkListOf,
-        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
+        #[graphql(desc = "Danh sách nào. Which list.")] of: WorkListOf,
+        first: Option<i32>,
         after: Option<String>,
         min_position: Option<PositionText>,
     ) -> Result<WorkConnection> {
@@ -288,7 +302,7 @@ impl DossierQuery {
     async fn public_status(
         &self,
         ctx: &Context<'_>,
-        code: String,
+        #[graphql(desc = "Mã số hồ sơ (MaHoSo). As printed on the receipt.")] code: String,
         min_position: Option<PositionText>,
     ) -> Result<Option<PublicStatus>> {
         let service = ctx.service();
@@ -299,7 +313,7 @@ impl DossierQuery {
         load.await.map_err(|error| ctx.error(error))
     }
 
-    /// Danh mục thủ tục hành chính.
+    /// Danh mục thủ tục hành chính. Also those that have drafts only.
     async fn procedures(
         &self,
         ctx: &Context<'_>,
@@ -315,11 +329,11 @@ impl DossierQuery {
         Ok(rows)
     }
 
-    /// Danh mục cơ quan: the tree as of a day, without those that others have the place of.
+    /// Danh mục cơ quan. The tree as of a day, without those that others have the place of.
     async fn agencies(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As they were on that day; today if absent.")] as_of: Option<NaiveDate>,
+        #[graphql(desc = "Ngày. As they were on that day; today if absent.")] as_of: Option<NaiveDate>,
         min_position: Option<PositionText>,
     ) -> Result<Vec<Agency>> {
         let load = async {

@@ -15,27 +15,33 @@ use crate::service::Names;
 #[derive(Default)]
 pub struct ReadQuery;
 
-/// Một lần dữ liệu cá nhân được xem: an answer that showed some in plain. Names of fields, never values.
+/// Một lần dữ liệu cá nhân được xem. An answer that showed some in plain. Names of fields, never values.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct PersonalDataRead {
+    /// Thời điểm xem. When it was shown.
     pub read_at: DateTime<FixedOffset>,
+    /// Tài khoản của người xem. Id of who read it.
     pub principal_id: Uuid,
+    /// Cơ quan của người xem. For which agency they acted.
     pub acting_for: Agency,
+    /// Mã phòng, bộ phận của người xem. Code of the unit where they worked; null where they belonged to none.
     pub unit: Option<String>,
-    /// `graphql`, `paper`, `register`, `file`
+    /// Kênh truy cập. By which way: `graphql`, `paper`, `register` or `file`.
     pub channel: String,
-    /// Which operation or which paper.
+    /// Tên thao tác hoặc biểu mẫu. Which operation or which paper; null of an operation without a name.
     pub name: Option<String>,
+    /// Mã truy vết. `traceparent` of the request; null where it had none.
     pub traceparent: Option<String>,
-    /// Those that the caller audits.
+    /// Các hồ sơ. Those that the caller audits.
     pub dossiers: Vec<ReadDossier>,
 }
 
-/// What was shown of a dossier.
+/// Dữ liệu đã xem của một hồ sơ. What was shown of a dossier.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct ReadDossier {
+    /// Mã định danh hồ sơ. Which dossier it was.
     pub id: Uuid,
-    /// `applicant.name`
+    /// Các trường đã hiển thị. Names such as `applicant.name`, never values.
     pub fields: Vec<String>,
 }
 
@@ -67,11 +73,16 @@ impl ReadQuery {
     async fn personal_data_reads(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Mã định danh hồ sơ. Only reads of this dossier; of any if absent.")]
         dossier: Option<Uuid>,
+        #[graphql(desc = "Tài khoản của người xem. Only reads by this account; by any if absent.")]
         principal: Option<Uuid>,
-        from: Option<DateTime<FixedOffset>>,
-        #[graphql(desc = "Without this instant itself.")] to: Option<DateTime<FixedOffset>>,
-        #[graphql(desc = "At most 100; 20 if absent.")] first: Option<i32>,
+        #[graphql(desc = "Từ thời điểm. From this instant on; from the first if absent.")] from: Option<
+            DateTime<FixedOffset>,
+        >,
+        #[graphql(desc = "Đến trước thời điểm. Without this instant itself; to the last if absent.")]
+        to: Option<DateTime<FixedOffset>>,
+        first: Option<i32>,
         after: Option<String>,
     ) -> Result<ReadConnection> {
         let (caller, service) = (ctx.caller()?, ctx.service());

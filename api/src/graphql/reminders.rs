@@ -8,58 +8,67 @@ use uuid::Uuid;
 
 use super::objects::local_micros;
 
-/// Loại nhắc việc.
+/// Loại nhắc việc. What a reminder is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ReminderOccasion {
-    /// Sắp đến hạn.
+    /// Sắp đến hạn. It is due within some days.
     DueSoon,
-    /// Đến hạn hôm nay.
+    /// Đến hạn hôm nay. It is due today.
     DueToday,
-    /// Quá hạn.
+    /// Quá hạn. The due instant has passed.
     Overdue,
-    /// Quá hạn kéo dài: the head of the agency is told.
+    /// Quá hạn kéo dài. The head of the agency is told.
     Escalated,
 }
 
-/// Kênh nhắc việc.
+/// Kênh nhắc việc. By which way somebody is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ReminderWay {
-    /// Nobody is set up to be told: it is in the log of the program.
+    /// Nhật ký của chương trình. Nobody is set up to be told: it is in the log of the program.
     Log,
+    /// Thư điện tử. By e-mail.
     Email,
+    /// Tin nhắn SMS. By text message.
     Sms,
+    /// Gọi sang hệ thống khác (webhook). By a call to another system.
     Webhook,
 }
 
-/// Tình trạng gửi.
+/// Tình trạng gửi. How far a message has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ReminderState {
-    /// Chờ gửi.
+    /// Chờ gửi. It is going to be tried.
     Pending,
-    /// Đã gửi.
+    /// Đã gửi. It was taken by whoever carries it further.
     Delivered,
-    /// Không gửi được.
+    /// Không gửi được. It was tried often enough.
     GivenUp,
-    /// Không cần gửi nữa.
+    /// Không cần gửi nữa. It is not needed any more, and is not sent.
     Withdrawn,
 }
 
-/// Nhắc việc: one message to one official by one way.
+/// Nhắc việc. One message to one official by one way.
 #[derive(SimpleObject)]
 pub struct Reminder {
+    /// Mã lượt gửi. Id of the message, the same for every try.
     pub id: Uuid,
+    /// Loại nhắc việc. What it is about.
     pub occasion: ReminderOccasion,
-    /// The deadline that it is about.
+    /// Thời hạn được nhắc. The deadline that it is about.
     pub due_at: DateTime<FixedOffset>,
-    /// The official; null where nobody was set up.
+    /// Cán bộ được nhắc. Id of the official; null where nobody was set up.
     pub recipient: Option<Uuid>,
+    /// Kênh nhắc việc. By which way they are told.
     pub way: ReminderWay,
+    /// Tình trạng gửi. Whether it reached them.
     pub state: ReminderState,
+    /// Thời điểm phát sinh. When somebody was to be told.
     pub raised_at: DateTime<FixedOffset>,
+    /// Số lần đã gửi. How often it was tried.
     pub attempts: i64,
-    /// When it was delivered, given up or withdrawn.
+    /// Thời điểm kết thúc. When it was delivered, given up or withdrawn; null before.
     pub settled_at: Option<DateTime<FixedOffset>>,
-    /// Why the last try came to nothing.
+    /// Lý do gửi không thành. Why the last try came to nothing, as a code; null where it did not.
     pub failure: Option<String>,
 }
 

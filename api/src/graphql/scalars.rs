@@ -5,8 +5,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::recorded::Position;
 
-/// Vị trí trong nhật ký sự kiện. A place in the event log, opaque to clients: pass what a mutation returned as
-/// `minPosition` to read your own write. Only the server orders positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PositionText(pub Position);
 
@@ -26,6 +24,8 @@ impl PositionText {
     }
 }
 
+/// Vị trí trong nhật ký sự kiện. A place in the event log, opaque to clients: pass what a mutation returned as
+/// `minPosition` to read your own write. Only the server orders positions.
 #[Scalar(name = "Position", specified_by_url = "https://datatracker.ietf.org/doc/html/rfc4648#section-5")]
 impl ScalarType for PositionText {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -16,8 +16,8 @@ pub struct SynchronisationMutation;
 
 #[Object]
 impl SynchronisationMutation {
-    /// Ghi nhận đồng bộ với Cổng Dịch vụ công quốc gia: a message about a dossier went out, or the portal answered. For
-    /// the machine that carries the messages.
+    /// Ghi nhận đồng bộ với Cổng Dịch vụ công quốc gia. A message about a dossier went out, or the portal answered.
+    /// For the machine that carries the messages.
     async fn record_synchronisation(
         &self,
         ctx: &Context<'_>,
@@ -28,35 +28,38 @@ impl SynchronisationMutation {
     }
 }
 
-/// Trạng thái đồng bộ.
+/// Trạng thái đồng bộ. What the portal has, measured by the dossier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum SynchronisationState {
-    /// Chưa đồng bộ: the portal was told nothing.
+    /// Chưa đồng bộ. The portal was told nothing.
     NotSent,
-    /// Đã gửi, chờ phản hồi.
+    /// Đã gửi, chờ phản hồi. The portal has not answered yet.
     Sent,
-    /// Đã đồng bộ: the portal has the dossier as it is.
+    /// Đã đồng bộ. The portal has the dossier as it is.
     Synchronised,
-    /// Có thay đổi chưa gửi: the portal has the dossier as it was.
+    /// Có thay đổi chưa gửi. The portal has the dossier as it was.
     Behind,
-    /// Cổng từ chối: the last message was not taken.
+    /// Cổng từ chối. The last message was not taken.
     Declined,
 }
 
-/// Đồng bộ với Cổng Dịch vụ công quốc gia: what the portal has of a dossier. It says nothing about the dossier's own
+/// Đồng bộ với Cổng Dịch vụ công quốc gia. What the portal has of a dossier. It says nothing about the dossier's own
 /// state: a result whose message was lost is issued all the same.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Synchronisation {
+    /// Trạng thái đồng bộ. Derived from the messages and the dossier's own version.
     pub state: SynchronisationState,
-    /// The version up to which messages went out, 0 before the first.
+    /// Phiên bản đã gửi. The version up to which messages went out, 0 before the first.
     pub sent_version: i64,
-    /// The version that the portal has, 0 before its first yes.
+    /// Phiên bản cổng đã nhận. The version that the portal has, 0 before its first yes.
     pub acknowledged_version: i64,
+    /// Thời điểm gửi. When the last message went out; null before the first.
     pub sent_at: Option<DateTime<FixedOffset>>,
+    /// Thời điểm cổng phản hồi. When the last answer came; null before the first.
     pub answered_at: Option<DateTime<FixedOffset>>,
-    /// error_code of the answer that was no.
+    /// Mã phản hồi của cổng (error_code). Of the answer that was no; null where the last one was not.
     pub answer: Option<String>,
-    /// Messages since the portal said yes last.
+    /// Số lần gửi chưa được xác nhận. Messages since the portal said yes last.
     pub tries: u32,
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 macro_rules! functions {
     ($($(#[$doc:meta])* $name:ident,)+) => {
-        /// Chức năng: a thing one can be allowed to do.
+        /// Chức năng. A thing one can be allowed to do.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Enum)]
         pub enum Function { $($(#[$doc])* $name,)+ }
 
@@ -27,53 +27,57 @@ macro_rules! functions {
 }
 
 functions! {
-    /// Nộp hồ sơ trực tuyến.
+    /// Nộp hồ sơ trực tuyến. To file dossiers online.
     File,
-    /// Tiếp nhận, từ chối, trả kết quả.
+    /// Tiếp nhận, từ chối, trả kết quả. To receive, to refuse and to hand results out.
     Intake,
-    /// Thụ lý.
+    /// Thụ lý. To process dossiers.
     Process,
-    /// Phân công, phân công lại.
+    /// Phân công, phân công lại. To assign dossiers, and to assign them anew.
     Assign,
-    /// Phê duyệt, kết thúc xử lý.
+    /// Phê duyệt, kết thúc xử lý. To approve proposals and to end the processing.
     Approve,
-    /// Xem hồ sơ, with personal data masked.
+    /// Xem hồ sơ. To read dossiers, with personal data masked.
     ReadDossiers,
-    /// Xem dữ liệu cá nhân.
+    /// Xem dữ liệu cá nhân. To read personal data in plain.
     ReadPersonalData,
-    /// Đồng bộ với Cổng Dịch vụ công quốc gia: a machine's.
+    /// Đồng bộ với Cổng Dịch vụ công quốc gia. To write down what became of messages to the portal: a machine's.
     Synchronise,
-    /// Quản trị thủ tục, cơ quan, lịch làm việc.
+    /// Quản trị thủ tục, cơ quan, lịch làm việc. To administer procedures, agencies and calendars.
     Administer,
-    /// Quản trị tài khoản và nhóm quyền.
+    /// Quản trị tài khoản và nhóm quyền. To manage accounts and permission groups.
     ManageAccess,
-    /// Kiểm tra: who may and could do what, and who read personal data.
+    /// Kiểm tra. To see who may and could do what, and who read personal data.
     Audit,
 }
 
-/// Quy định nhóm quyền: what it allows from now on.
+/// Quy định nhóm quyền. What it allows from now on.
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct DefinePermissionGroupInput {
     pub idempotency_key: Uuid,
-    /// Mã nhóm quyền.
+    /// Mã nhóm quyền. A code that is new makes a group, a known one changes it.
     pub code: String,
+    /// Tên nhóm quyền. As shown to people.
     pub name: String,
+    /// Các chức năng. All that the group allows; what is left out is allowed no more.
     pub functions: Vec<Function>,
 }
 
-/// Bãi bỏ nhóm quyền.
+/// Bãi bỏ nhóm quyền. It allows nothing from now on.
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct RetirePermissionGroupInput {
     pub idempotency_key: Uuid,
+    /// Mã nhóm quyền. Code of the permission group.
     pub code: String,
 }
 
+/// Loại tài khoản. Who signs in with an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Enum)]
 #[graphql(remote = "account::AccountKind")]
 pub enum AccountKind {
-    /// Cán bộ, công chức, viên chức.
+    /// Cán bộ, công chức, viên chức. Somebody on the staff.
     Person,
-    /// Hệ thống khác.
+    /// Hệ thống khác. Another system; it signs in with keys.
     Machine,
 }
 
@@ -81,27 +85,28 @@ pub enum AccountKind {
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct OpenAccountInput {
     pub idempotency_key: Uuid,
+    /// Loại tài khoản. A person or a machine.
     pub kind: AccountKind,
-    /// Tên đăng nhập.
+    /// Tên đăng nhập. A name of this system's own, in the place of `issuer` and `subject`.
     pub login: Option<String>,
-    /// `iss` of its tokens.
+    /// Nơi cấp định danh điện tử. `iss` of its tokens; with `subject`, in the place of `login`.
     pub issuer: Option<String>,
-    /// `sub` of its tokens. It is not kept.
+    /// Định danh tại nơi cấp. `sub` of its tokens; it is not kept.
     pub subject: Option<String>,
-    /// Họ và tên.
+    /// Họ và tên. The whole name; sealed before it is written.
     pub name: String,
-    /// Where they work.
+    /// Nơi công tác. Where they work.
     pub place: PlaceInput,
 }
 
-/// Nơi công tác.
+/// Nơi công tác. Where somebody on the staff works, and as what.
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct PlaceInput {
-    /// Agency code.
+    /// Mã cơ quan. Agency code.
     pub agency: String,
-    /// Đơn vị trong cơ quan.
+    /// Mã phòng, bộ phận. Code of the unit inside the agency; none if absent.
     pub unit: Option<String>,
-    /// Chức danh.
+    /// Chức danh (ChucDanh). The position, as printed.
     pub position_title: Option<String>,
 }
 
@@ -110,90 +115,97 @@ pub struct PlaceInput {
 pub struct PlaceAccountInput {
     pub idempotency_key: Uuid,
     pub account_id: Uuid,
+    /// Nơi công tác mới. Where they work from now on.
     pub place: PlaceInput,
 }
 
-/// Whose dossiers a grant is about.
+/// Phạm vi dữ liệu. Whose dossiers a grant is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Enum)]
 pub enum GrantOver {
-    /// Toàn tỉnh.
+    /// Toàn tỉnh. The whole province.
     Province,
-    /// Một cơ quan.
+    /// Một cơ quan. One agency alone.
     Agency,
-    /// Một cơ quan và các cơ quan trực thuộc.
+    /// Một cơ quan và các cơ quan trực thuộc. An agency with all below it, as the tree is then.
     Subtree,
 }
 
-/// Gán nhóm quyền cho người dùng.
+/// Gán nhóm quyền cho người dùng. A permission group, over something, for days.
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct GrantInput {
     pub idempotency_key: Uuid,
     pub account_id: Uuid,
-    /// Code of the permission group.
+    /// Mã nhóm quyền. Code of the permission group.
     pub group: String,
+    /// Phạm vi dữ liệu. Whose dossiers it is about.
     pub over: GrantOver,
-    /// Agency code; not for the province.
+    /// Mã cơ quan thuộc phạm vi. Agency code; not for the province.
     pub agency: Option<String>,
-    /// Today if absent.
+    /// Ngày bắt đầu hiệu lực. The first day; today if absent.
     pub from: Option<NaiveDate>,
-    /// The last day; until it is revoked if absent.
+    /// Ngày cuối cùng còn hiệu lực. The last day; until it is revoked if absent.
     pub until: Option<NaiveDate>,
 }
 
-/// Thu hồi nhóm quyền.
+/// Thu hồi nhóm quyền. One grant holds no more.
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct RevokeGrantInput {
     pub idempotency_key: Uuid,
     pub account_id: Uuid,
+    /// Lần gán nhóm quyền. Id of the grant, as `Account.grants` has it.
     pub grant_id: Uuid,
 }
 
+/// Lý do khóa tài khoản. Why an account is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Enum)]
 #[graphql(remote = "account::LockReason")]
 pub enum LockReason {
-    /// Thôi việc, chuyển công tác.
+    /// Thôi việc, chuyển công tác. They do not work there any more.
     Left,
-    /// Tạm vắng.
+    /// Tạm vắng. They are away for some time.
     Absent,
-    /// Nghi bị lộ.
+    /// Nghi bị lộ. Somebody else may know what they sign in with.
     Suspected,
 }
 
-/// Khóa tài khoản.
+/// Khóa tài khoản. Nothing is allowed until it is unlocked.
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct LockAccountInput {
     pub idempotency_key: Uuid,
     pub account_id: Uuid,
+    /// Lý do khóa. Why it is locked.
     pub reason: LockReason,
 }
 
-/// Đặt mật khẩu: a first one, or one in the place of one that was forgotten. It has to be changed before anything else.
+/// Đặt mật khẩu. A first one, or one in the place of one that was forgotten. It has to be changed before anything
+/// else.
 #[derive(Clone, InputObject)]
 pub struct SetPasswordInput {
     pub account_id: Uuid,
-    /// Twelve characters of three kinds at least. Tell it to them on another way than this one.
+    /// Mật khẩu tạm. Twelve characters of three kinds at least. Tell it to them on another way than this one.
     pub password: String,
-    /// Take away the second factor: the device was lost.
+    /// Bỏ yếu tố xác thực thứ hai. Take away the second factor: the device was lost.
     #[graphql(default)]
     pub without_second_factor: bool,
 }
 
-/// Cấp khóa cho hệ thống khác.
+/// Cấp khóa cho hệ thống khác. A key beside those that the machine has.
 #[derive(Clone, Debug, InputObject)]
 pub struct IssueMachineKeyInput {
     pub account_id: Uuid,
-    /// The last day on which it is taken, a year from now at most.
+    /// Ngày cuối cùng còn hiệu lực. The last day on which it is taken, a year from now at most.
     pub until: NaiveDate,
 }
 
-/// Thu hồi khóa của hệ thống khác.
+/// Thu hồi khóa của hệ thống khác. It is not taken from the next request on.
 #[derive(Clone, Debug, InputObject)]
 pub struct RevokeMachineKeyInput {
     pub account_id: Uuid,
+    /// Mã khóa. Id of the key, as `Account.machineKeys` has it.
     pub key_id: String,
 }
 
-/// Mở khóa tài khoản.
+/// Mở khóa tài khoản. What is granted is allowed again.
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct UnlockAccountInput {
     pub idempotency_key: Uuid,

@@ -4,25 +4,26 @@ use async_graphql::{Enum, InputObject};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// What became of a message to the national portal.
+/// Kết quả gửi bản tin. What became of a message to the national portal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Enum)]
 pub enum MessageOutcome {
-    /// Đã gửi.
+    /// Đã gửi. It went out, and there is no answer yet.
     Sent,
-    /// Cổng đã nhận (error_code 0).
+    /// Cổng đã nhận (error_code 0). The portal has the dossier up to that version.
     Acknowledged,
-    /// Cổng từ chối.
+    /// Cổng từ chối. The portal did not take the message.
     Declined,
 }
 
-/// Ghi nhận đồng bộ với Cổng Dịch vụ công quốc gia.
+/// Ghi nhận đồng bộ với Cổng Dịch vụ công quốc gia. By the machine that carries the messages.
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct RecordSynchronisationInput {
     pub idempotency_key: Uuid,
     pub dossier_id: Uuid,
-    /// The version of the dossier up to which the message carried it.
+    /// Phiên bản của hồ sơ. The version of the dossier up to which the message carried it.
     pub version: i64,
+    /// Kết quả gửi. What became of the message.
     pub outcome: MessageOutcome,
-    /// error_code of the answer, if it was DECLINED.
+    /// Mã phản hồi của cổng (error_code). Of the answer, if it was DECLINED.
     pub answer: Option<String>,
 }
