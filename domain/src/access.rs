@@ -37,7 +37,7 @@ macro_rules! functions {
 }
 
 functions! {
-    /// File a dossier online, answer a supplement, withdraw.
+    /// File a dossier online, and act on one's own: over no agency's dossiers.
     File => "FILE",
     /// Check, receive, refuse, register at the counter, return results.
     Intake => "INTAKE",

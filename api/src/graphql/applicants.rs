@@ -93,9 +93,9 @@ pub enum ApplicantRole {
     Delegate,
 }
 
-/// Hồ sơ của tôi. What an applicant, or who acts for them, sees of a dossier.
 pub struct MyDossier(Dossier);
 
+/// Hồ sơ của tôi. What an applicant, or who acts for them, sees of a dossier.
 #[Object]
 impl MyDossier {
     /// Id của hồ sơ. For commands.
@@ -193,7 +193,7 @@ impl MyDossier {
         self.0.row.finance.0.obligations.iter().map(Into::into).collect()
     }
 
-    /// Còn phải nộp. In đồng.
+    /// Còn phải nộp. What is still to be paid, in đồng.
     async fn outstanding(&self) -> Vnd {
         Vnd(self.0.row.finance.0.outstanding_vnd())
     }
@@ -337,12 +337,12 @@ impl Of {
     }
 }
 
-/// Nội dung hồ sơ đã nộp. What was handed in, and by whom. Masked unless the caller may read personal data.
 pub struct Application {
     pub(super) of: Of,
     pub(super) application: service::Application,
 }
 
+/// Nội dung hồ sơ đã nộp. What was handed in, and by whom. Masked unless the caller may read personal data.
 #[Object]
 impl Application {
     /// Chủ hồ sơ (ChuHoSo). Whom the dossier is about.
@@ -390,7 +390,6 @@ impl Application {
     }
 }
 
-/// Chủ hồ sơ hoặc người được ủy quyền. Somebody a dossier tells of; masked unless the caller may read personal data.
 pub struct Person {
     of: Of,
     person: service::Person,
@@ -403,6 +402,7 @@ impl Person {
     }
 }
 
+/// Chủ hồ sơ hoặc người được ủy quyền. Somebody a dossier tells of; masked unless the caller may read personal data.
 #[Object]
 impl Person {
     /// Tài khoản. By which they act online; null where that is not known.
