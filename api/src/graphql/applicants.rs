@@ -193,7 +193,7 @@ impl MyDossier {
         self.0.row.finance.0.obligations.iter().map(Into::into).collect()
     }
 
-    /// Còn phải nộp. What is still to be paid, in đồng.
+    /// Còn phải nộp. What is still to be paid.
     async fn outstanding(&self) -> Vnd {
         Vnd(self.0.row.finance.0.outstanding_vnd())
     }
