@@ -241,7 +241,7 @@ impl Dossier {
         match owner {
             KeyOwner::Dossier => Some(filed.dossier_key),
             KeyOwner::Applicant => Some(filed.applicant_key),
-            KeyOwner::Account => None,
+            KeyOwner::Account | KeyOwner::Disclosure => None,
         }
     }
 }
@@ -385,7 +385,8 @@ impl Filed {
             | Function::Synchronise
             | Function::Administer
             | Function::ManageAccess
-            | Function::Audit => Ok(()),
+            | Function::Audit
+            | Function::BreakGlass => Ok(()),
         }
     }
 
