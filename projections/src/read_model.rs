@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::account_directory::AccountDirectory;
 use crate::agency_directory::AgencyDirectory;
 use crate::deadline_board::DeadlineBoard;
+use crate::disclosure::Disclosure;
 use crate::dossier_summary::DossierSummary;
 use crate::notice::Notice;
 use crate::payment_order::PaymentOrder;
@@ -157,4 +158,5 @@ models! {
     AccountDirectory is "account_directory",
     PermissionGroupDirectory is "permission_group_directory",
     PaymentOrder is "payment_order",
+    Disclosure is "disclosure",
 }
