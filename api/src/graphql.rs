@@ -3,6 +3,7 @@
 pub mod access;
 pub mod administration;
 pub mod boards;
+pub mod disclosures;
 pub mod execution;
 pub mod files;
 pub mod indicators;
@@ -32,6 +33,7 @@ use tokio::sync::OnceCell;
 use access::{AccessMutation, AccessQuery};
 use administration::{AdministrationMutation, AdministrationQuery};
 use boards::BoardQuery;
+use disclosures::{DisclosureMutation, DisclosureQuery};
 use execution::Executions;
 use indicators::IndicatorQuery;
 use limits::Limits;
@@ -64,6 +66,7 @@ pub struct QueryRoot(
     ProjectionQuery,
     PaymentQuery,
     ReadQuery,
+    DisclosureQuery,
 );
 
 #[derive(MergedObject, Default)]
@@ -76,6 +79,7 @@ pub struct MutationRoot(
     SynchronisationMutation,
     ProjectionMutation,
     PaymentMutation,
+    DisclosureMutation,
 );
 
 /// The most rows of a page.

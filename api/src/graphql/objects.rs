@@ -16,12 +16,12 @@ use uuid::Uuid;
 use super::ContextExt;
 use super::execution::Execution;
 use super::files::AttachedFile;
-use super::loaders::{ActsOn, HistoryOf, NoticesOf, PrivateText, SynchronisationOf};
+use super::loaders::{ActsOn, DisclosedTo, HistoryOf, NoticesOf, PrivateText, SynchronisationOf};
 use super::reminders::Reminder;
 use super::synchronisation::Synchronisation;
 use crate::input::{ObligationKind, PaymentMethod, Vnd};
 use crate::messages::Language;
-use crate::service::{HistoryEntry, Names, PersonalField, Shown};
+use crate::service::{HistoryEntry, Names, PersonalField, Shown, may_have_opened};
 
 pub(super) fn local(at: Instant) -> DateTime<FixedOffset> {
     at.with_timezone(&VIETNAM)
@@ -513,11 +513,12 @@ impl Dossier {
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn files(&self, ctx: &Context<'_>) -> Result<Option<Vec<AttachedFile>>> {
         let history = self.events(ctx).await?;
-        let shown = Shown::to(ctx.caller()?, &self.row);
+        let shown = self.shown(ctx).await?;
         let files = ctx.service().files_of(self.dossier_id(), &history, shown).await;
         let files = files.map_err(|error| ctx.error(error))?;
         if files.iter().any(|file| file.name.is_some()) && ctx.look_ahead().field("name").exists() {
-            ctx.data::<Execution>()?.expose(self.dossier_id(), PersonalField::FileName);
+            let execution = ctx.data::<Execution>()?;
+            execution.expose(self.dossier_id(), shown.disclosure(), PersonalField::FileName);
         }
         Ok(Some(files.into_iter().map(Into::into).collect()))
     }
@@ -549,12 +550,23 @@ impl Dossier {
         Ok(ctx.load(HistoryOf(self.dossier_id())).await?.unwrap_or_default())
     }
 
+    /// How its personal data is shown. What somebody has opened to themselves is asked for only where they may have.
+    async fn shown(&self, ctx: &Context<'_>) -> Result<Shown> {
+        let caller = ctx.caller()?;
+        let shown = Shown::to(caller, &self.row);
+        if shown == Shown::Masked && may_have_opened(caller, &self.row) {
+            let disclosed = ctx.load(DisclosedTo(self.dossier_id())).await?;
+            return Ok(disclosed.map_or(Shown::Masked, Shown::Disclosed));
+        }
+        Ok(shown)
+    }
+
     async fn private(&self, ctx: &Context<'_>, token: &str, field: PersonalField) -> Result<String> {
-        let shown = Shown::to(ctx.caller()?, &self.row);
+        let shown = self.shown(ctx).await?;
         let text = PrivateText { dossier: self.dossier_id(), token: token.to_owned(), shown };
         let Some(opened) = ctx.load(text).await? else { return Ok(String::new()) };
         if opened.is_plain {
-            ctx.data::<Execution>()?.expose(self.dossier_id(), field);
+            ctx.data::<Execution>()?.expose(self.dossier_id(), shown.disclosure(), field);
         }
         Ok(opened.text)
     }

@@ -250,7 +250,7 @@ impl Service {
                 continue;
             };
             let name = match shown {
-                Shown::Plain => self.file_name(id, attached).await?,
+                Shown::Plain | Shown::Disclosed(_) => self.file_name(id, attached).await?,
                 Shown::Masked => None,
             };
             files.push(ListedFile { attached: attached.clone(), at: entry.recorded.occurred_at, name });
@@ -275,7 +275,7 @@ impl Service {
         let known = self.executor.load::<Dossier>(&stream).await?;
         let filed = known.state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
         filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
-        filed.authorise(&caller.principal, Function::ReadPersonalData.into()).map_err(Problem::from)?;
+        let disclosure = self.reads_personal_data(caller, id, filed).await?;
         let mut attached = None;
         for row in self.store().read_stream(&stream, Version(0)).await? {
             if row.type_name == FILE_ATTACHED
@@ -293,7 +293,7 @@ impl Service {
         let extension = file_types::of(&attached.media_type).map_or("bin", |kind| kind.extension);
         let mut exposed = Exposed::default();
         let named = name.is_some().then_some(PersonalField::FileName);
-        exposed.add(id, [PersonalField::FileContent].into_iter().chain(named));
+        exposed.add(id, disclosure, [PersonalField::FileContent].into_iter().chain(named));
         self.record_read(caller, ReadThrough::File, exposed).await.map_err(ServiceError::Failure)?;
         Ok(Download { code: filed.code.clone(), attached, extension, name, content })
     }
