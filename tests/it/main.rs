@@ -9,6 +9,7 @@ mod cli;
 mod crash;
 mod demo;
 mod dialects;
+mod disclosures;
 mod event_store;
 mod execute;
 mod figures;
