@@ -275,7 +275,7 @@ async fn who_may_not_break_the_glass_opens_nothing(backend: Backend) {
     let breaks = (Function::BreakGlass, Scope::of(own));
     for (who, code) in [
         (with(&[reads.clone(), (Function::BreakGlass, Scope::of(other))]), "NO_FUNCTION"),
-        (with(&[breaks.clone()]), "NO_FUNCTION"),
+        (with(std::slice::from_ref(&breaks)), "NO_FUNCTION"),
         (with(&[]), "NOT_FOUND"),
         (
             with(&[reads.clone(), breaks.clone(), (Function::ReadPersonalData, Scope::Province)]),

@@ -17,7 +17,7 @@ CREATE TABLE disclosure (
 CREATE INDEX disclosure_open ON disclosure (principal, until_at);
 CREATE INDEX disclosure_by_time ON disclosure (opened_at, disclosure_id);
 -- What somebody has to look at.
-CREATE INDEX disclosure_unacknowledged ON disclosure (opened_at, disclosure_id) WHERE acknowledged_at IS NULL;
+CREATE INDEX disclosure_unacknowledged ON disclosure (acknowledged_at, opened_at, disclosure_id);
 
 -- Messages to officials about a dossier are about a deadline or a break-glass, and what became of each. Built anew by
 -- replay. docs/adr/0018
