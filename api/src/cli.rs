@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use domain::access::{ActingAs, Function, Powers, Principal, Scope};
+use domain::access::{ActingAs, Function, Powers, Principal, Purpose, Scope};
 use domain::codes::AgencyCode;
 use domain::identity::AgencyId;
 use domain::recorded::Via;
@@ -277,6 +277,7 @@ fn operator(agency: &AgencyCode, via: Via) -> Caller {
         },
         via,
         traceparent: None,
+        purpose: Purpose::default(),
         at: None,
     }
 }

@@ -16,6 +16,8 @@ const GROUPS: &[(&str, &[Function], bool)] = &[
     ),
     ("officer", &[Function::Process, Function::ReadDossiers, Function::ReadPersonalData], false),
     ("leader", &[Function::Process, Function::Assign, Function::Approve, Function::ReadDossiers], false),
+    // On duty at night: sees dossiers masked, and may break the glass.
+    ("duty", &[Function::ReadDossiers, Function::BreakGlass], false),
     ("auditor", &[Function::ReadDossiers, Function::Audit], true),
     ("relay", &[Function::ReadDossiers, Function::Synchronise], true),
     (
@@ -40,7 +42,9 @@ const GROUPS: &[(&str, &[Function], bool)] = &[
 pub enum InvalidToken {
     #[error("a development token has the form dev:<group>:<name>[/<unit>]@<agency code>")]
     Shape,
-    #[error("there is no such group; groups are citizen, intake, officer, leader, auditor, relay, admin")]
+    #[error(
+        "there is no such group; groups are citizen, intake, officer, leader, duty, auditor, relay, admin"
+    )]
     Group,
     #[error("the agency code is not valid")]
     Agency,

@@ -5,6 +5,7 @@ pub mod administration;
 pub mod applicants;
 pub mod boards;
 mod descriptions;
+pub mod disclosures;
 pub mod execution;
 pub mod files;
 pub mod indicators;
@@ -36,6 +37,7 @@ use administration::{AdministrationMutation, AdministrationQuery};
 use applicants::ApplicantQuery;
 use boards::BoardQuery;
 use descriptions::Descriptions;
+use disclosures::{DisclosureMutation, DisclosureQuery};
 use execution::Executions;
 use indicators::IndicatorQuery;
 use limits::Limits;
@@ -70,6 +72,7 @@ pub struct QueryRoot(
     PaymentQuery,
     ReadQuery,
     ApplicantQuery,
+    DisclosureQuery,
 );
 
 /// Các thao tác. What can be done: refusals are in `problems`, with a stable code each.
@@ -83,6 +86,7 @@ pub struct MutationRoot(
     SynchronisationMutation,
     ProjectionMutation,
     PaymentMutation,
+    DisclosureMutation,
 );
 
 /// The most rows of a page.

@@ -3,6 +3,7 @@
 
 mod access;
 mod administration;
+mod disclosures;
 mod payments;
 pub(crate) mod period;
 mod synchronisation;
@@ -12,6 +13,7 @@ pub use administration::*;
 pub use async_graphql::Json;
 use async_graphql::{Enum, InputObject, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{DateTime, FixedOffset};
+pub use disclosures::*;
 pub use payments::*;
 use serde::Serialize;
 pub use synchronisation::*;

@@ -369,6 +369,32 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "Cổng đã xác nhận phiên bản này.",
         "The portal has acknowledged that version already.",
     ),
+    ("DISCLOSURE_NOT_OPENED", "Không có lần mở dữ liệu này.", "There is no such disclosure."),
+    (
+        "DISCLOSURE_ALREADY_OPENED",
+        "Lần mở dữ liệu này đã được ghi nhận.",
+        "This disclosure was opened already.",
+    ),
+    (
+        "DISCLOSURE_TIME_OUT_OF_BOUNDS",
+        "Thời gian mở dữ liệu không hợp lệ, nhiều nhất 24 giờ.",
+        "Personal data is opened for 24 hours at most.",
+    ),
+    (
+        "OWN_DISCLOSURE",
+        "Không ai tự kết luận về lần mở dữ liệu của chính mình.",
+        "Nobody finds their own disclosure justified.",
+    ),
+    (
+        "DISCLOSURE_ALREADY_ACKNOWLEDGED",
+        "Lần mở dữ liệu này đã có kết luận.",
+        "Somebody has looked at this disclosure already.",
+    ),
+    (
+        "DISCLOSURE_NOT_NEEDED",
+        "Bạn được xem dữ liệu cá nhân của hồ sơ này, không cần mở khẩn cấp.",
+        "You may read the personal data of this dossier: there is no glass to break.",
+    ),
     ("CALENDAR_INVALID", "Bảng lịch không hợp lệ.", "That is not a valid calendar."),
 ];
 

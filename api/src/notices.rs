@@ -1,9 +1,10 @@
 //! Reminders: whoever has to act on a dossier is told that it is due soon, due today or overdue, and the head of the agency
-//! when it stays overdue. docs/adr/0018
+//! when it stays overdue. The head is told of each break-glass as well. docs/adr/0018, 0024
 //!
-//! One process of all carries them. A round looks at the deadline board for what nobody was told yet, writes down who is to
-//! be told (`notice.raised.v1`), then tries what waits and writes down what came of it. All it needs to know is in the
-//! log, so it can stop at any moment; a message may go out twice then, under the same id, and never not at all.
+//! One process of all carries them. A round looks at the deadline board, and at what was disclosed, for what nobody was told
+//! yet, writes down who is to be told (`notice.raised.v1`, `notice.disclosure_raised.v1`), then tries what waits and writes
+//! down what came of it. All it needs to know is in the log, so it can stop at any moment; a message may go out twice then,
+//! under the same id, and never not at all.
 
 mod settings;
 mod wording;
@@ -18,25 +19,27 @@ use domain::identity::{AgencyId, DossierId};
 use domain::notice::{Addressee, Command, DeliveryFailure, Occasion, Way, Withdrawal};
 use domain::recorded::Position;
 use domain::time::{Instant, VIETNAM};
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use infrastructure::carrier::{Address, Carrier, CarrierError, Message, NotTaken, Taken};
 use infrastructure::event_store::{instant, micros};
 use projections::Model;
 use projections::deadline_board::Item;
+use projections::disclosure::{self, Disclosure};
 use projections::dossier_summary::DossierSummary;
-use projections::notice::{self, Notice, START};
+use projections::notice::{self, About, Notice, START};
 use projections::read_side::{Follower, SOLE_RENEW_EVERY, Sole, WAIT_MAX};
 use uuid::Uuid;
 
 pub(crate) use self::settings::read_secret;
 pub use self::settings::{EXAMPLE, Settings, SettingsError};
-use self::wording::Wording;
+use self::wording::{Told, Wording};
 use crate::problem::{Problem, ServiceError};
 use crate::service::{Names, NoticeBounds, Service};
 
 /// Of the lease.
 pub const NAME: &str = "notices";
-const MODELS: &[Model] = &[Model::DossierSummary, Model::DeadlineBoard, Model::Notice];
+const MODELS: &[Model] = &[Model::DossierSummary, Model::DeadlineBoard, Model::Disclosure, Model::Notice];
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(15);
 const PAGE: i64 = 500;
@@ -205,6 +208,7 @@ impl Notifier {
         for (occasion, range) in &now.ranges {
             raised_at = raised_at.max(self.raise(&now, *occasion, *range, &mut round).await?);
         }
+        raised_at = raised_at.max(self.raise_disclosures(&now, &mut round).await?);
         self.service.read_side.wait_for(&[Model::Notice], raised_at, WAIT_MAX).await?;
         self.deliver(&now, &mut round).await?;
         Ok(round)
@@ -231,14 +235,46 @@ impl Notifier {
                     raising.push(self.raise_one(now, occasion, item, summary).boxed());
                 }
             }
-            let mut raised = stream::iter(raising).buffer_unordered(RECORDED_AT_ONCE);
-            while let Some(outcome) = raised.next().await {
-                if let Some(position) = unless_of_one_stream(outcome)? {
-                    round.raised += 1;
-                    raised_at = raised_at.max(Some(position));
+            raised_at = raised_at.max(recorded(raising, round).await?);
+        }
+    }
+
+    /// Of each break-glass the heads are told once, whatever became of it meanwhile; but for the one who did it.
+    async fn raise_disclosures(
+        &self,
+        now: &Now,
+        round: &mut Round,
+    ) -> Result<Option<Position>, ServiceError> {
+        let (database, since) = (self.service.read_side.database(), self.settings.since());
+        let (mut after, mut raised_at) = (disclosure::START, None);
+        loop {
+            let rows = disclosure::not_told(database, since, after, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(raised_at) };
+            after = last.place();
+            let summaries = self.service.summaries(rows.iter().map(|row| row.dossier_id)).await?;
+            let mut raising = Vec::new();
+            for row in &rows {
+                if let Some(summary) = summaries.get(&row.dossier_id) {
+                    raising.push(self.raise_disclosure(now, row, summary).boxed());
                 }
             }
+            raised_at = raised_at.max(recorded(raising, round).await?);
         }
+    }
+
+    async fn raise_disclosure(
+        &self,
+        now: &Now,
+        row: &Disclosure,
+        summary: &DossierSummary,
+    ) -> Result<Position, ServiceError> {
+        let holder = holder_of(summary);
+        let mut heads = self.heads(now, &[holder]);
+        heads.retain(|head| head.to.map(|to| to.0) != Some(row.principal));
+        let to = or_the_log(heads).into_iter().collect();
+        let disclosure = row.disclosure();
+        let command = Command::RaiseDisclosure { disclosure, holder, to };
+        self.service.record_notice(row.dossier(), holder, &disclosure.to_string(), command).await
     }
 
     async fn raise_one(
@@ -249,7 +285,7 @@ impl Notifier {
         summary: &DossierSummary,
     ) -> Result<Position, ServiceError> {
         let dossier = DossierId(item.dossier_id);
-        let holder = AgencyId(summary.holder_agency.unwrap_or(summary.competent_agency));
+        let holder = holder_of(summary);
         let to = self.addressees(now, occasion, summary, holder).into_iter().collect();
         let key = format!("{}:{}", occasion.name(), item.due_at);
         let command = Command::Raise { dossier, occasion, due_at: instant(item.due_at), holder, to };
@@ -265,24 +301,20 @@ impl Notifier {
         summary: &DossierSummary,
         holder: AgencyId,
     ) -> BTreeSet<Addressee> {
-        let heads = |agencies: &[AgencyId]| {
-            self.settings.ways(|person| {
-                person.head
-                    && now.agencies.get(&person.agency).is_some_and(|agency| agencies.contains(agency))
-            })
-        };
-        let mut told = match occasion {
+        or_the_log(match occasion {
             Occasion::DueSoon | Occasion::DueToday | Occasion::Overdue => {
                 let assignee = summary.assignee;
                 let told = self.settings.ways(|person| Some(person.id) == assignee);
-                if told.is_empty() { heads(&[holder]) } else { told }
+                if told.is_empty() { self.heads(now, &[holder]) } else { told }
             }
-            Occasion::Escalated => heads(&[holder, AgencyId(summary.competent_agency)]),
-        };
-        if told.is_empty() {
-            told.insert(Addressee { to: None, by: Way::Log });
-        }
-        told
+            Occasion::Escalated => self.heads(now, &[holder, AgencyId(summary.competent_agency)]),
+        })
+    }
+
+    fn heads(&self, now: &Now, agencies: &[AgencyId]) -> BTreeSet<Addressee> {
+        self.settings.ways(|person| {
+            person.head && now.agencies.get(&person.agency).is_some_and(|agency| agencies.contains(agency))
+        })
     }
 
     async fn deliver(&self, now: &Now, round: &mut Round) -> Result<(), ServiceError> {
@@ -295,9 +327,12 @@ impl Notifier {
             let Some(last) = rows.last() else { return Ok(()) };
             after = last.place();
             let summaries = self.service.summaries(rows.iter().map(|row| row.dossier_id)).await?;
+            let disclosed: Vec<Uuid> = rows.iter().filter_map(|row| row.disclosure).collect();
+            let disclosures = disclosure::by_ids(database, &disclosed).await?;
             let mut tries = Vec::new();
             for row in &rows {
-                tries.push(self.try_one(now, row, summaries.get(&row.dossier_id)).boxed());
+                let disclosure = disclosures.iter().find(|known| Some(known.disclosure_id) == row.disclosure);
+                tries.push(self.try_one(now, row, summaries.get(&row.dossier_id), disclosure).boxed());
             }
             let mut tried = stream::iter(tries).buffer_unordered(AT_ONCE);
             while let Some(outcome) = tried.next().await {
@@ -315,9 +350,10 @@ impl Notifier {
         now: &Now,
         row: &Notice,
         summary: Option<&DossierSummary>,
+        disclosure: Option<&Disclosure>,
     ) -> Result<Round, ServiceError> {
         let delivery = row.delivery();
-        let outcome = match self.fate(now, row, summary) {
+        let outcome = match self.fate(now, row, summary, disclosure) {
             Fate::Wait => return Ok(Round { waiting: 1, ..Round::default() }),
             Fate::Withdraw(why) => {
                 let command = Command::Withdraw { delivery, why };
@@ -363,18 +399,30 @@ impl Notifier {
         Some(self.service.clock().now() + TimeDelta::minutes(*minutes).max(asked))
     }
 
-    fn fate(&self, now: &Now, row: &Notice, summary: Option<&DossierSummary>) -> Fate {
-        let Some(summary) = summary.filter(|summary| is_due_at(summary, row.due_at)) else {
-            return Fate::Withdraw(Withdrawal::NoLongerDue);
+    fn fate(
+        &self,
+        now: &Now,
+        row: &Notice,
+        summary: Option<&DossierSummary>,
+        disclosure: Option<&Disclosure>,
+    ) -> Fate {
+        let (summary, told) = match row.about() {
+            Some(About::Deadline(occasion, due_at)) => {
+                let Some(summary) = summary.filter(|summary| is_due_at(summary, due_at)) else {
+                    return Fate::Withdraw(Withdrawal::NoLongerDue);
+                };
+                if now.is_overtaken(occasion, due_at) {
+                    return Fate::Withdraw(Withdrawal::Overtaken);
+                }
+                (summary, Told::Deadline(occasion, due_at))
+            }
+            // What was opened was opened: the heads are told in any case.
+            Some(About::Disclosure(_)) => match (summary, disclosure) {
+                (Some(summary), Some(disclosure)) => (summary, Told::Disclosure(disclosure)),
+                (None, _) | (_, None) => return Fate::Wait,
+            },
+            None => return Fate::NotSetUp,
         };
-        let Some(occasion) = row.occasion() else { return Fate::NotSetUp };
-        if now
-            .ranges
-            .iter()
-            .any(|(graver, (from, before))| occasion < *graver && (*from..*before).contains(&row.due_at))
-        {
-            return Fate::Withdraw(Withdrawal::Overtaken);
-        }
         let way = row.way.0;
         let person = row.recipient.and_then(|id| self.settings.person(id));
         let address = match (way, person) {
@@ -392,12 +440,20 @@ impl Notifier {
         if now.is_silent(place(row)) {
             return Fate::Wait;
         }
-        let wording = Wording { row, occasion, summary, names: &now.names, settings: &self.settings };
+        let wording = Wording { row, told, summary, names: &now.names, settings: &self.settings };
         Fate::Send(Box::new(wording.message()), Box::new(carrier.clone()), address)
     }
 }
 
 impl Now {
+    /// Whether a graver occasion has come meanwhile.
+    fn is_overtaken(&self, occasion: Occasion, due_at: i64) -> bool {
+        let is_in = |(graver, (from, before)): &(Occasion, (i64, i64))| {
+            occasion < *graver && (*from..*before).contains(&due_at)
+        };
+        self.ranges.iter().any(is_in)
+    }
+
     fn note(&self, place: Place, outcome: &Result<Taken, NotTaken>) {
         let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
         let times = silent.entry(place).or_default();
@@ -414,6 +470,35 @@ impl Now {
         let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
         silent.get(&place).is_some_and(|times| SILENT <= *times)
     }
+}
+
+/// Writes down who is to be told, and counts it.
+async fn recorded(
+    raising: Vec<BoxFuture<'_, Result<Position, ServiceError>>>,
+    round: &mut Round,
+) -> Result<Option<Position>, ServiceError> {
+    let mut raised = stream::iter(raising).buffer_unordered(RECORDED_AT_ONCE);
+    let mut raised_at = None;
+    while let Some(outcome) = raised.next().await {
+        if let Some(position) = unless_of_one_stream(outcome)? {
+            round.raised += 1;
+            raised_at = raised_at.max(Some(position));
+        }
+    }
+    Ok(raised_at)
+}
+
+/// The agency that has the dossier, or else decides it.
+fn holder_of(summary: &DossierSummary) -> AgencyId {
+    AgencyId(summary.holder_agency.unwrap_or(summary.competent_agency))
+}
+
+/// Where nobody is set up, the log of the program is told.
+fn or_the_log(mut told: BTreeSet<Addressee>) -> BTreeSet<Addressee> {
+    if told.is_empty() {
+        told.insert(Addressee { to: None, by: Way::Log });
+    }
+    told
 }
 
 fn place(row: &Notice) -> Place {

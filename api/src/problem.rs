@@ -207,6 +207,15 @@ impl From<domain::permission_group::Rejection> for Problem {
     }
 }
 
+impl From<domain::disclosure::Rejection> for Problem {
+    fn from(rejection: domain::disclosure::Rejection) -> Self {
+        match rejection {
+            domain::disclosure::Rejection::NotOpened => Self::NotFound { what: "disclosure" },
+            other => Self::refused(&other),
+        }
+    }
+}
+
 impl Problem {
     fn refused(rejection: &impl Rejection) -> Self {
         Self::Refused { code: rejection.code(), reason: rejection.to_string() }

@@ -7,6 +7,7 @@ mod applicants;
 mod boards;
 mod calendars;
 mod catalogue;
+mod disclosures;
 mod dossiers;
 mod files;
 mod indicators;
@@ -31,6 +32,7 @@ pub use boards::{
 };
 pub use calendars::{Days, Impact, ImpactQuestion, Touched};
 pub use catalogue::{Change, Comparison, Difference, ProcedureVersions, Published};
+pub use disclosures::{BrokenGlass, DisclosurePolicy, may_have_opened};
 pub use dossiers::Accepted;
 pub(crate) use files::FILE_ATTACHED;
 pub use files::{Attached, Download, FILE_BYTES_MAX, FileInput, FilePolicy, FileReceipt, Files, ListedFile};
@@ -52,7 +54,7 @@ use ::projections::ReadSide;
 use ::projections::person_search::PersonSearch;
 use ::projections::read_side::Status;
 use ::projections::runner::RunError;
-use domain::access::Principal;
+use domain::access::{Principal, Purpose};
 use domain::identity::CommandId;
 use domain::recorded::{Position, Version, Via};
 use domain::time::{Instant, truncate};
@@ -81,6 +83,7 @@ pub struct Service {
     /// Those who listen.
     pub live: Live,
     pub gateways: Gateways,
+    disclosures: DisclosurePolicy,
     names: Arc<Mutex<Option<KeptNames>>>,
 }
 
@@ -90,6 +93,8 @@ pub struct Caller {
     pub principal: Principal,
     pub via: Via,
     pub traceparent: Option<String>,
+    /// Why personal data is read.
+    pub purpose: Purpose,
     /// Business time, where it is not now: for what is taken over from elsewhere. Clients cannot set it.
     pub at: Option<Instant>,
 }
@@ -121,6 +126,7 @@ impl Service {
             reads,
             live: Live::default(),
             gateways: Gateways::default(),
+            disclosures: DisclosurePolicy::default(),
             names: Arc::default(),
         })
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::identity::{AgencyId, PrincipalId};
+use crate::identity::{AgencyId, DisclosureId, PrincipalId};
 
 /// What a principal acts as, as of then: written into every event's metadata.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,55 @@ functions! {
     ManageAccess => "MANAGE_ACCESS",
     /// See who may do what, who could, and who read personal data.
     Audit => "AUDIT",
+    /// Open the personal data of one dossier to oneself, for a stated reason and a bounded time.
+    BreakGlass => "BREAK_GLASS",
+}
+
+macro_rules! purposes {
+    ($($(#[$doc:meta])* $name:ident => $text:literal,)+) => {
+        /// Why personal data is read. Written into the records of reads: a name stays for ever.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Purpose {
+            $($(#[$doc])* $name,)+
+            /// Nobody names this one: it is so where a disclosure is what lets somebody see something.
+            BreakGlass(DisclosureId),
+        }
+
+        impl Purpose {
+            /// Those that who asks can name.
+            pub const NAMED: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The stable name that clients see.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ Self::BreakGlass(_) => "BREAK_GLASS" }
+            }
+        }
+    };
+}
+
+// Which there are is a policy: docs/adr/0024.
+purposes! {
+    /// The agency in charge handles the dossier.
+    #[default]
+    Handling => "HANDLING",
+    /// The applicant asks about it.
+    Enquiry => "ENQUIRY",
+    /// A complaint or a denunciation is dealt with.
+    Complaint => "COMPLAINT",
+    /// An inspection, an audit or the supervision of officials.
+    Inspection => "INSPECTION",
+    /// Somebody asks about their data, or has it corrected or erased.
+    DataSubjectRequest => "DATA_SUBJECT_REQUEST",
+    /// A court, an investigator or another competent authority asks.
+    AuthorityRequest => "AUTHORITY_REQUEST",
+}
+
+impl Purpose {
+    /// Of a name that who asks can give.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMED.iter().copied().find(|purpose| purpose.name() == name)
+    }
 }
 
 /// Whose dossiers.

@@ -61,6 +61,8 @@ ids! {
     PermissionGroupId,
     /// One grant of a permission group to an account.
     GrantId,
+    /// One break-glass of one person over one dossier.
+    DisclosureId,
 }
 
 /// The root of every derived id.
@@ -91,6 +93,11 @@ impl CommandId {
     /// The grant that this command makes.
     pub fn grant(self) -> GrantId {
         GrantId(Uuid::new_v5(&self.0, b"grant"))
+    }
+
+    /// The disclosure that this command opens.
+    pub fn disclosure(self) -> DisclosureId {
+        DisclosureId(Uuid::new_v5(&self.0, b"disclosure"))
     }
 
     /// The request's main append.
@@ -174,6 +181,7 @@ mod tests {
         let again = AgencyId::again(&agency, chrono::NaiveDate::from_ymd_opt(2025, 7, 1).unwrap());
         assert_eq!(again.to_string(), "2f55bd7e-c1e4-5eeb-9f50-84e892c3da06");
         assert_eq!(command.grant().to_string(), "c5e46548-8512-56c8-aa9d-de634dd6cd29");
+        assert_eq!(command.disclosure().to_string(), "653046ad-36a5-557f-a38b-0121d662c522");
         let group = crate::codes::PermissionGroupCode::parse("MOT_CUA").unwrap();
         assert_eq!(PermissionGroupId::of(&group).to_string(), "bca40433-0fec-5384-8239-4d4da8a82152");
         let login = crate::codes::LoginName::parse("lan.nguyen").unwrap();

@@ -8,6 +8,7 @@
 //! | [`dossier`], [`procedure`], [`agency`], [`calendar_book`], [`read_model`] | the aggregates: command, event, state, rejection, decide, evolve |
 //! | [`synchronisation`] | what the national portal has of a dossier, beside it |
 //! | [`notice`] | who is to be reminded of a dossier's deadline, and whether it reached them, beside it |
+//! | [`disclosure`] | somebody opens a dossier's personal data to themselves, for a reason and a time; somebody else looks at it, beside it |
 //! | [`payment`] | an order to pay through a gateway: what was taken, what does not fit, what goes back |
 //! | [`form`] | what an applicant fills in: JSON Schema, validation, what of it is public |
 //! | [`code_book`] | numbers of the day, as a stream per agency and date |
@@ -31,6 +32,7 @@ pub mod calendar_book;
 pub mod code_book;
 pub mod codes;
 pub mod decider;
+pub mod disclosure;
 pub mod dossier;
 pub mod form;
 pub mod identity;

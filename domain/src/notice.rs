@@ -1,5 +1,6 @@
-//! Reminders of the deadline of one dossier (nhắc việc): who was to be told what, whether it reached them, and when it is
-//! tried again. A stream beside the dossier's, so that telling somebody conflicts with nobody's act. docs/adr/0018
+//! What is told to officials about one dossier (nhắc việc): of its deadlines, and of a break-glass over it; who was to be told,
+//! whether it reached them, and when it is tried again. A stream beside the dossier's, so that telling somebody conflicts with nobody's act. docs/adr/0018,
+//! 0024
 //!
 //! The log is the list of what is to be sent: whoever carries notices writes down what came of it, and a carrier that
 //! starts again finds what is left. Nothing here says who anybody is or where they are reached.
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::decider::{self, Decider, events};
-use crate::identity::{AgencyId, DeliveryId, DossierId, PrincipalId};
+use crate::identity::{AgencyId, DeliveryId, DisclosureId, DossierId, PrincipalId};
 use crate::private::HasPrivate;
 use crate::time::Instant;
 
@@ -82,6 +83,12 @@ pub enum Command {
         holder: AgencyId,
         to: Vec<Addressee>,
     },
+    /// Somebody has opened its personal data to themselves.
+    RaiseDisclosure {
+        disclosure: DisclosureId,
+        holder: AgencyId,
+        to: Vec<Addressee>,
+    },
     /// It has reached whoever carries it further.
     Deliver {
         delivery: DeliveryId,
@@ -104,6 +111,7 @@ events! {
     /// Facts about notices.
     pub enum Event {
         "notice.raised.v1" => Raised,
+        "notice.disclosure_raised.v1" => DisclosureRaised,
         "notice.delivered.v1" => Delivered,
         "notice.attempt_failed.v1" => AttemptFailed,
         "notice.withdrawn.v1" => Withdrawn,
@@ -116,6 +124,15 @@ pub struct Raised {
     pub occasion: Occasion,
     pub due_at: Instant,
     /// The agency that held the dossier.
+    pub holder: AgencyId,
+    pub deliveries: Vec<Delivery>,
+}
+
+/// Somebody is to be told of a break-glass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DisclosureRaised {
+    pub disclosure: DisclosureId,
+    /// The agency that held the dossier, or else decides it.
     pub holder: AgencyId,
     pub deliveries: Vec<Delivery>,
 }
@@ -155,6 +172,7 @@ pub struct Withdrawn {
 }
 
 impl HasPrivate for Raised {}
+impl HasPrivate for DisclosureRaised {}
 impl HasPrivate for Delivered {}
 impl HasPrivate for AttemptFailed {}
 impl HasPrivate for Withdrawn {}
@@ -166,6 +184,12 @@ impl DeliveryId {
         let name =
             format!("notice:{}:{}:{to}:{}", occasion.name(), due_at.timestamp_micros(), addressee.by.name());
         Self(Uuid::new_v5(&dossier.0, name.as_bytes()))
+    }
+
+    /// The same of a break-glass.
+    pub fn of_disclosure(disclosure: DisclosureId, addressee: Addressee) -> Self {
+        let to = addressee.to.map_or(Uuid::nil(), |to| to.0);
+        Self(Uuid::new_v5(&disclosure.0, format!("notice:{to}:{}", addressee.by.name()).as_bytes()))
     }
 }
 
@@ -202,6 +226,7 @@ impl Way {
 pub struct Notices {
     /// The gravest that was raised for each due instant.
     raised: BTreeMap<Instant, Occasion>,
+    disclosures: BTreeSet<DisclosureId>,
     /// Tries so far of what has not arrived.
     pending: BTreeMap<DeliveryId, u32>,
     /// What arrived, was given up or withdrawn.
@@ -236,6 +261,9 @@ impl Decider for Notices {
             Command::Raise { dossier, occasion, due_at, holder, to } => {
                 Ok(self.raise(*dossier, *occasion, *due_at, *holder, to))
             }
+            Command::RaiseDisclosure { disclosure, holder, to } => {
+                Ok(self.raise_disclosure(*disclosure, *holder, to))
+            }
             Command::Deliver { delivery, receipt } => {
                 let delivered = Delivered { delivery: *delivery, receipt: receipt.clone() };
                 self.of_pending(*delivery, |_| Ok(Event::Delivered(delivered)))
@@ -268,6 +296,10 @@ impl Decider for Notices {
                 *gravest = raised.occasion.max(*gravest);
                 self.pending.extend(raised.deliveries.iter().map(|delivery| (delivery.id, 0)));
             }
+            Event::DisclosureRaised(raised) => {
+                self.disclosures.insert(raised.disclosure);
+                self.pending.extend(raised.deliveries.iter().map(|delivery| (delivery.id, 0)));
+            }
             Event::Delivered(Delivered { delivery, .. }) | Event::Withdrawn(Withdrawn { delivery, .. }) => {
                 self.settle(*delivery);
             }
@@ -293,13 +325,17 @@ impl Notices {
         if self.raised.get(&due_at).is_some_and(|gravest| occasion <= *gravest) {
             return Vec::new();
         }
-        let distinct: BTreeSet<Addressee> = to.iter().copied().collect();
-        let deliveries = distinct.into_iter().map(|addressee| Delivery {
-            id: DeliveryId::of(dossier, occasion, due_at, addressee),
-            to: addressee.to,
-            by: addressee.by,
-        });
-        vec![Event::Raised(Raised { occasion, due_at, holder, deliveries: deliveries.collect() })]
+        let deliveries = deliveries(to, |addressee| DeliveryId::of(dossier, occasion, due_at, addressee));
+        vec![Event::Raised(Raised { occasion, due_at, holder, deliveries })]
+    }
+
+    /// Each break-glass is told once.
+    fn raise_disclosure(&self, disclosure: DisclosureId, holder: AgencyId, to: &[Addressee]) -> Vec<Event> {
+        if self.disclosures.contains(&disclosure) {
+            return Vec::new();
+        }
+        let deliveries = deliveries(to, |addressee| DeliveryId::of_disclosure(disclosure, addressee));
+        vec![Event::DisclosureRaised(DisclosureRaised { disclosure, holder, deliveries })]
     }
 
     /// what arrived, was given up or withdrawn stays so: another carrier that says otherwise comes too late.
@@ -317,13 +353,21 @@ impl Notices {
 
     /// Something was raised, and nothing of it is left to do.
     pub fn has_settled(&self) -> bool {
-        !self.raised.is_empty() && self.pending.is_empty()
+        let is_raised = !self.raised.is_empty() || !self.disclosures.is_empty();
+        is_raised && self.pending.is_empty()
     }
 
     fn settle(&mut self, delivery: DeliveryId) {
         self.pending.remove(&delivery);
         self.settled.insert(delivery);
     }
+}
+
+/// One to each, however often they are named.
+fn deliveries(to: &[Addressee], id: impl Fn(Addressee) -> DeliveryId) -> Vec<Delivery> {
+    let distinct: BTreeSet<Addressee> = to.iter().copied().collect();
+    let delivery = |addressee: Addressee| Delivery { id: id(addressee), to: addressee.to, by: addressee.by };
+    distinct.into_iter().map(delivery).collect()
 }
 
 /// `notice-<dossier id>`

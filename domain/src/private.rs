@@ -89,6 +89,8 @@ pub enum KeyOwner {
     Delegate,
     /// Somebody who signs in.
     Account,
+    /// A break-glass: what was said of it.
+    Disclosure,
 }
 
 /// Content that may hold private values. The default is none.

@@ -7,8 +7,8 @@ use crate::decider::{DecodeError, StoredEvent};
 use crate::identity::{CommandId, EventId, PrincipalId};
 use crate::time::Instant;
 use crate::{
-    account, agency, calendar_book, code_book, dossier, notice, payment, permission_group, procedure,
-    read_model, synchronisation,
+    account, agency, calendar_book, code_book, disclosure, dossier, notice, payment, permission_group,
+    procedure, read_model, synchronisation,
 };
 
 /// Any event of the system.
@@ -25,6 +25,7 @@ pub enum Event {
     Payment(payment::Event),
     Account(account::Event),
     PermissionGroup(permission_group::Event),
+    Disclosure(disclosure::Event),
 }
 
 impl Event {
@@ -46,6 +47,7 @@ impl Event {
             Some("permission_group") => {
                 permission_group::Event::decode(type_name, data).map(Self::PermissionGroup)
             }
+            Some("disclosure") => disclosure::Event::decode(type_name, data).map(Self::Disclosure),
             _ => Err(DecodeError::UnknownType(type_name.to_owned())),
         }
     }
@@ -64,6 +66,7 @@ impl Event {
             payment::Event::TYPE_NAMES,
             account::Event::TYPE_NAMES,
             permission_group::Event::TYPE_NAMES,
+            disclosure::Event::TYPE_NAMES,
         ]
         .into_iter()
         .flatten()
@@ -83,6 +86,7 @@ impl Event {
             Self::Payment(event) => event.type_name(),
             Self::Account(event) => event.type_name(),
             Self::PermissionGroup(event) => event.type_name(),
+            Self::Disclosure(event) => event.type_name(),
         }
     }
 }

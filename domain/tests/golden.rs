@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use domain::decider::DecodeError;
 use domain::recorded::Event;
 use domain::{
-    account, agency, calendar_book, code_book, decider::StoredEvent, dossier, notice, payment,
+    account, agency, calendar_book, code_book, decider::StoredEvent, disclosure, dossier, notice, payment,
     permission_group, procedure, read_model, synchronisation,
 };
 
@@ -44,6 +44,7 @@ fn type_names() -> BTreeSet<String> {
         payment::Event::TYPE_NAMES,
         account::Event::TYPE_NAMES,
         permission_group::Event::TYPE_NAMES,
+        disclosure::Event::TYPE_NAMES,
     ]
     .concat()
     .into_iter()
@@ -64,6 +65,7 @@ fn encode(event: &Event) -> String {
         Event::Payment(event) => event.encode(),
         Event::Account(event) => event.encode(),
         Event::PermissionGroup(event) => event.encode(),
+        Event::Disclosure(event) => event.encode(),
     }
     .unwrap()
 }

@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use domain::{
-    agency, calendar_book, code_book, dossier, notice, payment, procedure, read_model, synchronisation,
+    agency, calendar_book, code_book, disclosure, dossier, notice, payment, procedure, read_model,
+    synchronisation,
 };
 
 fn root() -> PathBuf {
@@ -193,6 +194,7 @@ fn every_event_is_in_the_glossary() {
         read_model::Event::TYPE_NAMES,
         notice::Event::TYPE_NAMES,
         payment::Event::TYPE_NAMES,
+        disclosure::Event::TYPE_NAMES,
     ];
     for type_name in events.concat() {
         assert!(terms.contains(type_name), "{type_name} has no row in docs/glossary.md");

@@ -13,6 +13,7 @@ use domain::calendar_book::CalendarBook;
 use domain::code_book;
 use domain::codes::{AgencyCode, DossierCode};
 use domain::decider::{Decider, StoredEvent};
+use domain::disclosure::Disclosure;
 use domain::dossier::Dossier;
 use domain::identity::{AppendId, CommandId, DossierId, KeyId};
 use domain::notice::Notices;
@@ -181,6 +182,7 @@ pub struct Caches {
     payments: Cache<String, Arc<Folded<Order>>>,
     accounts: Cache<String, Arc<Folded<Account>>>,
     permission_groups: Cache<String, Arc<Folded<PermissionGroup>>>,
+    disclosures: Cache<String, Arc<Folded<Disclosure>>>,
 }
 
 impl Cached for Dossier {
@@ -237,7 +239,7 @@ impl Cached for Order {
     fn key(&self, owner: KeyOwner) -> Option<KeyId> {
         match owner {
             KeyOwner::Dossier => self.placed.as_ref().map(|placed| placed.dossier_key),
-            KeyOwner::Applicant | KeyOwner::Delegate | KeyOwner::Account => None,
+            KeyOwner::Applicant | KeyOwner::Delegate | KeyOwner::Account | KeyOwner::Disclosure => None,
         }
     }
 }
@@ -250,7 +252,7 @@ impl Cached for Account {
     fn key(&self, owner: KeyOwner) -> Option<KeyId> {
         match owner {
             KeyOwner::Account => self.known().map(|known| known.key),
-            KeyOwner::Dossier | KeyOwner::Applicant | KeyOwner::Delegate => None,
+            KeyOwner::Dossier | KeyOwner::Applicant | KeyOwner::Delegate | KeyOwner::Disclosure => None,
         }
     }
 }
@@ -258,6 +260,19 @@ impl Cached for Account {
 impl Cached for PermissionGroup {
     fn cache(caches: &Caches) -> &Cache<String, Arc<Folded<Self>>> {
         &caches.permission_groups
+    }
+}
+
+impl Cached for Disclosure {
+    fn cache(caches: &Caches) -> &Cache<String, Arc<Folded<Self>>> {
+        &caches.disclosures
+    }
+
+    fn key(&self, owner: KeyOwner) -> Option<KeyId> {
+        match owner {
+            KeyOwner::Disclosure => self.opened().map(|opened| opened.key),
+            KeyOwner::Dossier | KeyOwner::Applicant | KeyOwner::Delegate | KeyOwner::Account => None,
+        }
     }
 }
 
@@ -274,6 +289,7 @@ impl Executor {
             payments: Cache::new(CACHED_STATES_MAX),
             accounts: Cache::new(CACHED_STATES_MAX),
             permission_groups: Cache::new(CACHED_STATES_MAX),
+            disclosures: Cache::new(CACHED_STATES_MAX),
         });
         Self { store, keys, clock, caches }
     }

@@ -319,6 +319,11 @@ impl Keys {
         self.0.master.read_mac(previous, seq, record)
     }
 
+    /// That the records of reads were taken out by this program, up to one of them.
+    pub(crate) fn prune_mac(&self, seq: i64, record_mac: &str) -> String {
+        self.0.master.prune_mac(seq, record_mac)
+    }
+
     /// What somebody is found under: the mac of a kind of text and the text, under a key of its own. The same for every
     /// process with this master key.
     pub fn search_mac(&self, kind: u8, text: &str) -> Uuid {

@@ -1,21 +1,23 @@
-//! Who has seen personal data: records beside the event log, each bound to the one before. docs/adr/0023
+//! Who has seen personal data: records beside the event log, each bound to the one before. docs/adr/0023, 0024
 //!
 //! They are no events: nothing is folded from them, there are more of them, and they go when they are old enough. The mac of
-//! a record covers its number, its content and the mac before; its key is not in the database.
+//! a record covers its number, its content and the mac before; its key is not in the database. What was taken out for its age
+//! has a mac as well, so that nobody else takes anything out unnoticed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::access::ActingAs;
+use chrono::{NaiveDate, TimeDelta};
+use domain::access::{ActingAs, Purpose};
 use domain::identity::{DossierId, PrincipalId};
-use domain::time::Instant;
+use domain::time::{Instant, day_start, local_date};
 use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::db::{Database, Tx};
-use crate::event_store::{EventStore, StoreError, micros};
+use crate::event_store::{EventStore, StoreError, instant, micros};
 use crate::keys::Keys;
 use crate::{on_db, on_tx};
 
@@ -24,8 +26,10 @@ const BATCH_MAX: usize = 64;
 const QUEUE_MAX: usize = 1_024;
 /// Dossiers of one statement.
 const ROWS_MAX: usize = 500;
-/// Records that are looked at together.
+/// Records that are looked at, or taken out, together.
 const PAGE: i64 = 500;
+/// Records are kept for two years at least: a policy. The triggers of the database say so too, by its own clock.
+pub const KEPT: TimeDelta = TimeDelta::days(731);
 
 /// What one answer showed in plain, to whom and through what. Names of fields, never values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +39,9 @@ pub struct Read {
     pub acting_as: ActingAs,
     /// `graphql`, `paper`, `file`, `register`.
     pub channel: String,
+    /// Nobody was asked for one before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
     /// Which operation or which paper.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -71,6 +78,8 @@ pub enum Fault {
     Lost { seq: i64 },
     /// The end of the records is not where they end.
     End,
+    /// Somebody else says that the records up to this one were taken out for their age.
+    NotPruned { to: i64 },
 }
 
 /// What a look at all records found.
@@ -79,7 +88,28 @@ pub struct Verified {
     pub records: i64,
     /// Number and mac of the last: who keeps them elsewhere notices records that were taken off the end together with it.
     pub last: (i64, String),
+    /// Number of the last that was taken out for its age, 0 if none was.
+    pub pruned: i64,
     pub faults: Vec<Fault>,
+}
+
+/// What was taken out for its age.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    pub records: i64,
+    /// Number and time of the last of them, if any was.
+    pub last: Option<(i64, Instant)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PruneError {
+    #[error("records of reads are kept for two years: name a day that is not after {latest}")]
+    TooYoung { latest: NaiveDate },
+    /// What is damaged is evidence: it stays until somebody has looked at it.
+    #[error("the records are not as they were written: see `motcua reads verify`")]
+    Damaged,
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 #[derive(Clone)]
@@ -110,19 +140,25 @@ struct Row {
     mac: String,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 struct Head {
     seq: i64,
     mac: String,
     pruned_seq: i64,
     pruned_mac: String,
+    pruned_proof: String,
 }
 
 /// Locks the row, so that the order of numbers is that of commits.
-const MOVE_HEAD: &str =
-    "UPDATE personal_read_head SET seq = seq + $1 WHERE id = 1 RETURNING seq, mac, pruned_seq, pruned_mac";
+const MOVE_HEAD: &str = "UPDATE personal_read_head SET seq = seq + $1 WHERE id = 1 RETURNING seq, mac, pruned_seq, pruned_mac, pruned_proof";
 const SET_HEAD: &str = "UPDATE personal_read_head SET mac = $1 WHERE id = 1";
-const HEAD: &str = "SELECT seq, mac, pruned_seq, pruned_mac FROM personal_read_head WHERE id = 1";
+const HEAD: &str =
+    "SELECT seq, mac, pruned_seq, pruned_mac, pruned_proof FROM personal_read_head WHERE id = 1";
+/// Before the rows of its dossiers: those are kept as long as it is there.
+const DELETE: &str = "DELETE FROM personal_read WHERE seq > $1 AND seq <= $2";
+const DELETE_DOSSIERS: &str = "DELETE FROM personal_read_dossier WHERE seq > $1 AND seq <= $2";
+const SET_PRUNED: &str =
+    "UPDATE personal_read_head SET pruned_seq = $1, pruned_mac = $2, pruned_proof = $3 WHERE id = 1";
 const INSERT: &str =
     "INSERT INTO personal_read (seq, read_at, principal, data, mac) VALUES ($1, $2, $3, $4, $5)";
 /// The rows are said behind it.
@@ -143,8 +179,20 @@ const OF_DOSSIER_BEFORE: &str = "
     WHERE d.dossier = $5 AND (r.principal = $6 OR $7) AND d.seq < $1 AND r.read_at >= $2 AND r.read_at < $3 ORDER BY d.seq DESC LIMIT $4";
 
 /// Every statement here that both dialects share; a test prepares each on both.
-pub const SQL: &[&str] =
-    &[MOVE_HEAD, SET_HEAD, HEAD, INSERT, AFTER, DOSSIERS_OF, BEFORE, OF_PRINCIPAL_BEFORE, OF_DOSSIER_BEFORE];
+pub const SQL: &[&str] = &[
+    MOVE_HEAD,
+    SET_HEAD,
+    HEAD,
+    DELETE,
+    DELETE_DOSSIERS,
+    SET_PRUNED,
+    INSERT,
+    AFTER,
+    DOSSIERS_OF,
+    BEFORE,
+    OF_PRINCIPAL_BEFORE,
+    OF_DOSSIER_BEFORE,
+];
 
 impl ReadLog {
     /// Its writer ends when the last clone is dropped.
@@ -190,29 +238,42 @@ impl ReadLog {
 
     /// Looks at every record: whether it is there, what was written, and found by what was written.
     pub async fn verify(&self) -> Result<Verified, StoreError> {
-        let head: Head = on_db!(&self.database.readers, pool => sqlx::query_as(HEAD).fetch_one(pool).await)?;
-        let (mut seq, mut mac) = (head.pruned_seq, head.pruned_mac);
-        let mut verified = Verified { records: 0, last: (head.seq, head.mac.clone()), faults: Vec::new() };
+        loop {
+            let head = self.head().await?;
+            let verified = self.look(&head).await?;
+            // What is taken out meanwhile is not missing.
+            if self.head().await?.pruned_seq == head.pruned_seq {
+                return Ok(verified);
+            }
+        }
+    }
+
+    async fn head(&self) -> Result<Head, StoreError> {
+        Ok(on_db!(&self.database.readers, pool => sqlx::query_as(HEAD).fetch_one(pool).await)?)
+    }
+
+    async fn look(&self, head: &Head) -> Result<Verified, StoreError> {
+        let (mut seq, mut mac) = (head.pruned_seq, head.pruned_mac.clone());
+        let last = (head.seq, head.mac.clone());
+        let mut verified = Verified { records: 0, last, pruned: head.pruned_seq, faults: Vec::new() };
+        if !head.is_proven(&self.keys) {
+            verified.faults.push(Fault::NotPruned { to: head.pruned_seq });
+        }
         loop {
             let rows: Vec<Row> = on_db!(&self.database.readers, pool => {
                 sqlx::query_as(AFTER).bind(seq).bind(PAGE).fetch_all(pool).await
             })?;
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else { break };
-            let found = self.dossiers_of(first.seq, last.seq).await?;
+            let found: Vec<(i64, Uuid)> = on_db!(&self.database.readers, pool => {
+                sqlx::query_as(DOSSIERS_OF).bind(first.seq).bind(last.seq).fetch_all(pool).await
+            })?;
+            let found = by_record(found);
             for row in rows {
                 // What is written meanwhile is looked at the next time.
                 if head.seq < row.seq {
                     return Ok(verified.ended((seq, &mac), (head.seq, &head.mac)));
                 }
-                if seq + 1 < row.seq {
-                    verified.faults.push(Fault::Missing { from: seq + 1, to: row.seq - 1 });
-                } else if row.mac != self.keys.read_mac(&mac, row.seq, &row.data) || !row.is_whole() {
-                    verified.faults.push(Fault::Changed { seq: row.seq });
-                }
-                let dossiers = row.dossiers();
-                if found.get(&row.seq).unwrap_or(&BTreeSet::new()) != &dossiers {
-                    verified.faults.push(Fault::Lost { seq: row.seq });
-                }
+                verified.faults.extend(row.faults((seq, &mac), &found, &self.keys));
                 verified.records += 1;
                 (seq, mac) = (row.seq, row.mac);
             }
@@ -220,15 +281,85 @@ impl ReadLog {
         Ok(verified.ended((seq, &mac), (head.seq, &head.mac)))
     }
 
-    async fn dossiers_of(&self, from: i64, to: i64) -> Result<BTreeMap<i64, BTreeSet<Uuid>>, StoreError> {
-        let rows: Vec<(i64, Uuid)> = on_db!(&self.database.readers, pool => {
-            sqlx::query_as(DOSSIERS_OF).bind(from).bind(to).fetch_all(pool).await
-        })?;
-        let mut found: BTreeMap<i64, BTreeSet<Uuid>> = BTreeMap::new();
-        for (seq, dossier) in rows {
-            found.entry(seq).or_default().insert(dossier);
+    /// Takes out the oldest records, up to the first that was not written before a local day: a portion at a time, so that
+    /// whoever reads or writes waits for one portion at most, and so that what is interrupted goes on where it was.
+    pub async fn prune(&self, before: NaiveDate, now: Instant) -> Result<Pruned, PruneError> {
+        let latest = local_date(now - KEPT);
+        if latest < before {
+            return Err(PruneError::TooYoung { latest });
         }
-        Ok(found)
+        let mut pruned = Pruned::default();
+        loop {
+            let portion = self.prune_portion(micros(day_start(before))).await?;
+            if portion.records == 0 {
+                return Ok(pruned);
+            }
+            pruned = Pruned { records: pruned.records + portion.records, last: portion.last };
+        }
+    }
+
+    /// What is taken out is looked at first: else it would take along that somebody has changed it.
+    async fn prune_portion(&self, before: i64) -> Result<Pruned, PruneError> {
+        let failed = StoreError::from;
+        let mut tx = self.database.begin_write().await.map_err(failed)?;
+        // Whoever writes records waits here.
+        let head: Head = on_tx!(&mut tx, connection => {
+            sqlx::query_as(MOVE_HEAD).bind(0_i64).fetch_one(connection).await
+        })
+        .map_err(failed)?;
+        let rows: Vec<Row> = on_tx!(&mut tx, connection => {
+            sqlx::query_as(AFTER).bind(head.pruned_seq).bind(PAGE).fetch_all(connection).await
+        })
+        .map_err(failed)?;
+        let to = rows.last().map_or(head.pruned_seq, |last| last.seq);
+        let found: Vec<(i64, Uuid)> = on_tx!(&mut tx, connection => {
+            sqlx::query_as(DOSSIERS_OF).bind(head.pruned_seq + 1).bind(to).fetch_all(connection).await
+        })
+        .map_err(failed)?;
+        let (found, is_proven) = (by_record(found), head.is_proven(&self.keys));
+        let (mut seq, mut mac, mut pruned) = (head.pruned_seq, head.pruned_mac, Pruned::default());
+        for row in rows.into_iter().take_while(|row| row.read_at < before) {
+            if !is_proven || !row.faults((seq, &mac), &found, &self.keys).is_empty() {
+                return Err(PruneError::Damaged);
+            }
+            pruned.records += 1;
+            pruned.last = Some((row.seq, instant(row.read_at)));
+            (seq, mac) = (row.seq, row.mac);
+        }
+        if pruned.records == 0 {
+            return Ok(pruned);
+        }
+        let proof = self.keys.prune_mac(seq, &mac);
+        for sql in [DELETE, DELETE_DOSSIERS] {
+            on_tx!(&mut tx, connection => {
+                sqlx::query(sql).bind(head.pruned_seq).bind(seq).execute(connection).await.map(|_| ())
+            })
+            .map_err(failed)?;
+        }
+        on_tx!(&mut tx, connection => {
+            sqlx::query(SET_PRUNED).bind(seq).bind(&mac).bind(&proof).execute(connection).await.map(|_| ())
+        })
+        .map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        Ok(pruned)
+    }
+}
+
+fn by_record(rows: Vec<(i64, Uuid)>) -> BTreeMap<i64, BTreeSet<Uuid>> {
+    let mut found: BTreeMap<i64, BTreeSet<Uuid>> = BTreeMap::new();
+    for (seq, dossier) in rows {
+        found.entry(seq).or_default().insert(dossier);
+    }
+    found
+}
+
+impl Head {
+    /// Whether it was this program that took out what is not there any more.
+    fn is_proven(&self, keys: &Keys) -> bool {
+        match self.pruned_seq {
+            0 => self.pruned_mac.is_empty() && self.pruned_proof.is_empty(),
+            seq => self.pruned_proof == keys.prune_mac(seq, &self.pruned_mac),
+        }
     }
 }
 
@@ -247,6 +378,25 @@ impl Row {
         let read =
             read.map_err(|error| StoreError::UndecodableRead { seq: self.seq, source: Arc::new(error) })?;
         Ok(Numbered { seq: self.seq, read })
+    }
+
+    /// What is wrong with it, after the record before.
+    fn faults(
+        &self,
+        (seq, mac): (i64, &str),
+        found: &BTreeMap<i64, BTreeSet<Uuid>>,
+        keys: &Keys,
+    ) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if seq + 1 < self.seq {
+            faults.push(Fault::Missing { from: seq + 1, to: self.seq - 1 });
+        } else if self.mac != keys.read_mac(mac, self.seq, &self.data) || !self.is_whole() {
+            faults.push(Fault::Changed { seq: self.seq });
+        }
+        if found.get(&self.seq).unwrap_or(&BTreeSet::new()) != &self.dossiers() {
+            faults.push(Fault::Lost { seq: self.seq });
+        }
+        faults
     }
 
     fn parsed(&self) -> Option<Read> {

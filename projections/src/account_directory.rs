@@ -65,6 +65,7 @@ impl ReadModel for AccountDirectory {
             | Event::Notice(_)
             | Event::Payment(_)
             | Event::PermissionGroup(_)
+            | Event::Disclosure(_)
             | Event::ReadModel(_) => None,
         }
     }

@@ -46,6 +46,7 @@ impl ReadModel for ApplicantDossier {
             | Event::Payment(_)
             | Event::Account(_)
             | Event::PermissionGroup(_)
+            | Event::Disclosure(_)
             | Event::ReadModel(_) => None,
         }
     }

@@ -405,6 +405,7 @@ impl ReadModel for DeadlineBoard {
             | Event::Payment(_)
             | Event::Account(_)
             | Event::PermissionGroup(_)
+            | Event::Disclosure(_)
             | Event::ReadModel(_) => None,
         }
     }

@@ -9,7 +9,7 @@
 //! | [`runner`] | pages to folders, rows and checkpoints in one transaction, each model by itself |
 //! | `shadow` | a model built beside the one that answers, and put in its place |
 //! | [`read_side`], `rebuild` | opening, following, waiting for a position; rebuilding |
-//! | [`dossier_summary`], [`deadline_board`], [`public_status`], [`procedure_catalogue`], [`agency_directory`], [`notice`], [`payment_order`], [`portal_acknowledgement`], [`account_directory`], [`permission_group_directory`], [`applicant_dossier`] | one read model each: row, fold, SQL, queries |
+//! | [`dossier_summary`], [`deadline_board`], [`public_status`], [`procedure_catalogue`], [`agency_directory`], [`notice`], [`payment_order`], [`portal_acknowledgement`], [`account_directory`], [`permission_group_directory`], [`applicant_dossier`], [`disclosure`] | one read model each: row, fold, SQL, queries |
 //! | [`indicators`] | what QĐ 766/QĐ-TTg measures |
 //! | `interval` | which stretches of time contain an instant, from a B-tree |
 //! | [`person_search`] | finding people, for those who may know them: no fold, and the only one that opens names |
@@ -26,6 +26,7 @@ pub mod agency_directory;
 pub mod applicant_dossier;
 mod batch;
 pub mod deadline_board;
+pub mod disclosure;
 pub mod dossier_summary;
 mod folder;
 pub mod indicators;
@@ -60,6 +61,7 @@ pub fn shared_sql() -> Vec<&'static str> {
         agency_directory::SQL,
         applicant_dossier::SQL,
         batch::SQL,
+        disclosure::SQL,
         dossier_summary::SQL,
         procedure_catalogue::SQL,
         public_status::SQL,

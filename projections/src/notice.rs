@@ -1,7 +1,7 @@
-//! Reminders: what is to be sent and when, and what became of what was. The list that whoever carries notices works off.
+//! Messages to officials about deadlines and break-glass: what is to be sent and when, and what became of what was. The list that whoever carries notices works off.
 
-use domain::identity::{AgencyId, DeliveryId, DossierId, PrincipalId};
-use domain::notice::{DeliveryFailure, Event as NoticeEvent, Occasion, Way};
+use domain::identity::{AgencyId, DeliveryId, DisclosureId, DossierId, PrincipalId};
+use domain::notice::{Delivery, DeliveryFailure, Event as NoticeEvent, Occasion, Way};
 use domain::recorded::Event;
 use infrastructure::db::Database;
 use infrastructure::event_store::micros;
@@ -18,9 +18,11 @@ use crate::table::{Cell, Cells, Table, WrongCell, int, text, uuid};
 pub struct Notice {
     pub dossier_id: Uuid,
     pub delivery_id: Uuid,
-    /// [`rank`] of an occasion.
-    pub occasion: i64,
-    pub due_at: i64,
+    /// Of a deadline: [`rank`] of an occasion.
+    pub occasion: Option<i64>,
+    pub due_at: Option<i64>,
+    /// Or of this break-glass.
+    pub disclosure: Option<Uuid>,
     pub holder_agency: Uuid,
     /// Nobody in particular, where nobody was set up.
     pub recipient: Option<Uuid>,
@@ -35,6 +37,14 @@ pub struct Notice {
     pub settled_at: Option<i64>,
     /// Why the last try came to nothing.
     pub failure: Option<String>,
+}
+
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The instant is in microseconds.
+    Deadline(Occasion, i64),
+    Disclosure(DisclosureId),
 }
 
 /// A way as a table names it.
@@ -105,8 +115,16 @@ fn words(failure: &DeliveryFailure) -> String {
 }
 
 impl Notice {
+    /// Nothing of a row that somebody else wrote.
+    pub fn about(&self) -> Option<About> {
+        if let Some(disclosure) = self.disclosure {
+            return Some(About::Disclosure(DisclosureId(disclosure)));
+        }
+        Some(About::Deadline(self.occasion()?, self.due_at?))
+    }
+
     pub fn occasion(&self) -> Option<Occasion> {
-        Occasion::ALL.into_iter().find(|occasion| rank(*occasion) == self.occasion)
+        Occasion::ALL.into_iter().find(|occasion| Some(rank(*occasion)) == self.occasion)
     }
 
     pub fn dossier(&self) -> DossierId {
@@ -125,6 +143,29 @@ impl Notice {
         self.recipient.map(PrincipalId)
     }
 
+    fn new(dossier_id: Uuid, about: About, holder: AgencyId, delivery: &Delivery, at: i64) -> Self {
+        let (occasion, due_at, disclosure) = match about {
+            About::Deadline(occasion, due_at) => (Some(rank(occasion)), Some(due_at), None),
+            About::Disclosure(disclosure) => (None, None, Some(disclosure.0)),
+        };
+        Self {
+            dossier_id,
+            delivery_id: delivery.id.0,
+            occasion,
+            due_at,
+            disclosure,
+            holder_agency: holder.0,
+            recipient: delivery.to.map(|to| to.0),
+            way: WayName(delivery.by),
+            state: DeliveryState::Pending,
+            raised_at: at,
+            attempts: 0,
+            next_at: Some(at),
+            settled_at: None,
+            failure: None,
+        }
+    }
+
     fn settle(&mut self, state: DeliveryState, at: i64) {
         self.state = state;
         self.next_at = None;
@@ -133,13 +174,14 @@ impl Notice {
 }
 
 impl ReadModel for Notice {
-    const VERSION: i64 = 1;
+    const VERSION: i64 = 2;
     const TABLE: Table = Table {
         name: "notice",
         key: &[uuid("dossier_id"), uuid("delivery_id")],
         values: &[
             int("occasion"),
             int("due_at"),
+            uuid("disclosure"),
             uuid("holder_agency"),
             uuid("recipient"),
             text("way"),
@@ -164,6 +206,7 @@ impl ReadModel for Notice {
             | Event::Payment(_)
             | Event::Account(_)
             | Event::PermissionGroup(_)
+            | Event::Disclosure(_)
             | Event::ReadModel(_) => None,
         }
     }
@@ -174,21 +217,15 @@ impl ReadModel for Notice {
         let at = micros(occurrence.occurred_at);
         let delivery = match event {
             NoticeEvent::Raised(raised) => {
-                rows.extend(raised.deliveries.iter().map(|delivery| Self {
-                    dossier_id,
-                    delivery_id: delivery.id.0,
-                    occasion: rank(raised.occasion),
-                    due_at: micros(raised.due_at),
-                    holder_agency: raised.holder.0,
-                    recipient: delivery.to.map(|to| to.0),
-                    way: WayName(delivery.by),
-                    state: DeliveryState::Pending,
-                    raised_at: at,
-                    attempts: 0,
-                    next_at: Some(at),
-                    settled_at: None,
-                    failure: None,
-                }));
+                let about = About::Deadline(raised.occasion, micros(raised.due_at));
+                let new = |delivery| Self::new(dossier_id, about, raised.holder, delivery, at);
+                rows.extend(raised.deliveries.iter().map(new));
+                return Ok(());
+            }
+            NoticeEvent::DisclosureRaised(raised) => {
+                let about = About::Disclosure(raised.disclosure);
+                let new = |delivery| Self::new(dossier_id, about, raised.holder, delivery, at);
+                rows.extend(raised.deliveries.iter().map(new));
                 return Ok(());
             }
             NoticeEvent::Delivered(event) => event.delivery,
@@ -198,7 +235,7 @@ impl ReadModel for Notice {
         let row = rows.iter_mut().find(|row| row.delivery_id == delivery.0);
         let row = row.ok_or(FoldError { event: occurrence.event.type_name(), of: "notice" })?;
         match event {
-            NoticeEvent::Raised(_) => {}
+            NoticeEvent::Raised(_) | NoticeEvent::DisclosureRaised(_) => {}
             NoticeEvent::Delivered(_) => {
                 row.attempts += 1;
                 row.failure = None;
@@ -223,6 +260,7 @@ impl ReadModel for Notice {
             self.delivery_id.into(),
             self.occasion.into(),
             self.due_at.into(),
+            self.disclosure.into(),
             self.holder_agency.into(),
             self.recipient.into(),
             self.way.0.name().into(),
@@ -239,8 +277,9 @@ impl ReadModel for Notice {
         Ok(Self {
             dossier_id: cells.uuid()?,
             delivery_id: cells.uuid()?,
-            occasion: cells.int()?,
-            due_at: cells.int()?,
+            occasion: cells.int_or_null()?,
+            due_at: cells.int_or_null()?,
+            disclosure: cells.uuid_or_null()?,
             holder_agency: cells.uuid()?,
             recipient: cells.uuid_or_null()?,
             way: cells.text()?.try_into().map_err(|_| WrongCell)?,
@@ -256,8 +295,8 @@ impl ReadModel for Notice {
 
 macro_rules! columns {
     () => {
-        "dossier_id, delivery_id, occasion, due_at, holder_agency, recipient, way, state, raised_at, attempts, next_at,
-         settled_at, failure"
+        "dossier_id, delivery_id, occasion, due_at, disclosure, holder_agency, recipient, way, state, raised_at, attempts,
+         next_at, settled_at, failure"
     };
 }
 

@@ -97,6 +97,7 @@ impl ReadModel for PaymentOrder {
             | Event::Notice(_)
             | Event::Account(_)
             | Event::PermissionGroup(_)
+            | Event::Disclosure(_)
             | Event::ReadModel(_) => None,
         }
     }

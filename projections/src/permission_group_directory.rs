@@ -40,6 +40,7 @@ impl ReadModel for PermissionGroupDirectory {
             | Event::Notice(_)
             | Event::Payment(_)
             | Event::Account(_)
+            | Event::Disclosure(_)
             | Event::ReadModel(_) => None,
         }
     }

@@ -37,6 +37,7 @@ impl ReadModel for PortalAcknowledgement {
             | Event::Payment(_)
             | Event::Account(_)
             | Event::PermissionGroup(_)
+            | Event::Disclosure(_)
             | Event::ReadModel(_) => None,
         }
     }

@@ -68,6 +68,7 @@ impl ReadModel for ProcedureCatalogue {
             | Event::Payment(_)
             | Event::Account(_)
             | Event::PermissionGroup(_)
+            | Event::Disclosure(_)
             | Event::ReadModel(_) => None,
         }
     }

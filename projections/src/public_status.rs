@@ -131,6 +131,7 @@ impl ReadModel for PublicStatus {
             | Event::Payment(_)
             | Event::Account(_)
             | Event::PermissionGroup(_)
+            | Event::Disclosure(_)
             | Event::ReadModel(_) => None,
         }
     }

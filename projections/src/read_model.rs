@@ -10,6 +10,7 @@ use crate::account_directory::AccountDirectory;
 use crate::agency_directory::AgencyDirectory;
 use crate::applicant_dossier::ApplicantDossier;
 use crate::deadline_board::DeadlineBoard;
+use crate::disclosure::Disclosure;
 use crate::dossier_summary::DossierSummary;
 use crate::notice::Notice;
 use crate::payment_order::PaymentOrder;
@@ -159,4 +160,5 @@ models! {
     PermissionGroupDirectory is "permission_group_directory",
     PaymentOrder is "payment_order",
     ApplicantDossier is "applicant_dossier",
+    Disclosure is "disclosure",
 }

@@ -136,6 +136,7 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
                 "--file-bytes-max <BYTES>",
                 "--scanner <COMMAND>",
                 "--payments <FILE>",
+                "--break-glass-minutes <MINUTES>",
                 "--files <DIR>",
                 "--store <URL>",
                 "--keys <URL>",
@@ -180,6 +181,7 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
         (&["payments", "list"], &["--store <URL>", "--json"]),
         (&["reads"], &["verify"]),
         (&["reads", "verify"], &["--store <URL>", "--json"]),
+        (&["reads", "prune"], &["--before <DATE>", "--store <URL>", "--json"]),
         (&["schema"], &["Usage: motcua schema"]),
         (
             &["due"],
@@ -214,6 +216,7 @@ async fn every_command_has_help_and_every_mistake_is_usage() {
         (&["fly"], "unrecognized subcommand"),
         (&["schema", "--fast"], "unexpected argument"),
         (&["serve", "--listen", "nowhere"], "--listen"),
+        (&["serve", "--break-glass-minutes", "1441"], "--break-glass-minutes"),
         (&["serve", "--scanner", "true"], "the scanner does not find the EICAR test file"),
         (&["import", "xes"], "<FILE>"),
         (&["import", "xes", "x.xes", "--agency", "H42"], "an agency code such as"),
@@ -530,6 +533,7 @@ async fn codes(place: &Place) -> Vec<String> {
         principal: api::development_token::parse("dev:auditor:thu@000.00.00.H25").unwrap(),
         via: domain::recorded::Via::CommandLine,
         traceparent: None,
+        purpose: domain::access::Purpose::default(),
         at: None,
     };
     let page = service.dossiers(&caller, &api::service::SearchInput::default(), None, 100).await.unwrap();

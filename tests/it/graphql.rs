@@ -114,6 +114,7 @@ impl System {
             principal: development_token::parse(ADMIN).unwrap(),
             via: Via::Import,
             traceparent: None,
+            purpose: domain::access::Purpose::default(),
             at: None,
         };
         let task = |code: &str| Task::new(StepCode::parse(code).unwrap(), code);
@@ -2039,8 +2040,8 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     use domain::access::{Denial, Function};
     use domain::decider::Rejection as _;
     use domain::{
-        account, agency, calendar_book, dossier, payment, permission_group, procedure, read_model,
-        synchronisation,
+        account, agency, calendar_book, disclosure, dossier, payment, permission_group, procedure,
+        read_model, synchronisation,
     };
     let unknown = domain::working_time::DueError::GivenBeforeReceipt {
         given: instant("2024-01-01T00:00:00Z"),
@@ -2260,6 +2261,22 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
             | payment::Rejection::UnknownDiscrepancy { .. } => {}
         }
     }
+    let disclosures = [
+        disclosure::Rejection::NotOpened,
+        disclosure::Rejection::AlreadyOpened,
+        disclosure::Rejection::TimeOutOfBounds,
+        disclosure::Rejection::Own,
+        disclosure::Rejection::AlreadyAcknowledged,
+    ];
+    for rejection in &disclosures {
+        match rejection {
+            disclosure::Rejection::NotOpened
+            | disclosure::Rejection::AlreadyOpened
+            | disclosure::Rejection::TimeOutOfBounds
+            | disclosure::Rejection::Own
+            | disclosure::Rejection::AlreadyAcknowledged => {}
+        }
+    }
     for denial in &denials {
         match denial {
             Denial::NoFunction { .. }
@@ -2277,6 +2294,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
     let codes = codes.chain(accounts.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(groups.iter().map(|rejection| rejection.code()));
     let codes = codes.chain(payments.iter().map(|rejection| rejection.code()));
+    let codes = codes.chain(disclosures.iter().map(|rejection| rejection.code()));
     let codes = codes.chain([read_model::Rejection::ReasonMissing.code()]);
     let codes = codes.chain(denials.iter().map(Denial::code));
     // What is not a rule of the domain: see `Problem::code`.
@@ -2290,6 +2308,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         "AGENCY_CODE_TAKEN",
         "GRANT_TOO_WIDE",
         "OWN_ACCOUNT",
+        "DISCLOSURE_NOT_NEEDED",
         "AGENCY_NOT_SUCCEEDED",
         "TABLE_TOO_LONG",
         "FILE_TOO_LARGE",

@@ -585,12 +585,18 @@ async fn a_socket_is_closed_with_the_codes_of_the_protocol() {
     let system = System::new(Backend::Sqlite, NOW).await;
     let served = Served::new(&system, settings()).await;
     let address = &served.address;
+    let bearer = format!("Bearer {AUDITOR}");
     // Before anybody has said who they are.
     for (message, closed) in [
         (json!({"type": "connection_init"}), 4401),
         (json!({"type": "connection_init", "payload": {}}), 4401),
         (json!({"type": "connection_init", "payload": {"authorization": "Bearer nonsense"}}), 4401),
         (json!({"type": "connection_init", "payload": {"authorization": 7}}), 4401),
+        (
+            json!({"type": "connection_init", "payload": {"authorization": bearer, "motcua-purpose": "X"}}),
+            4400,
+        ),
+        (json!({"type": "connection_init", "payload": {"authorization": bearer, "motcua-purpose": 7}}), 4400),
         (subscribe("1", EVENTS), 4401),
         (json!({"type": "start"}), 4400),
         (json!([]), 4400),
@@ -604,7 +610,6 @@ async fn a_socket_is_closed_with_the_codes_of_the_protocol() {
     assert_eq!(hear(&mut silent).await, Ok(json!({"type": "pong"})));
     assert_eq!(hear(&mut silent).await, Err(4408));
     // The upgrade's own header will do; what the client says goes before it.
-    let bearer = format!("Bearer {AUDITOR}");
     let mut by_header = connect(address, &[PROTOCOL, ("authorization", &bearer)]).await.unwrap();
     say(&mut by_header, json!({"type": "connection_init"})).await;
     let position = head(&system).await;
@@ -612,6 +617,10 @@ async fn a_socket_is_closed_with_the_codes_of_the_protocol() {
     assert_eq!(hear(&mut by_header).await, Ok(ack));
     let mut not_by_header = connect(address, &[PROTOCOL, ("authorization", &bearer)]).await.unwrap();
     assert_eq!(init(&mut not_by_header, "nonsense").await, Err(4401));
+    let mut for_purpose = connect(address, &[PROTOCOL]).await.unwrap();
+    let payload = json!({"authorization": bearer, "Motcua-Purpose": "INSPECTION"});
+    say(&mut for_purpose, json!({"type": "connection_init", "payload": payload})).await;
+    assert_eq!(hear(&mut for_purpose).await.unwrap()["type"], "connection_ack");
     // After it.
     for (message, closed) in [
         (json!({"type": "connection_init"}), 4429),

@@ -11,6 +11,7 @@ mod crash;
 mod demo;
 mod descriptions;
 mod dialects;
+mod disclosures;
 mod event_store;
 mod execute;
 mod figures;

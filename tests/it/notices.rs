@@ -49,22 +49,22 @@ on_each_backend!(
 const LONG: Duration = Duration::from_secs(60);
 
 /// An office, whoever receives messages, and a dossier of Lan's that is due on 9 March at 17:00.
-struct Office {
-    place: Place,
-    service: Service,
-    clock: Clock,
-    receiver: Receiver,
+pub(crate) struct Office {
+    pub(crate) place: Place,
+    pub(crate) service: Service,
+    pub(crate) clock: Clock,
+    pub(crate) receiver: Receiver,
 }
 
 impl Office {
-    async fn new(backend: Backend) -> Self {
+    pub(crate) async fn new(backend: Backend) -> Self {
         let place = Place::with_keys(backend).await;
         let clock = Clock::fixed(instant("2026-03-02T08:00:00+07:00"));
         let service = established(&place, clock.clone()).await;
         Self { place, service, clock, receiver: Receiver::start().await }
     }
 
-    async fn dossier(&self, name: &str) -> Accepted {
+    pub(crate) async fn dossier(&self, name: &str) -> Accepted {
         let accepted = registered(&self.service, name).await;
         let forwarding = forward_to(LAN, key(&format!("{name}, to Lan")), accepted.dossier_id);
         self.service.forward_dossier(&caller(LEADER), &forwarding).await.unwrap();
@@ -77,7 +77,7 @@ impl Office {
         path
     }
 
-    fn notifier(&self, settings: &str) -> Notifier {
+    pub(crate) fn notifier(&self, settings: &str) -> Notifier {
         Notifier::new(self.service.clone(), Settings::read(&self.write(settings)).unwrap()).unwrap()
     }
 
@@ -91,12 +91,12 @@ impl Office {
         )
     }
 
-    async fn at(&self, notifier: &Notifier, local: &str) -> Round {
+    pub(crate) async fn at(&self, notifier: &Notifier, local: &str) -> Round {
         self.clock.set(instant(&format!("{local}:00+07:00")));
         self.round(notifier).await
     }
 
-    async fn round(&self, notifier: &Notifier) -> Round {
+    pub(crate) async fn round(&self, notifier: &Notifier) -> Round {
         self.service.read_side.catch_up().await.unwrap();
         let follower = self.service.read_side.follow();
         let round = notifier.once().await.unwrap().unwrap();
@@ -104,7 +104,7 @@ impl Office {
         round
     }
 
-    async fn notices(&self, dossier: DossierId) -> Vec<Notice> {
+    pub(crate) async fn notices(&self, dossier: DossierId) -> Vec<Notice> {
         self.service.read_side.catch_up().await.unwrap();
         projections::notice::of_dossiers(self.service.read_side.database(), &[dossier.0]).await.unwrap()
     }
@@ -115,11 +115,11 @@ impl Office {
     }
 }
 
-fn id(token: &str) -> Uuid {
+pub(crate) fn id(token: &str) -> Uuid {
     caller(token).principal.id.0
 }
 
-fn person(token: &str, ways: &str) -> String {
+pub(crate) fn person(token: &str, ways: &str) -> String {
     format!("[[person]]\nid = \"{}\"\nagency = \"{AGENCY}\"\n{ways}\n", id(token))
 }
 
@@ -133,7 +133,7 @@ fn pair(path: &str, occasion: &str) -> (String, String) {
     (path.to_owned(), occasion.to_owned())
 }
 
-const NOTHING: Round = Round { raised: 0, delivered: 0, failed: 0, withdrawn: 0, waiting: 0 };
+pub(crate) const NOTHING: Round = Round { raised: 0, delivered: 0, failed: 0, withdrawn: 0, waiting: 0 };
 const ONE: Round = Round { raised: 1, delivered: 1, ..NOTHING };
 
 async fn each_occasion_is_told_once_to_whom_it_concerns(backend: Backend) {
@@ -578,6 +578,7 @@ async fn assert_told_once(office: &Office, dossiers: &[DossierId]) -> BTreeMap<S
                     }
                 }
                 Event::Delivered(event) => delivered.push(event.delivery),
+                Event::DisclosureRaised(_) => panic!("nothing was disclosed"),
                 Event::AttemptFailed(_) | Event::Withdrawn(_) => {}
             }
         }

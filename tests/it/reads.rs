@@ -14,7 +14,7 @@ use domain::codes::AgencyCode;
 use domain::identity::{AgencyId, DossierId};
 use futures::StreamExt;
 use infrastructure::clock::Clock;
-use infrastructure::read_log::{Fault, Numbered, Which};
+use infrastructure::read_log::{Fault, Numbered, PruneError, Pruned, Read, Which};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -36,35 +36,40 @@ on_each_backend!(
     no_value_is_in_a_record_a_log_or_an_error,
     absent_and_forbidden_answers_are_the_same_bytes,
     an_auditor_asks_who_has_seen_what,
+    old_records_are_taken_out_and_what_is_left_is_still_a_chain,
+    who_takes_records_out_by_hand_is_noticed,
+    what_is_damaged_is_not_taken_out,
+    records_are_read_and_written_while_old_ones_are_taken_out,
+    killed_while_it_takes_out_it_goes_on_where_it_was,
 );
 
-const NOW: &str = "2026-03-02T09:00:00+07:00";
-const AUDITOR: &str = "dev:auditor:thanh-tra@000.00.17.H42";
+pub(crate) const NOW: &str = "2026-03-02T09:00:00+07:00";
+pub(crate) const AUDITOR: &str = "dev:auditor:thanh-tra@000.00.17.H42";
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-const NAME: &str = "MẪU Trần Thị Quỳnh";
+pub(crate) const NAME: &str = "MẪU Trần Thị Quỳnh";
 const ID_NUMBER: &str = "035185000777";
-const PHONE: &str = "0912345777";
+pub(crate) const PHONE: &str = "0912345777";
 const EMAIL: &str = "mau.quynh@example.vn";
 const ADDRESS: &str = "MẪU thôn Bèo, xã Sen";
-const SUBJECT: &str = "MẪU xác nhận đất vườn";
+pub(crate) const SUBJECT: &str = "MẪU xác nhận đất vườn";
 const FILE: &str = "MAU-ho-khau-quynh.pdf";
 /// As they are seeded; and the file name as it is in a header.
-const VALUES: [&str; 8] = [NAME, "Quỳnh", ID_NUMBER, PHONE, EMAIL, ADDRESS, SUBJECT, FILE];
+pub(crate) const VALUES: [&str; 8] = [NAME, "Quỳnh", ID_NUMBER, PHONE, EMAIL, ADDRESS, SUBJECT, FILE];
 
-struct Office {
-    service: Service,
-    place: Place,
-    dossier: Accepted,
-    file: String,
+pub(crate) struct Office {
+    pub(crate) service: Service,
+    pub(crate) place: Place,
+    pub(crate) dossier: Accepted,
+    pub(crate) file: String,
 }
 
-struct Answer {
-    status: StatusCode,
-    text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) text: String,
 }
 
 impl Office {
-    async fn new(backend: Backend, clock: Clock) -> Self {
+    pub(crate) async fn new(backend: Backend, clock: Clock) -> Self {
         let place = Place::with_keys(backend).await;
         let service = established(&place, clock).await;
         let dossier = register(&service, "one").await;
@@ -88,39 +93,39 @@ impl Office {
         office
     }
 
-    fn router(&self) -> axum::Router {
+    pub(crate) fn router(&self) -> axum::Router {
         let settings = Settings { sign_in: api::sign_in::SignIn::development(), ..Settings::default() };
         router(self.service.clone(), settings)
     }
 
-    async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         Answer { status: parts.status, text: String::from_utf8_lossy(&body).into_owned() }
     }
 
-    async fn ask(&self, token: &str, query: &str) -> Answer {
+    pub(crate) async fn ask(&self, token: &str, query: &str) -> Answer {
         self.send(question(token, query)).await
     }
 
     /// The records, the oldest first.
-    async fn read(&self) -> Vec<Numbered> {
+    pub(crate) async fn read(&self) -> Vec<Numbered> {
         let mut records = self.service.reads.before(Which::default(), i64::MAX, 1_000).await.unwrap();
         records.reverse();
         records
     }
 
-    async fn faults(&self) -> Vec<Fault> {
+    pub(crate) async fn faults(&self) -> Vec<Fault> {
         self.service.reads.verify().await.unwrap().faults
     }
 
-    fn id(&self) -> DossierId {
+    pub(crate) fn id(&self) -> DossierId {
         self.dossier.dossier_id
     }
 }
 
-fn question(token: &str, query: &str) -> Request<Body> {
+pub(crate) fn question(token: &str, query: &str) -> Request<Body> {
     Request::post("/graphql")
         .header("authorization", format!("Bearer {token}"))
         .header("content-type", "application/json")
@@ -129,7 +134,7 @@ fn question(token: &str, query: &str) -> Request<Body> {
         .unwrap()
 }
 
-async fn register(service: &Service, name: &str) -> Accepted {
+pub(crate) async fn register(service: &Service, name: &str) -> Accepted {
     let mut input = registration(key(name));
     let applicant = &mut input.submit.applicant;
     applicant.name = NAME.to_owned();
@@ -142,16 +147,16 @@ async fn register(service: &Service, name: &str) -> Accepted {
 }
 
 /// A request of somebody, by token.
-type Asking = Box<dyn Fn(&str) -> Request<Body>>;
+pub(crate) type Asking = Box<dyn Fn(&str) -> Request<Body>>;
 /// A request of somebody for something, by token and what is asked for.
 type AskingAs = Box<dyn Fn(&str, &str) -> Request<Body>>;
 
 /// Something that is asked, and what it shows to who sees it in plain.
-struct Way {
-    request: Asking,
-    channel: &'static str,
-    name: Option<&'static str>,
-    fields: &'static [&'static str],
+pub(crate) struct Way {
+    pub(crate) request: Asking,
+    pub(crate) channel: &'static str,
+    pub(crate) name: Option<&'static str>,
+    pub(crate) fields: &'static [&'static str],
 }
 
 const ALL: [&str; 6] = [
@@ -163,7 +168,7 @@ const ALL: [&str; 6] = [
     "subject",
 ];
 
-fn ways(office: &Office) -> Vec<Way> {
+pub(crate) fn ways(office: &Office) -> Vec<Way> {
     let (id, code) = (office.id(), office.dossier.code.to_string());
     let graphql = |query: String, name, fields| Way {
         request: Box::new(move |token| question(token, &query)),
@@ -391,7 +396,7 @@ async fn an_answer_whose_record_cannot_be_written_is_not_given(backend: Backend)
 }
 
 /// Some records, one each.
-async fn shown_times(office: &Office, times: usize) {
+pub(crate) async fn shown_times(office: &Office, times: usize) {
     for _ in 0..times {
         office.ask(INTAKE, "{ dossiers { nodes { applicantName } } }").await;
     }
@@ -426,7 +431,7 @@ async fn records_are_neither_changed_nor_taken_out_before_their_time(backend: Ba
 }
 
 /// Takes away what keeps records from being changed, as whoever owns the database can.
-async fn unprotect(office: &Office, backend: Backend) {
+pub(crate) async fn unprotect(office: &Office, backend: Backend) {
     let triggers = [
         ("personal_read_is_never_updated", "personal_read"),
         ("personal_read_is_kept", "personal_read"),
@@ -674,7 +679,8 @@ async fn an_auditor_asks_who_has_seen_what(backend: Backend) {
         let mut auditor = caller(AUDITOR);
         let agency = AgencyId::of(&AgencyCode::parse(agency).unwrap());
         auditor.principal.powers = Powers::over(&[Function::Audit], &Scope::of(agency));
-        let seen = office.service.personal_data_reads(&auditor, Which::default(), None, 9).await.unwrap();
+        let seen =
+            office.service.personal_data_reads(&auditor, Which::default(), |_| true, None, 9).await.unwrap();
         assert_eq!((seen.0.len(), seen.1), (found, false), "{agency}");
     }
     // The command line looks at all of them.
@@ -690,4 +696,213 @@ async fn verify(office: &Office, code: i32) -> Value {
     let folder = crate::support::TempFolder::new();
     let arguments = crate::cli::stored(&office.place, &["reads", "verify", "--json"]);
     crate::cli::json_of(&crate::cli::motcua(&folder, &arguments).await, code)
+}
+
+/// Long ago, by whatever clock.
+const LONG_AGO: &str = "2022-03-02T09:00:00+07:00";
+
+fn day(text: &str) -> chrono::NaiveDate {
+    text.parse().unwrap()
+}
+
+/// Four records of 2 March 2022, and three of a year later.
+async fn aged(backend: Backend) -> Office {
+    let clock = Clock::fixed(instant(LONG_AGO));
+    let office = Office::new(backend, clock.clone()).await;
+    shown_times(&office, 4).await;
+    clock.set(instant("2023-03-02T09:00:00+07:00"));
+    shown_times(&office, 3).await;
+    office
+}
+
+async fn prune(office: &Office, before: &str) -> Result<Pruned, PruneError> {
+    office.service.reads.prune(day(before), Clock::System.now()).await
+}
+
+async fn old_records_are_taken_out_and_what_is_left_is_still_a_chain(backend: Backend) {
+    let office = aged(backend).await;
+    // Not before their time, and none of a day that is only begun two years ago.
+    let latest = domain::time::local_date(Clock::System.now() - chrono::TimeDelta::days(731));
+    for too_young in [latest.succ_opt().unwrap(), day("2999-01-01")] {
+        let refused = office.service.reads.prune(too_young, Clock::System.now()).await;
+        assert!(matches!(refused, Err(PruneError::TooYoung { latest: named }) if named == latest));
+    }
+    assert_eq!(prune(&office, "2022-03-02").await.unwrap(), Pruned::default());
+    let pruned = prune(&office, "2022-03-03").await.unwrap();
+    assert_eq!(pruned, Pruned { records: 4, last: Some((4, instant(LONG_AGO))) });
+    let verified = office.service.reads.verify().await.unwrap();
+    assert_eq!((verified.records, verified.pruned, verified.last.0, verified.faults), (3, 4, 7, vec![]));
+    assert_eq!(office.read().await.iter().map(|record| record.seq).collect::<Vec<_>>(), [5, 6, 7]);
+    // What is found by its dossier is what is there.
+    let which = Which { dossier: Some(office.id()), ..Which::default() };
+    assert_eq!(office.service.reads.before(which, i64::MAX, 9).await.unwrap().len(), 3);
+    // Once more there is nothing to do; records go on after the last one, also when none is left.
+    assert_eq!(prune(&office, "2022-03-03").await.unwrap(), Pruned::default());
+    shown_times(&office, 1).await;
+    assert_eq!(prune(&office, "2023-03-03").await.unwrap().records, 4);
+    assert_eq!(office.read().await, []);
+    assert_eq!(office.faults().await, []);
+    shown_times(&office, 1).await;
+    assert_eq!(office.read().await[0].seq, 9);
+    assert_eq!(office.faults().await, []);
+    // What is changed after it is noticed, as before it.
+    unprotect(&office, backend).await;
+    office.place.sql("UPDATE personal_read SET read_at = read_at - 1").await.unwrap();
+    assert_eq!(office.faults().await, [Fault::Changed { seq: 9 }]);
+    // The command line says what it took out, and what it will not.
+    let office = aged(backend).await;
+    let folder = crate::support::TempFolder::new();
+    let cli = async |before: &str, more: &[&str]| {
+        let arguments = [&["reads", "prune", "--before", before], more].concat();
+        crate::cli::motcua(&folder, &crate::cli::stored(&office.place, &arguments)).await
+    };
+    let refused = cli("2999-01-01", &[]).await;
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("READS_TOO_YOUNG"), "{refused:?}");
+    assert_eq!(office.read().await.len(), 7);
+    let said = crate::cli::json_of(&cli("2022-12-31", &["--json"]).await, 0);
+    assert_eq!(said, json!({"removed": 4, "last": 4, "lastReadAt": "2022-03-02T09:00:00+07:00"}));
+    let said = cli("2022-12-31", &[]).await;
+    assert!(String::from_utf8_lossy(&said.stdout).contains("no record is as old as that"), "{said:?}");
+    let verified = verify(&office, 0).await;
+    assert_eq!((&verified["records"], &verified["pruned"]), (&json!(3), &json!(4)), "{verified}");
+}
+
+/// Whoever owns the database can take records out and say that they were too old; they cannot show it.
+async fn who_takes_records_out_by_hand_is_noticed(backend: Backend) {
+    let by_hand = "
+        UPDATE personal_read_head SET pruned_seq = 5, pruned_mac = (SELECT mac FROM personal_read WHERE seq = 5);
+        DELETE FROM personal_read WHERE seq <= 5; DELETE FROM personal_read_dossier WHERE seq <= 5";
+    let set_back = "UPDATE personal_read_head SET pruned_seq = 0, pruned_mac = '', pruned_proof = ''";
+    let not_pruned = |to| vec![Fault::NotPruned { to }];
+    for (is_pruned, statement, faults) in [
+        (false, by_hand, not_pruned(5)),
+        // A proof of less is none of more.
+        (true, by_hand, not_pruned(5)),
+        (true, "UPDATE personal_read_head SET pruned_proof = ''", not_pruned(4)),
+        (true, "UPDATE personal_read_head SET pruned_mac = mac", {
+            let mut faults = not_pruned(4);
+            faults.push(Fault::Changed { seq: 5 });
+            faults
+        }),
+        (true, set_back, vec![Fault::Missing { from: 1, to: 4 }]),
+        (true, "DELETE FROM personal_read WHERE seq = 5", vec![Fault::Missing { from: 5, to: 5 }]),
+        (false, "UPDATE personal_read_head SET pruned_proof = 'x'", not_pruned(0)),
+    ] {
+        let office = aged(backend).await;
+        if is_pruned {
+            prune(&office, "2022-03-03").await.unwrap();
+        }
+        assert_eq!(office.faults().await, []);
+        unprotect(&office, backend).await;
+        office.place.sql(statement).await.unwrap();
+        assert_eq!(office.faults().await, faults, "{is_pruned} {statement}");
+        // And nothing is taken out on top of it.
+        let more = prune(&office, "2023-03-03").await;
+        assert!(matches!(more, Err(PruneError::Damaged)), "{is_pruned} {statement}: {more:?}");
+        assert_eq!(office.faults().await, faults);
+    }
+}
+
+/// It is evidence.
+async fn what_is_damaged_is_not_taken_out(backend: Backend) {
+    for statement in [
+        "UPDATE personal_read SET data = replace(data, 'applicant.name', 'subject') WHERE seq = 2",
+        "UPDATE personal_read SET read_at = read_at - 1 WHERE seq = 3",
+        "DELETE FROM personal_read_dossier WHERE seq = 1",
+        "DELETE FROM personal_read WHERE seq = 2",
+    ] {
+        let office = aged(backend).await;
+        unprotect(&office, backend).await;
+        office.place.sql(statement).await.unwrap();
+        let before = (office.read().await, office.faults().await);
+        assert!(matches!(prune(&office, "2022-03-03").await, Err(PruneError::Damaged)), "{statement}");
+        assert_eq!((office.read().await, office.faults().await), before, "{statement}");
+    }
+}
+
+/// Records as many as these, of long ago.
+async fn write_old(office: &Office, count: usize) {
+    let read = Read {
+        at: instant(LONG_AGO),
+        principal: caller(INTAKE).principal.id,
+        acting_as: caller(INTAKE).principal.acting_as,
+        channel: "graphql".to_owned(),
+        name: None,
+        traceparent: None,
+        purpose: None,
+        dossiers: BTreeMap::from([(office.id(), ["subject".to_owned()].into())]),
+    };
+    let written = futures::stream::iter((0..count).map(|_| office.service.reads.append(&read)));
+    written.buffer_unordered(200).for_each(async |written| written.unwrap()).await;
+}
+
+async fn records_are_read_and_written_while_old_ones_are_taken_out(backend: Backend) {
+    let clock = Clock::fixed(instant(LONG_AGO));
+    let office = Office::new(backend, clock.clone()).await;
+    write_old(&office, 1_700).await;
+    clock.set(instant("2023-03-02T09:00:00+07:00"));
+    let other = crate::support::office::open(&office.place, clock.clone()).await;
+    let pruning = async { other.reads.prune(day("2022-03-03"), Clock::System.now()).await.unwrap() };
+    let looking = async {
+        let mut looks = 0;
+        for _ in 0..20 {
+            assert_eq!(office.faults().await, []);
+            looks += 1;
+        }
+        looks
+    };
+    let (pruned, (), looks) = tokio::join!(pruning, shown_times(&office, 20), looking);
+    assert_eq!((pruned.records, looks), (1_700, 20));
+    let verified = office.service.reads.verify().await.unwrap();
+    assert_eq!((verified.records, verified.pruned, verified.faults), (20, 1_700, vec![]));
+}
+
+/// After two portions of 500 it is held up in the third, and killed there.
+async fn killed_while_it_takes_out_it_goes_on_where_it_was(backend: Backend) {
+    let office = Office::new(backend, Clock::fixed(instant(LONG_AGO))).await;
+    write_old(&office, 1_300).await;
+    let (hold_up, let_go) = match backend {
+        Backend::Sqlite => (
+            "CREATE TRIGGER held_up BEFORE DELETE ON personal_read WHEN OLD.seq = 1100
+             BEGIN SELECT count(*) FROM personal_read a, personal_read b, personal_read c, personal_read d; END",
+            "DROP TRIGGER held_up",
+        ),
+        Backend::Postgres => (
+            "CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN PERFORM pg_sleep(3); RETURN OLD; END $$;
+             CREATE TRIGGER held_up BEFORE DELETE ON personal_read
+             FOR EACH ROW WHEN (OLD.seq = 1100) EXECUTE FUNCTION hold_up()",
+            "DROP TRIGGER held_up ON personal_read",
+        ),
+    };
+    office.place.sql(hold_up).await.unwrap();
+    let arguments = ["reads", "prune", "--before", "2022-03-03", "--json"];
+    let arguments = crate::cli::stored(&office.place, &arguments);
+    let mut child = tokio::process::Command::new(binary())
+        .args(&arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+        while office.service.reads.verify().await.unwrap().pruned < 1_000 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    });
+    waited.await.unwrap();
+    child.kill().await.unwrap();
+    let verified = office.service.reads.verify().await.unwrap();
+    assert_eq!((verified.records, verified.pruned, verified.faults), (300, 1_000, vec![]));
+    office.place.sql(let_go).await.unwrap();
+    let folder = crate::support::TempFolder::new();
+    let said = crate::cli::json_of(&crate::cli::motcua(&folder, &arguments).await, 0);
+    assert_eq!((&said["removed"], &said["last"]), (&json!(300), &json!(1_300)));
+    assert_eq!(verify(&office, 0).await["pruned"], json!(1_300));
+    shown_times(&office, 1).await;
+    assert_eq!(office.read().await[0].seq, 1_301);
+    assert_eq!(office.faults().await, []);
 }

@@ -79,6 +79,7 @@ async fn the_dossiers_of_a_real_municipality_count_the_same_everywhere() {
             principal: development_token::parse("dev:auditor:thu@000.00.00.H25").unwrap(),
             via: Via::Graphql,
             traceparent: None,
+            purpose: domain::access::Purpose::default(),
             at: None,
         };
         let late = DateTime::parse_from_rfc3339("2026-11-24T09:00:00+07:00").unwrap().to_utc();

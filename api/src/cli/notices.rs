@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use domain::time::VIETNAM;
 use infrastructure::event_store::instant;
-use projections::notice::{self, Notice};
+use projections::notice::{self, About, Notice};
 use serde_json::json;
 
 use super::{CliError, StoreArgs, output, stop_requested};
@@ -126,7 +126,7 @@ impl List {
             table.add_row([
                 row.dossier_id.to_string(),
                 occasion(row).to_owned(),
-                local(row.due_at),
+                row.due_at.map(local).unwrap_or_default(),
                 row.recipient.map_or_else(|| "nobody".to_owned(), |id| id.to_string()),
                 row.way.0.name().to_owned(),
                 row.state.name().to_owned(),
@@ -140,7 +140,11 @@ impl List {
 }
 
 fn occasion(row: &Notice) -> &'static str {
-    row.occasion().map_or("?", |occasion| occasion.name())
+    match row.about() {
+        Some(About::Deadline(occasion, _)) => occasion.name(),
+        Some(About::Disclosure(_)) => "DISCLOSURE",
+        None => "?",
+    }
 }
 
 fn local(micros: i64) -> String {
@@ -152,7 +156,8 @@ fn object(row: &Notice) -> serde_json::Value {
         "id": row.delivery_id,
         "dossierId": row.dossier_id,
         "occasion": occasion(row),
-        "dueAt": local(row.due_at),
+        "dueAt": row.due_at.map(local),
+        "disclosureId": row.disclosure,
         "recipient": row.recipient,
         "way": row.way.0.name(),
         "state": row.state.name(),

@@ -1,7 +1,7 @@
 //! `motcua replay`: what an auditor asks first.
 
 use clap::Args;
-use domain::access::{ActingAs, Function, Powers, Principal, Scope};
+use domain::access::{ActingAs, Function, Powers, Principal, Purpose, Scope};
 use domain::codes::{AgencyCode, DossierCode};
 use domain::identity::{AgencyId, DossierId};
 use domain::recorded::Via;
@@ -91,6 +91,7 @@ fn auditor(code: &DossierCode) -> Result<Caller, CliError> {
         },
         via: Via::CommandLine,
         traceparent: None,
+        purpose: Purpose::default(),
         at: None,
     })
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use clap::Args;
 use infrastructure::scanner::Scanner;
 use tokio::net::TcpListener;
@@ -14,7 +15,7 @@ use super::notices::notifier;
 use super::payments::gateways;
 use super::{CliError, StoreArgs, output, stop_requested};
 use crate::http::{Rates, Settings, admin_router, router};
-use crate::service::{FILE_BYTES_MAX, FilePolicy, Service};
+use crate::service::{DisclosurePolicy, FILE_BYTES_MAX, FilePolicy, Service};
 use crate::sign_in::SignIn;
 use crate::sign_in::issuers::Issuers;
 
@@ -46,6 +47,9 @@ pub(super) struct Serve {
     /// Nobody administers outside office hours
     #[arg(long)]
     administration_in_office_hours: bool,
+    /// For how long break-glass opens the personal data of a dossier, up to a day
+    #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=1_440))]
+    break_glass_minutes: u16,
     /// Requests per second of one address without a token; five times as many for a moment; 0 for any number
     #[arg(long, value_name = "N", default_value_t = 20)]
     requests_per_address: u32,
@@ -73,7 +77,9 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let policy = self.file_policy().await?;
+        let open_for = TimeDelta::minutes(i64::from(self.break_glass_minutes));
         let service = self.store.open().await?.taking_files(policy).taking_origins(self.origin.clone());
+        let service = service.disclosing(DisclosurePolicy { open_for });
         let service = match self.payments.as_deref() {
             Some(settings) => {
                 let gateways = gateways(&service, settings)?;

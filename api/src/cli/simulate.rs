@@ -5,7 +5,7 @@ use std::time::Instant as Started;
 
 use chrono::{DateTime, Datelike, FixedOffset, Months};
 use clap::Args;
-use domain::access::Function;
+use domain::access::{Function, Purpose};
 use domain::time::{local_date, truncate};
 use projections::progress::Progress;
 use serde_json::json;
@@ -82,7 +82,13 @@ fn auditor(service: &Service) -> Result<Caller, CliError> {
         .map_err(|error| CliError::Refused(error.to_string()))?;
     principal.require(Function::ReadDossiers).map_err(|error| CliError::Refused(error.to_string()))?;
     let at = Some(service.clock().now());
-    Ok(Caller { principal, via: domain::recorded::Via::Demo, traceparent: None, at })
+    Ok(Caller {
+        principal,
+        via: domain::recorded::Via::Demo,
+        traceparent: None,
+        purpose: Purpose::default(),
+        at,
+    })
 }
 
 /// How many dossiers stand where.

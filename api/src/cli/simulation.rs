@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use domain::access::Purpose;
 use domain::identity::NAMESPACE;
 use domain::recorded::Via;
 use domain::time::{Instant, VIETNAM};
@@ -101,7 +102,7 @@ async fn catalogue(service: &Service, plan: &Plan) -> Result<(), CliError> {
 fn caller(group: &str, name: &str, agency: &str, at: Instant) -> Result<Caller, ServiceError> {
     let principal = development_token::parse(&format!("dev:{group}:{name}@{agency}"))
         .map_err(|error| Problem::invalid("token", error.to_string()))?;
-    Ok(Caller { principal, via: Via::Demo, traceparent: None, at: Some(at) })
+    Ok(Caller { principal, via: Via::Demo, traceparent: None, purpose: Purpose::default(), at: Some(at) })
 }
 
 fn payment(on: OnDossier, dossier: &Dossier, obligation: u32, amount: u64) -> RecordPaymentInput {

@@ -223,7 +223,7 @@ impl MyDossier {
         let Some(application) = service::application(&history) else { return Ok(None) };
         let told = ctx.service().told(self.id_of(), &history).await.map_err(|error| ctx.error(error))?;
         if !told.is_empty() && Shown::is_recorded_for(ctx.caller()?, &application) {
-            ctx.data::<Execution>()?.expose(self.id_of(), PersonalField::Reason);
+            ctx.data::<Execution>()?.expose(self.id_of(), None, PersonalField::Reason);
         }
         Ok(Some(told.into_iter().map(Into::into).collect()))
     }
@@ -238,7 +238,7 @@ impl MyDossier {
         let files = files.map_err(|error| ctx.error(error))?;
         let has_names = files.iter().any(|file| file.name.is_some());
         if has_names && Shown::is_recorded_for(ctx.caller()?, &application) {
-            ctx.data::<Execution>()?.expose(self.id_of(), PersonalField::FileName);
+            ctx.data::<Execution>()?.expose(self.id_of(), None, PersonalField::FileName);
         }
         Ok(Some(files.into_iter().map(Into::into).collect()))
     }
@@ -331,7 +331,7 @@ impl Of {
         let text = PrivateText { dossier: self.dossier, told_in, token, shown: self.shown };
         let Some(opened) = ctx.load(text).await? else { return Ok(None) };
         if opened.is_plain && self.is_recorded {
-            ctx.data::<Execution>()?.expose(self.dossier, field);
+            ctx.data::<Execution>()?.expose(self.dossier, self.shown.disclosure(), field);
         }
         Ok(Some(opened.text))
     }

@@ -11,7 +11,7 @@ use async_graphql::extensions::{
     Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, ResolveInfo,
 };
 use async_graphql::{QueryPathNode, Response, ServerError, ServerResult, Value};
-use domain::identity::DossierId;
+use domain::identity::{DisclosureId, DossierId};
 
 use crate::service::{Exposed, PersonalField};
 
@@ -48,9 +48,9 @@ impl Execution {
         Ok(response)
     }
 
-    /// The answer shows a field of a dossier in plain.
-    pub fn expose(&self, dossier: DossierId, field: PersonalField) {
-        lock(&self.0.exposed).add(dossier, [field]);
+    /// The answer shows a field of a dossier in plain, by right or by a disclosure.
+    pub fn expose(&self, dossier: DossierId, by: Option<DisclosureId>, field: PersonalField) {
+        lock(&self.0.exposed).add(dossier, by, [field]);
     }
 
     /// What was exposed since this was asked last: by the one answer, or by one event of a subscription.

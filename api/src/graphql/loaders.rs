@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, Loader};
 use domain::dossier::Act;
-use domain::identity::DossierId;
+use domain::identity::{DisclosureId, DossierId};
 use domain::synchronisation::Synchronisation;
 use projections::notice::Notice;
 use tracing::Instrument;
@@ -43,6 +43,9 @@ pub struct SynchronisationOf(pub DossierId);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NoticesOf(pub DossierId);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DisclosedTo(pub DossierId);
 
 /// A sealed value of an event of a dossier, and how it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -101,6 +104,17 @@ impl Loader<NoticesOf> for Loads {
         let ids: Vec<DossierId> = keys.iter().map(|key| key.0).collect();
         let found = self.service.notices_of(&ids).await?;
         Ok(found.into_iter().map(|(id, notices)| (NoticesOf(id), Ok(notices))).collect())
+    }
+}
+
+impl Loader<DisclosedTo> for Loads {
+    type Value = Result<DisclosureId, Shared>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[DisclosedTo]) -> Result<HashMap<DisclosedTo, Self::Value>, Shared> {
+        let ids: Vec<DossierId> = keys.iter().map(|key| key.0).collect();
+        let found = self.service.disclosed(&self.caller, &ids).await?;
+        Ok(found.into_iter().map(|(id, disclosure)| (DisclosedTo(id), Ok(disclosure))).collect())
     }
 }
 

@@ -19,12 +19,12 @@ use super::ContextExt;
 use super::applicants::{Application, Of};
 use super::execution::Execution;
 use super::files::AttachedFile;
-use super::loaders::{ActsOn, HistoryOf, NoticesOf, SynchronisationOf};
+use super::loaders::{ActsOn, DisclosedTo, HistoryOf, NoticesOf, SynchronisationOf};
 use super::reminders::Reminder;
 use super::synchronisation::Synchronisation;
 use crate::input::{ObligationKind, PaymentMethod, Vnd};
 use crate::messages::Language;
-use crate::service::{self, HistoryEntry, Names, PersonalField, Shown};
+use crate::service::{self, HistoryEntry, Names, PersonalField, Shown, may_have_opened};
 
 pub(super) fn local(at: Instant) -> DateTime<FixedOffset> {
     at.with_timezone(&VIETNAM)
@@ -460,7 +460,7 @@ impl Dossier {
     #[graphql(complexity = "10 + child_complexity")]
     async fn application(&self, ctx: &Context<'_>) -> Result<Option<Application>> {
         let history = self.events(ctx).await?;
-        let of = self.of(ctx)?;
+        let of = self.of(ctx).await?;
         Ok(service::application(&history).map(|application| Application { of, application }))
     }
 
@@ -559,11 +559,12 @@ impl Dossier {
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn files(&self, ctx: &Context<'_>) -> Result<Option<Vec<AttachedFile>>> {
         let history = self.events(ctx).await?;
-        let shown = Shown::to(ctx.caller()?, &self.row);
+        let shown = self.shown(ctx).await?;
         let files = ctx.service().files_of(self.dossier_id(), &history, shown).await;
         let files = files.map_err(|error| ctx.error(error))?;
         if files.iter().any(|file| file.name.is_some()) && ctx.look_ahead().field("name").exists() {
-            ctx.data::<Execution>()?.expose(self.dossier_id(), PersonalField::FileName);
+            let execution = ctx.data::<Execution>()?;
+            execution.expose(self.dossier_id(), shown.disclosure(), PersonalField::FileName);
         }
         Ok(Some(files.into_iter().map(Into::into).collect()))
     }
@@ -572,7 +573,7 @@ impl Dossier {
     #[graphql(complexity = "1 + 10 * child_complexity")]
     async fn history(&self, ctx: &Context<'_>) -> Result<Option<Vec<HistoryEvent>>> {
         let (history, names) = (self.events(ctx).await?, ctx.names().await?);
-        let of = self.of(ctx)?;
+        let of = self.of(ctx).await?;
         let event = |at: usize| HistoryEvent::new(&names, &history, at, of);
         Ok(Some((0..history.len()).map(event).collect()))
     }
@@ -592,9 +593,8 @@ impl Dossier {
         DossierId(self.row.dossier_id)
     }
 
-    fn of(&self, ctx: &Context<'_>) -> Result<Of> {
-        let shown = Shown::to(ctx.caller()?, &self.row);
-        Ok(Of { dossier: self.dossier_id(), shown, is_recorded: true })
+    async fn of(&self, ctx: &Context<'_>) -> Result<Of> {
+        Ok(Of { dossier: self.dossier_id(), shown: self.shown(ctx).await?, is_recorded: true })
     }
 
     /// What happened to it.
@@ -602,9 +602,20 @@ impl Dossier {
         Ok(ctx.load(HistoryOf(self.dossier_id())).await?.unwrap_or_default())
     }
 
+    /// How its personal data is shown. What somebody has opened to themselves is asked for only where they may have.
+    async fn shown(&self, ctx: &Context<'_>) -> Result<Shown> {
+        let caller = ctx.caller()?;
+        let shown = Shown::to(caller, &self.row);
+        if shown == Shown::Masked && may_have_opened(caller, &self.row) {
+            let disclosed = ctx.load(DisclosedTo(self.dossier_id())).await?;
+            return Ok(disclosed.map_or(Shown::Masked, Shown::Disclosed));
+        }
+        Ok(shown)
+    }
+
     async fn private(&self, ctx: &Context<'_>, token: &str, field: PersonalField) -> Result<String> {
         let token = Private::Sealed(SealedToken::from_text(token));
-        let text = self.of(ctx)?.text(ctx, "dossier.submitted.v1", Some(&token), field).await?;
+        let text = self.of(ctx).await?.text(ctx, "dossier.submitted.v1", Some(&token), field).await?;
         Ok(text.unwrap_or_default())
     }
 }

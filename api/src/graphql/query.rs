@@ -249,7 +249,7 @@ impl DossierQuery {
         let hits = hits.map_err(|error| ctx.error(error))?;
         // Whoever finds a dossier by a person knows about the person what was looked for.
         for (dossier, field) in hits.iter().filter_map(Hit::exposes) {
-            ctx.data::<Execution>()?.expose(dossier, field);
+            ctx.data::<Execution>()?.expose(dossier, None, field);
         }
         Ok(hits
             .into_iter()

@@ -1,10 +1,11 @@
 //! Who has seen personal data.
 
 use async_graphql::connection::{Connection, Edge, EmptyFields, OpaqueCursor, query};
-use async_graphql::{Context, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset};
+use domain::access::Purpose;
 use domain::identity::{DossierId, PrincipalId};
-use infrastructure::read_log::{Numbered, Which};
+use infrastructure::read_log::{Numbered, Read, Which};
 use uuid::Uuid;
 
 use super::objects::{Agency, local};
@@ -14,6 +15,39 @@ use crate::service::Names;
 
 #[derive(Default)]
 pub struct ReadQuery;
+
+/// Mục đích xem dữ liệu cá nhân. Who asks says it in the header `Motcua-Purpose`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum ReadPurpose {
+    /// Giải quyết hồ sơ. The agency in charge handles it; so it is where nothing else is said.
+    Handling,
+    /// Trả lời người nộp hồ sơ. The applicant asks about it.
+    Enquiry,
+    /// Giải quyết khiếu nại, tố cáo. A complaint or a denunciation.
+    Complaint,
+    /// Thanh tra, kiểm tra, giám sát. An inspection, an audit or supervision.
+    Inspection,
+    /// Yêu cầu của chủ thể dữ liệu. Somebody asks about their data, or has it corrected or erased.
+    DataSubjectRequest,
+    /// Yêu cầu của cơ quan có thẩm quyền. A court, an investigator or another authority asks.
+    AuthorityRequest,
+    /// Mở dữ liệu khẩn cấp. By the disclosure that is named beside it.
+    BreakGlass,
+}
+
+impl From<Purpose> for ReadPurpose {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Handling => Self::Handling,
+            Purpose::Enquiry => Self::Enquiry,
+            Purpose::Complaint => Self::Complaint,
+            Purpose::Inspection => Self::Inspection,
+            Purpose::DataSubjectRequest => Self::DataSubjectRequest,
+            Purpose::AuthorityRequest => Self::AuthorityRequest,
+            Purpose::BreakGlass(_) => Self::BreakGlass,
+        }
+    }
+}
 
 /// Một lần dữ liệu cá nhân được xem. An answer that showed some in plain. Names of fields, never values.
 #[derive(Clone, Debug, SimpleObject)]
@@ -32,6 +66,10 @@ pub struct PersonalDataRead {
     pub name: Option<String>,
     /// Mã truy vết. `traceparent` of the request; null where it had none.
     pub traceparent: Option<String>,
+    /// Mục đích. Why it was read; null where nobody was asked yet.
+    pub purpose: Option<ReadPurpose>,
+    /// Mã lần mở dữ liệu khẩn cấp. The disclosure by which it was shown.
+    pub disclosure_id: Option<Uuid>,
     /// Các hồ sơ. Those that the caller audits.
     pub dossiers: Vec<ReadDossier>,
 }
@@ -56,6 +94,11 @@ impl PersonalDataRead {
             channel: read.channel,
             name: read.name,
             traceparent: read.traceparent,
+            purpose: read.purpose.map(Into::into),
+            disclosure_id: match read.purpose {
+                Some(Purpose::BreakGlass(disclosure)) => Some(disclosure.0),
+                _ => None,
+            },
             dossiers: dossiers
                 .map(|(id, fields)| ReadDossier { id: id.0, fields: fields.into_iter().collect() })
                 .collect(),
@@ -82,6 +125,7 @@ impl ReadQuery {
         >,
         #[graphql(desc = "Đến trước thời điểm. Without this instant itself; to the last if absent.")]
         to: Option<DateTime<FixedOffset>>,
+        #[graphql(desc = "Mục đích. Only what was read for this purpose.")] purpose: Option<ReadPurpose>,
         first: Option<i32>,
         after: Option<String>,
     ) -> Result<ReadConnection> {
@@ -92,6 +136,9 @@ impl ReadQuery {
             from: from.map(|at| at.to_utc()),
             to: to.map(|at| at.to_utc()),
         };
+        let is_meant = move |read: &Read| {
+            purpose.is_none_or(|meant| read.purpose.is_some_and(|is| ReadPurpose::from(is) == meant))
+        };
         query(
             checked_cursor(after)?,
             None,
@@ -100,7 +147,7 @@ impl ReadQuery {
             |after, _, first, _| async move {
                 let before = after.map(|OpaqueCursor((seq, _))| seq);
                 let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
-                let found = service.personal_data_reads(caller, which, before, first).await;
+                let found = service.personal_data_reads(caller, which, is_meant, before, first).await;
                 let (found, has_more) = found.map_err(|error| ctx.error(error))?;
                 let names = ctx.names().await?;
                 let mut connection: ReadConnection = Connection::new(before.is_some(), has_more);

@@ -73,7 +73,7 @@ pub struct Reminder {
 }
 
 impl Reminder {
-    /// Nothing of a row that names no occasion.
+    /// Nothing of a message that is about no deadline.
     pub(super) fn of(row: Notice) -> Option<Self> {
         Some(Self {
             id: row.delivery_id,
@@ -83,7 +83,7 @@ impl Reminder {
                 Occasion::Overdue => ReminderOccasion::Overdue,
                 Occasion::Escalated => ReminderOccasion::Escalated,
             },
-            due_at: local_micros(row.due_at),
+            due_at: local_micros(row.due_at?),
             recipient: row.recipient,
             way: match row.way.0 {
                 Way::Log => ReminderWay::Log,

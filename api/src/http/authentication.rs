@@ -8,6 +8,7 @@ use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::Response;
+use domain::access::Purpose;
 use domain::recorded::Via;
 use domain::time::Instant;
 
@@ -19,6 +20,8 @@ use crate::sign_in::{Credential, NotSignedIn};
 pub(super) const SESSION_COOKIE: &str = "__Host-motcua-session";
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// Why personal data is read, by the name of a [`Purpose`]; the agency in charge handles the dossier, if absent.
+pub(super) const PURPOSE: HeaderName = HeaderName::from_static("motcua-purpose");
 
 /// Somebody, and until when if the credential says so.
 #[derive(Clone, Debug)]
@@ -86,12 +89,23 @@ pub(super) fn is_of_this_site(method: &Method, headers: &HeaderMap) -> bool {
     }
 }
 
+/// Why it is read. What nobody knows is refused: a record would say something else than who asked.
+fn purpose(headers: &HeaderMap) -> Result<Purpose, Refused> {
+    let Some(value) = headers.get(PURPOSE) else { return Ok(Purpose::default()) };
+    value.to_str().ok().and_then(|name| Purpose::named(name.trim())).ok_or(Refused {
+        status: StatusCode::BAD_REQUEST,
+        code: "UNKNOWN_PURPOSE",
+        reason: "Motcua-Purpose is HANDLING, ENQUIRY, COMPLAINT, INSPECTION, DATA_SUBJECT_REQUEST or AUTHORITY_REQUEST",
+    })
+}
+
 /// Whose credential it is, and what they may do now.
 pub(super) async fn authenticate(
     server: &Server,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Option<SignedIn>, Refused> {
+    let purpose = purpose(headers)?;
     let Some(credential) = credential(method, headers)? else { return Ok(None) };
     match server.settings.sign_in.of(&server.service, &credential).await {
         Ok(signed_in) => {
@@ -100,6 +114,7 @@ pub(super) async fn authenticate(
                 principal: signed_in.principal,
                 via: Via::Graphql,
                 traceparent: traceparent.map(str::to_owned),
+                purpose,
                 at: None,
             };
             Ok(Some(SignedIn { caller, until: signed_in.until }))

@@ -49,6 +49,8 @@ functions! {
     ManageAccess,
     /// Kiểm tra. To see who may and could do what, and who read personal data.
     Audit,
+    /// Mở dữ liệu cá nhân khẩn cấp. Open the personal data of one dossier to oneself, for a reason and a bounded time.
+    BreakGlass,
 }
 
 /// Quy định nhóm quyền. What it allows from now on.

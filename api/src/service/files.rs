@@ -252,7 +252,7 @@ impl Service {
                 continue;
             };
             let name = match shown {
-                Shown::Plain => self.file_name(id, attached).await?,
+                Shown::Plain | Shown::Disclosed(_) => self.file_name(id, attached).await?,
                 Shown::Masked => None,
             };
             files.push(ListedFile { attached: attached.clone(), at: entry.recorded.occurred_at, name });
@@ -289,10 +289,12 @@ impl Service {
         let known = self.executor.load::<Dossier>(&stream).await?;
         let filed = known.state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
         let is_theirs = filed.is_theirs(&caller.principal);
-        if !is_theirs {
+        let disclosure = if is_theirs {
+            None
+        } else {
             filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
-            filed.authorise(&caller.principal, Function::ReadPersonalData.into()).map_err(Problem::from)?;
-        }
+            self.reads_personal_data(caller, id, filed).await?
+        };
         let mut attached = None;
         for row in self.store().read_stream(&stream, Version(0)).await? {
             if row.type_name == FILE_ATTACHED
@@ -311,8 +313,8 @@ impl Service {
         let extension = file_types::of(&attached.media_type).map_or("bin", |kind| kind.extension);
         let mut exposed = Exposed::default();
         let named = name.is_some().then_some(PersonalField::FileName);
-        exposed.add(id, [PersonalField::FileContent].into_iter().chain(named));
-        if filed.applicant == Some(caller.principal.id) {
+        exposed.add(id, disclosure, [PersonalField::FileContent].into_iter().chain(named));
+        if is_theirs && filed.applicant == Some(caller.principal.id) {
             // What somebody sees of themselves is no reading of somebody else's data.
             exposed = Exposed::default();
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::access::{ActingAs, Powers, Principal};
+use domain::access::{ActingAs, Powers, Principal, Purpose};
 use domain::identity::{AgencyId, DossierId, NAMESPACE, PrincipalId};
 use domain::notice::{self, Command, Notices};
 use domain::recorded::{Position, Via};
@@ -38,7 +38,7 @@ impl Service {
         command: Command,
     ) -> Result<Position, ServiceError> {
         let operation = match &command {
-            Command::Raise { .. } => "raiseNotice",
+            Command::Raise { .. } | Command::RaiseDisclosure { .. } => "raiseNotice",
             Command::Deliver { .. } => "deliverNotice",
             Command::Fail { .. } => "failNotice",
             Command::Withdraw { .. } => "withdrawNotice",
@@ -98,6 +98,7 @@ fn carrier_of(holder: AgencyId) -> Caller {
         },
         via: Via::Process,
         traceparent: None,
+        purpose: Purpose::default(),
         at: None,
     }
 }

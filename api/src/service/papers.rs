@@ -68,12 +68,12 @@ impl Service {
         let (state, events) = self.uncorrected(id).await?;
         let filed = state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
         filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
-        filed.authorise(&caller.principal, Function::ReadPersonalData.into()).map_err(Problem::from)?;
+        let disclosure = self.reads_personal_data(caller, id, filed).await?;
         let file = File::open(self, id, filed, &events).await?;
         let (on, content) = file.content(kind).await?;
         let paper = Paper::new(Circular::in_force(local_date(on)), &content).map_err(|_| NO_PAPER)?;
         let mut exposed = Exposed::default();
-        exposed.add(id, printed_fields(&content, file.submitted.subject.is_some()));
+        exposed.add(id, disclosure, printed_fields(&content, file.submitted.subject.is_some()));
         let recorded = self.record_read(caller, ReadThrough::Paper(kind.name()), exposed);
         recorded.await.map_err(ServiceError::Failure)?;
         Ok(Printed { code: filed.code.clone(), paper })
@@ -112,7 +112,7 @@ impl Service {
             let (received_at, _) = file.received()?;
             if file.agencies(received_at).receiving == agency {
                 let entry = file.entry(now).await?;
-                exposed.add(DossierId(id), line_fields(&entry.applicant));
+                exposed.add(DossierId(id), None, line_fields(&entry.applicant));
                 entries.push(entry);
             }
         }

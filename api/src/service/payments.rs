@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use chrono::{NaiveDate, TimeDelta};
-use domain::access::{ActingAs, Function, Powers, Principal, Scope};
+use domain::access::{ActingAs, Function, Powers, Principal, Purpose, Scope};
 use domain::codes::{GatewayCode, OrderCode, TransactionCode};
 use domain::decider::Decider;
 use domain::dossier::{self, Act, Dossier, Filed, RecordPayment, Relation};
@@ -672,6 +672,7 @@ fn of_gateway(gateway: &GatewayCode, filed: &Filed) -> Caller {
         },
         via: Via::Gateway,
         traceparent: None,
+        purpose: Purpose::default(),
         at: None,
     }
 }

@@ -8,7 +8,7 @@ use domain::account::Over;
 use domain::agency::{self, Agency, Known};
 use domain::codes::{DossierCode, ProcedureCode};
 use domain::dossier::{self, Channel, Stage};
-use domain::identity::{AgencyId, DossierId, ProcedureId};
+use domain::identity::{AgencyId, DisclosureId, DossierId, ProcedureId};
 use domain::private::SealedToken;
 use domain::recorded::{Position, Recorded, Version};
 use domain::time::{Instant, day_start, local_date};
@@ -118,6 +118,8 @@ pub(super) struct KeptNames {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shown {
     Plain,
+    /// In plain as well, for as long as this is open.
+    Disclosed(DisclosureId),
     Masked,
 }
 
@@ -131,11 +133,19 @@ pub struct Opened {
 
 impl Shown {
     /// Plain to who may read personal data of the agency that takes the dossier in, decides it or holds it: who merely
-    /// helped to file it, or is asked for an opinion, sees it masked.
+    /// helped to file it, or is asked for an opinion, sees it masked. To whom it is disclosed, [`Service::disclosed`] tells.
     pub fn to(caller: &Caller, row: &DossierSummary) -> Self {
         let agencies = [Some(row.receiving_agency), Some(row.competent_agency), row.holder_agency];
         let agencies = agencies.into_iter().flatten().map(AgencyId);
         if caller.principal.may(Function::ReadPersonalData, agencies) { Self::Plain } else { Self::Masked }
+    }
+
+    /// By which disclosure it is plain, if by one.
+    pub fn disclosure(self) -> Option<DisclosureId> {
+        match self {
+            Self::Disclosed(disclosure) => Some(disclosure),
+            Self::Plain | Self::Masked => None,
+        }
     }
 }
 
@@ -433,7 +443,7 @@ impl Service {
             opened => opened?,
         };
         Ok(match shown {
-            Shown::Plain => Opened { text: secret.expose().to_owned(), is_plain: true },
+            Shown::Plain | Shown::Disclosed(_) => Opened { text: secret.expose().to_owned(), is_plain: true },
             Shown::Masked => Opened { text: mask(secret.expose()), is_plain: false },
         })
     }
@@ -479,11 +489,17 @@ pub(super) fn events_of<'a>(
         | domain::recorded::Event::Payment(_)
         | domain::recorded::Event::Account(_)
         | domain::recorded::Event::PermissionGroup(_)
+        | domain::recorded::Event::Disclosure(_)
         | domain::recorded::Event::ReadModel(_) => None,
     })
 }
 
 pub(super) fn sees(caller: &Caller, row: &DossierSummary) -> bool {
+    caller.principal.may(Function::ReadDossiers, concerned(row))
+}
+
+/// As [`dossier::Filed::concerned`].
+pub(super) fn concerned(row: &DossierSummary) -> impl Iterator<Item = AgencyId> {
     let agencies = [
         row.supporting_agency,
         Some(row.receiving_agency),
@@ -492,8 +508,7 @@ pub(super) fn sees(caller: &Caller, row: &DossierSummary) -> bool {
         row.transit_agency,
     ];
     let consulted = row.consulted().map(|(_, agency)| agency);
-    let agencies = agencies.into_iter().flatten().chain(consulted).map(AgencyId);
-    caller.principal.may(Function::ReadDossiers, agencies)
+    agencies.into_iter().flatten().chain(consulted).map(AgencyId)
 }
 
 /// Midnight at the beginning of a local day, in microseconds.

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::access::Function;
-use domain::identity::{AgencyId, DossierId};
+use domain::access::{Function, Purpose};
+use domain::identity::{AgencyId, DisclosureId, DossierId};
+use futures::future::try_join_all;
 use infrastructure::read_log::{Numbered, Read, Which};
 use projections::dossier_summary;
 use uuid::Uuid;
@@ -40,6 +41,8 @@ pub enum PersonalField {
     Signer,
     FileName,
     FileContent,
+    /// What was said of a break-glass.
+    DisclosureNote,
 }
 
 impl PersonalField {
@@ -65,6 +68,7 @@ impl PersonalField {
             Self::Signer => "signer",
             Self::FileName => "file.name",
             Self::FileContent => "file.content",
+            Self::DisclosureNote => "disclosure.note",
         }
     }
 }
@@ -96,15 +100,22 @@ pub enum ReadThrough {
     File,
 }
 
-/// What one answer shows in plain.
+type Fields = BTreeMap<DossierId, BTreeSet<PersonalField>>;
+
+/// What one answer shows in plain: by right, and by each disclosure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exposed(BTreeMap<DossierId, BTreeSet<PersonalField>>);
+pub struct Exposed(BTreeMap<Option<DisclosureId>, Fields>);
 
 impl Exposed {
-    pub fn add(&mut self, dossier: DossierId, fields: impl IntoIterator<Item = PersonalField>) {
+    pub fn add(
+        &mut self,
+        dossier: DossierId,
+        by: Option<DisclosureId>,
+        fields: impl IntoIterator<Item = PersonalField>,
+    ) {
         let mut fields = fields.into_iter().peekable();
         if fields.peek().is_some() {
-            self.0.entry(dossier).or_default().extend(fields);
+            self.0.entry(by).or_default().entry(dossier).or_default().extend(fields);
         }
     }
 }
@@ -113,8 +124,13 @@ impl Exposed {
 const NAME_CHARS_MAX: usize = 64;
 const RECORDS_TOGETHER: i64 = 100;
 
+fn shortened(name: String) -> String {
+    name.chars().take(NAME_CHARS_MAX).collect()
+}
+
 impl Service {
-    /// Writes down what an answer shows; nothing for one that shows nothing. The answer waits for it.
+    /// Writes down what an answer shows; nothing for one that shows nothing. The answer waits for it. What is shown by a
+    /// disclosure has a record of its own.
     pub async fn record_read(
         &self,
         caller: &Caller,
@@ -133,16 +149,20 @@ impl Service {
         let names = |fields: BTreeSet<PersonalField>| {
             fields.into_iter().map(|field| field.name().to_owned()).collect()
         };
-        let read = Read {
-            at: self.clock().now(),
+        let (at, name) = (self.clock().now(), name.map(shortened));
+        let read = |(by, dossiers): (Option<DisclosureId>, Fields)| Read {
+            at,
             principal: caller.principal.id,
             acting_as: caller.principal.acting_as.clone(),
             channel: channel.to_owned(),
-            name: name.map(|name| name.chars().take(NAME_CHARS_MAX).collect()),
+            name: name.clone(),
             traceparent: caller.traceparent.clone(),
-            dossiers: exposed.0.into_iter().map(|(id, fields)| (id, names(fields))).collect(),
+            purpose: Some(by.map_or(caller.purpose, Purpose::BreakGlass)),
+            dossiers: dossiers.into_iter().map(|(id, fields)| (id, names(fields))).collect(),
         };
-        Ok(self.reads.append(&read).await?)
+        let reads: Vec<Read> = exposed.0.into_iter().map(read).collect();
+        try_join_all(reads.iter().map(|read| self.reads.append(read))).await?;
+        Ok(())
     }
 }
 
@@ -153,6 +173,7 @@ impl Service {
         &self,
         caller: &Caller,
         which: Which,
+        is_meant: impl Fn(&Read) -> bool,
         before: Option<i64>,
         first: i64,
     ) -> Result<(Vec<Numbered>, bool), ServiceError> {
@@ -169,7 +190,7 @@ impl Service {
                 None => ids.map(|id| id.0).collect(),
             };
             let audited = self.audited(caller, &ids.into_iter().collect::<Vec<_>>()).await?;
-            for mut record in records {
+            for mut record in records.into_iter().filter(|record| is_meant(&record.read)) {
                 record.read.dossiers.retain(|id, _| audited.contains(id));
                 if !record.read.dossiers.is_empty() {
                     found.push(record);
@@ -179,7 +200,11 @@ impl Service {
         Ok(page(found, first))
     }
 
-    async fn audited(&self, caller: &Caller, ids: &[Uuid]) -> Result<BTreeSet<DossierId>, ServiceError> {
+    pub(super) async fn audited(
+        &self,
+        caller: &Caller,
+        ids: &[Uuid],
+    ) -> Result<BTreeSet<DossierId>, ServiceError> {
         let mut audited = BTreeSet::new();
         for row in dossier_summary::by_ids(self.database(), ids).await? {
             let agencies = [Some(row.receiving_agency), Some(row.competent_agency), row.holder_agency];

@@ -265,7 +265,7 @@ impl Dossier {
             KeyOwner::Dossier => Some(filed.dossier_key),
             KeyOwner::Applicant => Some(filed.applicant_key),
             KeyOwner::Delegate => filed.delegate.map(|delegate| delegate.key),
-            KeyOwner::Account => None,
+            KeyOwner::Account | KeyOwner::Disclosure => None,
         }
     }
 }
@@ -425,7 +425,8 @@ impl Filed {
             | Function::Synchronise
             | Function::Administer
             | Function::ManageAccess
-            | Function::Audit => Ok(()),
+            | Function::Audit
+            | Function::BreakGlass => Ok(()),
         }
     }
 

@@ -18,6 +18,15 @@ fn raise(occasion: Occasion, due_at: &str, to: &[Addressee]) -> Command {
     Command::Raise { dossier: dossier(), occasion, due_at, holder, to: to.to_vec() }
 }
 
+fn disclosure(n: u128) -> DisclosureId {
+    DisclosureId(Uuid::from_u128(n))
+}
+
+fn raise_disclosure(n: u128, to: &[Addressee]) -> Command {
+    let holder = AgencyId(Uuid::from_u128(9));
+    Command::RaiseDisclosure { disclosure: disclosure(n), holder, to: to.to_vec() }
+}
+
 /// The state after commands that are all taken.
 fn after(commands: &[Command]) -> Notices {
     commands.iter().fold(Notices::default(), |state, command| {
@@ -62,6 +71,28 @@ fn each_occasion_once_and_no_milder_one_after_a_graver_one() {
     let events =
         state.decide(at(DUE), &raise(Occasion::DueSoon, LATER, &[addressee(1, Way::Email)])).unwrap();
     assert_eq!(events.len(), 1);
+}
+
+#[test]
+fn each_break_glass_is_told_once_whatever_was_said_of_deadlines() {
+    let head = addressee(1, Way::Webhook);
+    let state = after(&[raise(Occasion::Escalated, DUE, &[head]), raise_disclosure(3, &[head, head])]);
+    assert_eq!(state.decide(at(DUE), &raise_disclosure(3, &[addressee(2, Way::Sms)])).unwrap(), []);
+    let [Event::DisclosureRaised(other)] = &state.decide(at(DUE), &raise_disclosure(4, &[head])).unwrap()[..]
+    else {
+        panic!("one event")
+    };
+    let id = DeliveryId::of_disclosure(disclosure(4), head);
+    assert_eq!(other.deliveries, [Delivery { id, to: head.to, by: head.by }]);
+    assert!(!state.has_settled());
+    // Its messages arrive, fail and are given up as all others.
+    let id = DeliveryId::of_disclosure(disclosure(3), head);
+    let deliver = Command::Deliver { delivery: id, receipt: None };
+    let [Event::Delivered(_)] = &state.decide(at(DUE), &deliver).unwrap()[..] else { panic!("it arrives") };
+    // And nothing is said of a deadline by it.
+    let state = after(&[raise_disclosure(3, &[head]), deliver]);
+    assert!(state.has_settled());
+    assert_eq!(state.decide(at(DUE), &raise(Occasion::DueSoon, DUE, &[head])).unwrap().len(), 1);
 }
 
 #[test]
@@ -116,19 +147,28 @@ fn tries_are_counted() {
 fn the_id_of_a_delivery_is_pinned() {
     let id = DeliveryId::of(dossier(), Occasion::Overdue, at(DUE), addressee(2, Way::Sms));
     assert_eq!(id.to_string(), "e5c3a56a-721c-510f-a2a6-9e543d2a83e3");
+    let id = DeliveryId::of_disclosure(disclosure(3), addressee(2, Way::Webhook));
+    assert_eq!(id.to_string(), "552aa43b-595a-5059-b947-8a63cb3d194a");
 }
 
 proptest! {
     /// Whatever happens in whatever order: nothing arrives twice, and nothing arrives after it was given up or withdrawn.
     #[test]
-    fn no_delivery_is_settled_twice(choices in proptest::collection::vec((0_usize..4, 0_usize..5, 0_u32..4), 1..60)) {
+    fn no_delivery_is_settled_twice(choices in proptest::collection::vec((0_usize..4, 0_usize..6, 0_u32..4), 1..60)) {
         let people = [addressee(1, Way::Email), addressee(2, Way::Sms)];
         let mut events: Vec<Event> = Vec::new();
         for (occasion, what, nth) in choices {
             let occasion = Occasion::ALL[occasion];
-            let id = delivery(occasion, DUE, people[nth as usize % 2]);
+            let person = people[nth as usize % 2];
+            // Half of them are about a break-glass.
+            let id = if nth < 2 {
+                delivery(occasion, DUE, person)
+            } else {
+                DeliveryId::of_disclosure(disclosure(u128::from(nth)), person)
+            };
             let command = match what {
                 0 => raise(occasion, DUE, &people),
+                5 => raise_disclosure(u128::from(nth), &people),
                 1 => Command::Deliver { delivery: id, receipt: None },
                 2 => Command::Withdraw { delivery: id, why: Withdrawal::Overtaken },
                 3 => Command::Fail { delivery: id, attempt: nth, failure: DeliveryFailure::Unreachable, again_at: None },
@@ -141,12 +181,15 @@ proptest! {
             events.extend(state.decide(at(DUE), &command).unwrap_or_default());
         }
         let mut settled = BTreeSet::new();
-        let mut raised = BTreeSet::new();
+        let (mut raised, mut disclosed) = (BTreeSet::new(), BTreeSet::new());
         for event in &events {
             match event {
                 Event::Raised(event) => {
                     prop_assert!(raised.last().is_none_or(|gravest| *gravest < event.occasion));
                     raised.insert(event.occasion);
+                }
+                Event::DisclosureRaised(event) => {
+                    prop_assert!(disclosed.insert(event.disclosure));
                 }
                 Event::Delivered(Delivered { delivery, .. }) | Event::Withdrawn(Withdrawn { delivery, .. })
                 | Event::AttemptFailed(AttemptFailed { delivery, again_at: None, .. }) => {

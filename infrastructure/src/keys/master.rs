@@ -29,6 +29,7 @@ const SEARCH_DOMAIN: &[u8] = b"motcua.person-search.1";
 const TOTP_DOMAIN: &[u8] = b"motcua.totp.1";
 const SUBJECT_DOMAIN: &[u8] = b"motcua.subject.1";
 const READ_DOMAIN: &[u8] = b"motcua.personal-read.1";
+const PRUNE_DOMAIN: &[u8] = b"motcua.personal-read-pruned.1";
 
 /// A file of a key is 64 hex digits and a line end; whoever reads more than this reads another file.
 const FILE_BYTES_MAX: u64 = 256;
@@ -40,6 +41,7 @@ pub struct MasterKey {
     search_mac: Hmac<Sha256>,
     subject_mac: Hmac<Sha256>,
     read_mac: Hmac<Sha256>,
+    prune_mac: Hmac<Sha256>,
 }
 
 impl MasterKey {
@@ -55,6 +57,7 @@ impl MasterKey {
             search_mac: derived(SEARCH_DOMAIN),
             subject_mac: derived(SUBJECT_DOMAIN),
             read_mac: derived(READ_DOMAIN),
+            prune_mac: derived(PRUNE_DOMAIN),
         }
     }
 
@@ -153,6 +156,12 @@ impl MasterKey {
         let length = u32::try_from(previous.len()).unwrap_or(u32::MAX).to_be_bytes();
         let mac = self.read_mac.clone().chain_update(length).chain_update(previous);
         let mac = mac.chain_update(seq.to_be_bytes()).chain_update(record);
+        BASE64.encode(mac.finalize().into_bytes())
+    }
+
+    /// `seq ‖ mac of the record`
+    pub(super) fn prune_mac(&self, seq: i64, record_mac: &str) -> String {
+        let mac = self.prune_mac.clone().chain_update(seq.to_be_bytes()).chain_update(record_mac);
         BASE64.encode(mac.finalize().into_bytes())
     }
 

@@ -112,7 +112,7 @@ async fn seal_noted(keys: &Keys, applicant: KeyId, dossier: KeyId) -> (SealedTok
     let key_of = |owner| match owner {
         KeyOwner::Applicant => Some(applicant),
         KeyOwner::Dossier => Some(dossier),
-        KeyOwner::Delegate | KeyOwner::Account => None,
+        KeyOwner::Delegate | KeyOwner::Account | KeyOwner::Disclosure => None,
     };
     keys.seal_event(&mut event, STREAM, event_id(1), key_of).await.unwrap();
     (event.name.token().unwrap().clone(), event.note.token().unwrap().clone())

@@ -11,6 +11,7 @@ use api::input::{
 use api::service::{Accepted, Caller, Part, ProgressBy, ProgressQuestion, Published, Service};
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use domain::access::Purpose;
 use domain::code_book;
 use domain::codes::ProcedureCode;
 use domain::dossier;
@@ -79,7 +80,7 @@ pub(crate) async fn established(place: &Place, clock: Clock) -> Service {
 /// Who a development token names.
 pub(crate) fn caller(token: &str) -> Caller {
     let principal = development_token::parse(token).unwrap();
-    Caller { principal, via: Via::Graphql, traceparent: None, at: None }
+    Caller { principal, via: Via::Graphql, traceparent: None, purpose: Purpose::default(), at: None }
 }
 
 /// The data of a query through the router, as whoever the token names; it has no errors.

@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Due, Said, Session, Subscription, TOO_MANY_STREAMS, authenticate};
 use crate::graphql::PositionText;
+use crate::http::authentication::PURPOSE;
 use crate::http::graphql::{Parameters, with_code};
 use crate::http::rate::{RATE_LIMITED, TOO_OFTEN};
 use crate::http::{Server, header, refuse};
@@ -62,6 +63,7 @@ enum Closing {
 const UNAUTHORIZED: Closing = Closing::With(4401, "Unauthorized");
 const FORBIDDEN: Closing = Closing::With(4403, "Forbidden");
 const INVALID: Closing = Closing::With(4400, "Invalid message");
+const UNKNOWN_PURPOSE: Closing = Closing::With(4400, "Unknown purpose");
 
 pub(in crate::http) fn open(
     server: Server,
@@ -135,13 +137,18 @@ async fn begin(server: &Server, headers: HeaderMap, socket: &mut WebSocket) -> R
             Some(ClientMessage::Pong {} | ClientMessage::Complete { .. }) | None => {}
         }
     };
+    // A page cannot set headers of a socket: it says here what they would.
     let mut credential = headers;
-    let said = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-    if let Some((_, said)) = said {
-        let value = said.as_str().and_then(|said| HeaderValue::from_str(said).ok());
-        credential.insert(AUTHORIZATION, value.ok_or(UNAUTHORIZED)?);
+    for (header, otherwise) in [(AUTHORIZATION, UNAUTHORIZED), (PURPOSE, UNKNOWN_PURPOSE)] {
+        let said = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case(header.as_str()));
+        if let Some((_, said)) = said {
+            let value = said.as_str().and_then(|said| HeaderValue::from_str(said).ok());
+            credential.insert(header, value.ok_or(otherwise)?);
+        }
     }
-    let signed_in = authenticate(server, &Method::GET, &credential).await.map_err(|_| UNAUTHORIZED)?;
+    let signed_in = authenticate(server, &Method::GET, &credential).await.map_err(|refused| {
+        if refused.status == StatusCode::BAD_REQUEST { UNKNOWN_PURPOSE } else { UNAUTHORIZED }
+    })?;
     let signed_in = signed_in.ok_or(UNAUTHORIZED)?;
     let session =
         Session::open(server, credential, signed_in).ok_or(Closing::With(1013, TOO_MANY_STREAMS))?;
