@@ -17,6 +17,7 @@ const GROUPS: &[(&str, &[Function], bool)] = &[
     ("officer", &[Function::Process, Function::ReadDossiers, Function::ReadPersonalData], false),
     ("leader", &[Function::Process, Function::Assign, Function::Approve, Function::ReadDossiers], false),
     ("auditor", &[Function::ReadDossiers, Function::Audit], true),
+    ("integrator", &[Function::ReadDossiers, Function::AdHocQueries], true),
     ("relay", &[Function::ReadDossiers, Function::Synchronise], true),
     (
         "admin",
@@ -31,6 +32,7 @@ const GROUPS: &[(&str, &[Function], bool)] = &[
             Function::Administer,
             Function::ManageAccess,
             Function::Audit,
+            Function::AdHocQueries,
         ],
         true,
     ),
@@ -40,7 +42,9 @@ const GROUPS: &[(&str, &[Function], bool)] = &[
 pub enum InvalidToken {
     #[error("a development token has the form dev:<group>:<name>[/<unit>]@<agency code>")]
     Shape,
-    #[error("there is no such group; groups are citizen, intake, officer, leader, auditor, relay, admin")]
+    #[error(
+        "there is no such group; groups are citizen, intake, officer, leader, auditor, integrator, relay, admin"
+    )]
     Group,
     #[error("the agency code is not valid")]
     Agency,

@@ -9,6 +9,8 @@ mod cli;
 mod crash;
 mod demo;
 mod dialects;
+mod documents;
+mod entrances;
 mod event_store;
 mod execute;
 mod figures;

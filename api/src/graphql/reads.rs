@@ -24,7 +24,7 @@ pub struct PersonalDataRead {
     pub unit: Option<String>,
     /// `graphql`, `paper`, `register`, `file`
     pub channel: String,
-    /// Which operation or which paper.
+    /// Which operation or which paper. Of a trusted document its identifier, as far as its first 16 digits, and the operation.
     pub name: Option<String>,
     pub traceparent: Option<String>,
     /// Those that the caller audits.

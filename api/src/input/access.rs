@@ -49,6 +49,9 @@ functions! {
     ManageAccess,
     /// Kiểm tra: who may and could do what, and who read personal data.
     Audit,
+    /// Truy vấn tự do: với văn bản GraphQL của riêng mình, khi máy chủ chỉ nhận các văn bản đã đăng ký. Ask with documents of one's own,
+    /// where the server otherwise takes only those that are registered: an integrator's.
+    AdHocQueries,
 }
 
 /// Quy định nhóm quyền: what it allows from now on.
@@ -184,6 +187,9 @@ pub struct IssueMachineKeyInput {
     pub account_id: Uuid,
     /// The last day on which it is taken, a year from now at most.
     pub until: NaiveDate,
+    /// Các chức năng của khóa; tất cả của tài khoản nếu không nêu. What the key may be used for, as far as the account may do it; all
+    /// that the account may do if absent. It is not taken over from a key before: say it again.
+    pub functions: Option<Vec<Function>>,
 }
 
 /// Thu hồi khóa của hệ thống khác.

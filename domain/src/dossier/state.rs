@@ -385,7 +385,8 @@ impl Filed {
             | Function::Synchronise
             | Function::Administer
             | Function::ManageAccess
-            | Function::Audit => Ok(()),
+            | Function::Audit
+            | Function::AdHocQueries => Ok(()),
         }
     }
 
