@@ -19,6 +19,7 @@ const GROUPS: &[(&str, &[Function], bool)] = &[
     // On duty at night: sees dossiers masked, and may break the glass.
     ("duty", &[Function::ReadDossiers, Function::BreakGlass], false),
     ("auditor", &[Function::ReadDossiers, Function::Audit], true),
+    ("integrator", &[Function::ReadDossiers, Function::AdHocQueries], true),
     ("relay", &[Function::ReadDossiers, Function::Synchronise], true),
     (
         "admin",
@@ -33,6 +34,7 @@ const GROUPS: &[(&str, &[Function], bool)] = &[
             Function::Administer,
             Function::ManageAccess,
             Function::Audit,
+            Function::AdHocQueries,
         ],
         true,
     ),
@@ -43,7 +45,7 @@ pub enum InvalidToken {
     #[error("a development token has the form dev:<group>:<name>[/<unit>]@<agency code>")]
     Shape,
     #[error(
-        "there is no such group; groups are citizen, intake, officer, leader, duty, auditor, relay, admin"
+        "there is no such group; groups are citizen, intake, officer, leader, duty, auditor, integrator, relay, admin"
     )]
     Group,
     #[error("the agency code is not valid")]

@@ -4,6 +4,7 @@ pub mod access;
 pub mod administration;
 pub mod applicants;
 pub mod boards;
+pub mod checker;
 mod descriptions;
 pub mod disclosures;
 pub mod execution;
@@ -202,12 +203,12 @@ fn of_error(error: &ServiceError, language: Language) -> async_graphql::Error {
     }
 }
 
-fn unauthenticated() -> async_graphql::Error {
+pub(crate) fn unauthenticated() -> async_graphql::Error {
     async_graphql::Error::new("Cần đăng nhập. / Authentication is required.")
         .extend_with(|_, extensions| extensions.set("code", "UNAUTHENTICATED"))
 }
 
-fn of_problem(problem: &Problem, language: Language) -> async_graphql::Error {
+pub(crate) fn of_problem(problem: &Problem, language: Language) -> async_graphql::Error {
     let lag = if let Problem::Behind(behind) = problem { Some(behind.lag) } else { None };
     async_graphql::Error::new(messages::of(problem, language)).extend_with(|_, extensions| {
         extensions.set("code", problem.code());

@@ -28,11 +28,12 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use self::rate::Limiter;
 pub use self::rate::Rates;
+use crate::documents::Documents;
 use crate::graphql::{Api, schema};
 use crate::messages::{self, Language};
 use crate::problem::Problem;
 use crate::service::Service;
-use crate::sign_in::SignIn;
+use crate::sign_in::{Listener, SignIn};
 
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 const CSP: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
@@ -44,11 +45,18 @@ pub struct Settings {
     /// How long a GraphQL request may be worked on.
     pub time_max: Duration,
     pub rates: Rates,
+    /// What clients may ask, and nothing else, but for who may ask anything; anything within the limits if absent.
+    pub documents: Option<Arc<Documents>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { sign_in: SignIn::default(), time_max: Duration::from_secs(30), rates: Rates::default() }
+        Self {
+            sign_in: SignIn::default(),
+            time_max: Duration::from_secs(30),
+            rates: Rates::default(),
+            documents: None,
+        }
     }
 }
 
@@ -58,13 +66,37 @@ struct Server {
     service: Service,
     settings: Settings,
     limiter: Arc<Limiter>,
+    listener: Listener,
 }
 
 impl Server {
-    fn new(service: Service, settings: Settings) -> Self {
+    fn new(service: Service, settings: Settings, listener: Listener) -> Self {
         let limiter = Arc::new(Limiter::new(settings.rates));
-        Self { api: schema(service.clone()), service, settings, limiter }
+        Self { api: schema(service.clone()), service, settings, limiter, listener }
     }
+
+    /// Asking, and signing in.
+    fn asked() -> Router<Self> {
+        Router::new()
+            .route(
+                "/graphql",
+                get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method),
+            )
+            .route("/session", post(session::begin).delete(session::end))
+            .route("/session/password", post(session::change_password))
+            .route("/session/second-factor", post(session::second_factor))
+    }
+}
+
+/// What every answer has.
+fn with_headers(router: Router<Server>) -> Router<Server> {
+    let header = |name: &'static str, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
+    };
+    router
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(header("referrer-policy", "same-origin"))
+        .layer(header("cache-control", "no-store"))
 }
 
 /// GraphiQL and what it needs, vendored: it works in a closed network.
@@ -73,21 +105,14 @@ impl Server {
 struct Assets;
 
 pub fn router(service: Service, settings: Settings) -> Router {
-    let server = Server::new(service, settings);
-    let header = |name: &'static str, value: &'static str| {
-        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
-    };
-    Router::new()
-        .route("/graphql", get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method))
+    let server = Server::new(service, settings, Listener::Service);
+    let router = Server::asked()
         .route("/graphiql", get(|| async { Redirect::to("/graphiql/") }))
         .route("/graphiql/", get(|| asset(Path("index.html".to_owned()))))
         .route("/graphiql/{*path}", get(asset))
         .route("/papers/{dossier}/{file}", get(papers::paper))
         .route("/registers/{agency}/{file}", get(papers::register))
         .route("/tables/{file}", get(tables::table))
-        .route("/session", post(session::begin).delete(session::end))
-        .route("/session/password", post(session::change_password))
-        .route("/session/second-factor", post(session::second_factor))
         .route(
             "/payments/callback/{gateway}",
             post(payments::callback).layer(DefaultBodyLimit::max(payments::BODY_BYTES_MAX)),
@@ -99,16 +124,21 @@ pub fn router(service: Service, settings: Settings) -> Router {
         .layer(from_fn_with_state(server.clone(), rate::limit))
         // Whoever watches over the server asks as often as they like.
         .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .layer(header("x-content-type-options", "nosniff"))
-        .layer(header("referrer-policy", "same-origin"))
-        .layer(header("cache-control", "no-store"))
-        .with_state(server)
+        .route("/readyz", get(ready));
+    with_headers(router).with_state(server)
 }
 
-/// For those who run the server: metrics and health, on a listener that the public does not reach.
-pub fn admin_router(service: Service) -> Router {
-    metrics::router().with_state(Server::new(service, Settings::default()))
+/// For those who run the server: metrics and health, on a listener that the public does not reach. Where administration is
+/// done here and nowhere else, asking and signing in as well.
+pub fn admin_router(service: Service, settings: Settings) -> Router {
+    let server = Server::new(service, settings, Listener::Admin);
+    let asked = if server.settings.sign_in.administration.on_admin_listener {
+        let asked = Server::asked().layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+        with_headers(asked.layer(from_fn_with_state(server.clone(), rate::limit)))
+    } else {
+        Router::new()
+    };
+    asked.merge(metrics::router()).with_state(server)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -6,6 +6,7 @@
 //! | [`input`] | what clients send, before it is parsed |
 //! | [`problem`], [`messages`] | refusals as data with stable codes; sentences for people |
 //! | [`development_token`] | a principal named by a token, for development only |
+//! | [`documents`] | what clients may ask, told beforehand |
 //! | [`graphql`] | the schema |
 //! | `file_types` | what a file may be |
 //! | [`http`] | the router: GraphQL, papers, files, GraphiQL from vendored assets, health |
@@ -18,6 +19,7 @@
 
 pub mod cli;
 pub mod development_token;
+pub mod documents;
 mod file_types;
 pub mod graphql;
 pub mod http;

@@ -395,6 +395,17 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "Bạn được xem dữ liệu cá nhân của hồ sơ này, không cần mở khẩn cấp.",
         "You may read the personal data of this dossier: there is no glass to break.",
     ),
+    ("PERSISTED_QUERY_NOT_FOUND", "Không có văn bản truy vấn này.", "There is no such document."),
+    (
+        "PERSISTED_QUERY_ID_REQUIRED",
+        "Máy chủ chỉ nhận các văn bản truy vấn đã đăng ký, theo mã văn bản.",
+        "Only registered documents are taken, by their identifiers.",
+    ),
+    (
+        "DOCUMENT_ID_MISMATCH",
+        "Mã văn bản không phải là của văn bản truy vấn được gửi.",
+        "The identifier is not that of the document that came with it.",
+    ),
     ("CALENDAR_INVALID", "Bảng lịch không hợp lệ.", "That is not a valid calendar."),
 ];
 

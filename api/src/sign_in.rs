@@ -1,32 +1,30 @@
 //! Signing in: from what a request brings along to who it is from. Tokens say who somebody is, never what they may do: that
-//! is asked of their account, each time.
+//! is asked of their account, each time. What is left of that depends on how they show it, and on where they come in.
 //!
-//! | a request brings | and is from |
-//! | --- | --- |
-//! | a token of an issuer (JWT) | the account of its subject, or a citizen |
-//! | a key of a machine, `mck_…` | the machine's account |
-//! | a session, as a cookie | who signed in with a password |
-//! | a development token, `dev:…` | whom it names; only where these are taken |
+//! | a request brings | and is from | by the client |
+//! | --- | --- | --- |
+//! | a token of an issuer (JWT) | the account of its subject, or a citizen | that it was issued to: `azp`, `client_id` |
+//! | a key of a machine, `mck_…` | the machine's account, as far as the key goes | of the account's login name |
+//! | a session, as a cookie | who signed in with a password | whose pages this server's are, by its settings |
+//! | a development token, `dev:…` | whom it names; only where these are taken | the same |
 
+pub mod administration;
 pub mod issuers;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::access::{ActingAs, Function, Powers, Principal, Scope};
+use domain::account::Identity;
 use domain::time::Instant;
-use domain::working_time::{OfficeHours, office_time};
 use infrastructure::keys::credentials::{CredentialPolicy, MACHINE_KEY_PREFIX};
 
+use self::administration::{ADMINISTRATION, Administration};
 use self::issuers::{Issuers, Kind};
 use crate::development_token;
 use crate::problem::ServiceError;
 use crate::service::Service;
-
-/// What lets somebody change what holds for others.
-const ADMINISTRATION: [Function; 2] = [Function::Administer, Function::ManageAccess];
-/// Long enough that any office is open in it, if it is open.
-const MOMENT: TimeDelta = TimeDelta::minutes(1);
 
 /// How people and machines may sign in.
 #[derive(Clone, Debug, Default)]
@@ -37,8 +35,26 @@ pub struct SignIn {
     pub development_token_life: Option<TimeDelta>,
     pub issuers: Arc<Issuers>,
     pub credentials: CredentialPolicy,
-    /// Nobody administers outside office hours (QĐ 742/QĐ-BTTTT, part 4).
-    pub administration_in_office_hours: bool,
+    pub administration: Administration,
+    /// The client that sessions are of: whose pages sign people in here.
+    pub session_client: Option<String>,
+}
+
+/// Where a request came in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Entrance {
+    pub listener: Listener,
+    /// Where it is from, where that is known.
+    pub address: Option<IpAddr>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Listener {
+    /// The one for everybody.
+    #[default]
+    Service,
+    /// The one for those who run the server.
+    Admin,
 }
 
 /// What a request brings along.
@@ -62,6 +78,8 @@ impl std::fmt::Debug for Credential {
 pub struct SignedIn {
     pub principal: Principal,
     pub until: Option<Instant>,
+    /// The program that they use, as far as the credential shows it.
+    pub client: Option<String>,
 }
 
 /// Why a credential is not taken.
@@ -91,8 +109,13 @@ impl SignIn {
         Self { development_tokens: true, ..Self::default() }
     }
 
-    /// Who a credential belongs to, and what they may do now.
-    pub async fn of(&self, service: &Service, credential: &Credential) -> Result<SignedIn, NotSignedIn> {
+    /// Who a credential belongs to, and what they may do here and now.
+    pub async fn of(
+        &self,
+        service: &Service,
+        credential: &Credential,
+        entrance: Entrance,
+    ) -> Result<SignedIn, NotSignedIn> {
         let (mut signed_in, strong) = match credential {
             Credential::Session(token) => self.by_session(service, token).await?,
             Credential::Bearer(token) if token.starts_with("dev:") => {
@@ -103,10 +126,12 @@ impl SignIn {
             }
             Credential::Bearer(token) => (self.by_token(service, token).await?, true),
         };
-        let powers = &mut signed_in.principal.powers;
-        let administers = ADMINISTRATION.iter().any(|function| powers.of(*function).is_some());
-        if administers && !(strong && self.is_administration_open(service).await?) {
-            *powers = powers.without(&ADMINISTRATION);
+        let principal = &mut signed_in.principal;
+        if ADMINISTRATION.iter().any(|function| principal.has(*function))
+            && let Some(closed) = self.administration.closed(service, entrance, strong).await?
+        {
+            self.administration.told.once(principal.id, closed, entrance);
+            principal.powers = principal.powers.without(&ADMINISTRATION);
         }
         Ok(signed_in)
     }
@@ -116,7 +141,8 @@ impl SignIn {
         let session = session.ok_or(NotSignedIn::Refused("the session has ended"))?;
         let principal = service.principal(session.principal).await?.ok_or(NO_ACCOUNT)?;
         // Without a second factor nobody administers.
-        Ok((SignedIn { principal, until: Some(session.ends_at) }, session.strong))
+        let client = self.session_client.clone();
+        Ok((SignedIn { principal, until: Some(session.ends_at), client }, session.strong))
     }
 
     fn by_development_token(&self, service: &Service, token: &str) -> Result<SignedIn, NotSignedIn> {
@@ -125,7 +151,7 @@ impl SignIn {
         }
         let principal = development_token::parse(token.trim()).map_err(|_| INVALID)?;
         let until = self.development_token_life.map(|life| service.clock().now() + life);
-        Ok(SignedIn { principal, until })
+        Ok(SignedIn { principal, until, client: self.session_client.clone() })
     }
 
     async fn by_token(&self, service: &Service, token: &str) -> Result<SignedIn, NotSignedIn> {
@@ -140,23 +166,20 @@ impl SignIn {
                 powers: Powers::over(&[Function::File], &Scope::nothing()),
             },
         };
-        Ok(SignedIn { principal, until: Some(verified.expires_at) })
-    }
-
-    async fn is_administration_open(&self, service: &Service) -> Result<bool, NotSignedIn> {
-        if !self.administration_in_office_hours {
-            return Ok(true);
-        }
-        let (now, calendar) = (service.clock().now(), service.calendar(None).await?);
-        // Of a year that the calendar does not know nobody can say that it is a working day.
-        let worked = office_time(now, now + MOMENT, &calendar, &OfficeHours::default());
-        Ok(worked.is_ok_and(|worked| TimeDelta::zero() < worked))
+        Ok(SignedIn { principal, until: Some(verified.expires_at), client: verified.client })
     }
 }
 
 async fn by_machine_key(service: &Service, key: &str) -> Result<SignedIn, NotSignedIn> {
     let shown = service.executor.keys.show_machine_key(key).await?;
-    let (id, until) = shown.ok_or(NotSignedIn::Refused("the key is not valid"))?;
-    let principal = service.principal(id).await?.ok_or(NO_ACCOUNT)?;
-    Ok(SignedIn { principal, until: Some(until) })
+    let shown = shown.ok_or(NotSignedIn::Refused("the key is not valid"))?;
+    let (mut principal, identity) = service.account_holder(shown.principal).await?.ok_or(NO_ACCOUNT)?;
+    if let Some(functions) = &shown.functions {
+        principal.powers = principal.powers.only(functions);
+    }
+    let client = match identity {
+        Identity::Login(login) => Some(login.to_string()),
+        Identity::Issuer(_) => None,
+    };
+    Ok(SignedIn { principal, until: Some(shown.until), client })
 }

@@ -61,6 +61,8 @@ functions! {
     Audit => "AUDIT",
     /// Open the personal data of one dossier to oneself, for a stated reason and a bounded time.
     BreakGlass => "BREAK_GLASS",
+    /// Ask with documents of one's own, where others send those that are known: an integrator's.
+    AdHocQueries => "AD_HOC_QUERIES",
 }
 
 macro_rules! purposes {
@@ -176,6 +178,13 @@ impl Powers {
         Self(kept.map(|(function, scope)| (*function, scope.clone())).collect())
     }
 
+    /// No more than some functions.
+    #[must_use]
+    pub fn only(&self, functions: &BTreeSet<Function>) -> Self {
+        let kept = self.0.iter().filter(|(function, _)| functions.contains(function));
+        Self(kept.map(|(function, scope)| (*function, scope.clone())).collect())
+    }
+
     pub fn of(&self, function: Function) -> Option<&Scope> {
         self.0.get(&function)
     }
@@ -246,11 +255,62 @@ impl Principal {
     }
 
     /// Whether they may know of something that concerns these agencies: any of their functions covers it. That somebody may
-    /// file says nothing about what others have filed.
+    /// file says nothing about what others have filed, and how they may ask is no reason to know.
     pub fn sees(&self, agencies: impl IntoIterator<Item = AgencyId> + Clone) -> bool {
-        let covers = |(function, scope): (Function, &Scope)| {
-            function != Function::File && scope.covers(agencies.clone())
+        let looks = |function| !matches!(function, Function::File | Function::AdHocQueries);
+        let mut powers = self.powers.iter().filter(|(function, _)| looks(*function));
+        powers.any(|(_, scope)| scope.covers(agencies.clone()))
+    }
+
+    /// Whether they may do more than file: citizens may not.
+    pub fn is_staff(&self) -> bool {
+        self.powers.iter().any(|(function, _)| function != Function::File)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn agency(n: u128) -> AgencyId {
+        AgencyId(Uuid::from_u128(n))
+    }
+
+    fn functions() -> impl Strategy<Value = BTreeSet<Function>> {
+        proptest::collection::btree_set(proptest::sample::select(Function::ALL), 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_cut_down_is_what_both_allow(has in functions(), only in functions()) {
+            let mut powers = Powers::default();
+            for (n, function) in has.iter().enumerate() {
+                powers.add(*function, Scope::of(agency(n as u128)));
+            }
+            let (cut, others) = (powers.only(&only), powers.without(&only.iter().copied().collect::<Vec<_>>()));
+            for function in Function::ALL {
+                let (kept, left) = if only.contains(function) { (&cut, &others) } else { (&others, &cut) };
+                prop_assert_eq!(kept.of(*function), powers.of(*function));
+                prop_assert_eq!(left.of(*function), None);
+            }
+        }
+    }
+
+    #[test]
+    fn how_somebody_may_ask_is_no_reason_to_know() {
+        let somebody = |function| Principal {
+            id: PrincipalId(Uuid::nil()),
+            acting_as: ActingAs { agency: agency(1), unit: None, position_title: None },
+            powers: Powers::over(&[function], &Scope::Province),
         };
-        self.powers.iter().any(covers)
+        for function in Function::ALL {
+            let somebody = somebody(*function);
+            let looks = !matches!(function, Function::File | Function::AdHocQueries);
+            assert_eq!(somebody.sees([agency(1)]), looks, "{function:?}");
+            assert_eq!(somebody.is_staff(), *function != Function::File, "{function:?}");
+        }
     }
 }

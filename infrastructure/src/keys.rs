@@ -123,6 +123,8 @@ pub enum KeyError {
     Corrupt(KeyId),
     #[error("the {0:?} of this event has no key")]
     NoKeyOf(KeyOwner),
+    #[error("what the machine's key {0} may be used for is not understood")]
+    UnknownFunctions(String),
     #[error("a password cannot be hashed")]
     NotHashed,
     #[error("a value cannot be sealed or opened")]

@@ -1924,7 +1924,10 @@ async fn metrics_tell_how_far_the_read_models_are_and_not_to_the_public() {
         let head = system.head().await;
         system.service.wait_for(projections::Model::ALL, Some(head)).await.unwrap();
         let request = Request::get("/metrics").body(Body::empty()).unwrap();
-        let response = api::http::admin_router(system.service.clone()).oneshot(request).await.unwrap();
+        let response = api::http::admin_router(system.service.clone(), Settings::default())
+            .oneshot(request)
+            .await
+            .unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(
             response.headers()["content-type"],
@@ -2326,6 +2329,9 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         "PAYMENT_ORDER_EXPIRED",
         "TOO_MANY_PAYMENT_ORDERS",
         "PAYMENT_INCOMPLETE",
+        "PERSISTED_QUERY_NOT_FOUND",
+        "PERSISTED_QUERY_ID_REQUIRED",
+        "DOCUMENT_ID_MISMATCH",
     ]);
     for code in codes {
         let vietnamese = sentence(code, Language::Vietnamese).unwrap_or_else(|| panic!("{code}"));

@@ -5,12 +5,17 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
+use api::documents::{Documents, id_of};
 use api::graphql::PositionText;
 use api::http::{Rates, Settings, admin_router, router};
+use api::sign_in::SignIn;
+use api::sign_in::administration::Administration;
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
+use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
 use domain::recorded::Position;
 use futures::future::join_all;
@@ -32,7 +37,7 @@ use crate::graphql::{
     ADMIN, AUDITOR, Answer, INTAKE, OFFICER_B, STRANGER, System, answer_of, key, submission,
 };
 use crate::schema::judges;
-use crate::support::{Backend, Place, Server, on_each_backend};
+use crate::support::{Backend, Place, Server, TempFolder, instant, on_each_backend};
 
 const NOW: &str = "2024-04-22T09:00:00+07:00";
 const CITIZEN: &str = "dev:citizen:dan@000.00.16.H42";
@@ -42,6 +47,7 @@ const EVENTS: &str = "subscription { dossierEvents { position eventType dossier 
 
 on_each_backend!(
     both_official_clients_are_told_everything_in_order,
+    both_official_clients_subscribe_by_an_identifier,
     a_cut_connection_misses_nothing_and_repeats_nothing,
     nobody_is_told_what_they_may_not_see,
     whoever_takes_nothing_holds_up_nobody_and_misses_nothing,
@@ -86,9 +92,14 @@ struct Listener {
 
 impl Listener {
     fn start(protocol: &str, url: &str, token: &str, count: usize, after: Option<&str>) -> Self {
+        Self::with(&[protocol, url, token, &count.to_string()], after.into_iter())
+    }
+
+    fn with<'a>(arguments: &[&str], more: impl Iterator<Item = &'a str>) -> Self {
         let mut child = Command::new("node")
-            .args(["listen.mjs", protocol, url, token, &count.to_string()])
-            .args(after)
+            .arg("listen.mjs")
+            .args(arguments)
+            .args(more)
             .current_dir(judges())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -224,6 +235,43 @@ async fn both_official_clients_are_told_everything_in_order(backend: Backend) {
         assert!(events.iter().all(|event| event["version"].as_i64() <= event["dossier"]["version"].as_i64()));
     }
     drop(served);
+    system.stop().await;
+}
+
+async fn both_official_clients_subscribe_by_an_identifier(backend: Backend) {
+    const KNOWN: &str = "subscription S($after: Position) {
+        dossierEvents(after: $after) { position version eventType dossier { version } } }";
+    let system = System::new(backend, NOW).await;
+    let start = system.service.store().head().await.unwrap();
+    submit(&system, (0..3).map(|n| format!("before {n}"))).await;
+    let folder = TempFolder::new();
+    std::fs::write(folder.join("portal.json"), json!({id_of(KNOWN): KNOWN}).to_string()).unwrap();
+    let settings = Settings {
+        sign_in: SignIn { session_client: Some("portal".to_owned()), ..SignIn::development() },
+        documents: Some(Arc::new(Documents::load(&folder).await.unwrap())),
+        ..Settings::default()
+    };
+    let served = Served::new(&system, settings.clone()).await;
+    let (url, after, id) = (served.url(), PositionText(start).encode(), id_of(KNOWN));
+    for protocol in ["ws", "sse"] {
+        let mut listener = Listener::with(&[protocol, &url, AUDITOR, "3"], [after.as_str(), &id].into_iter());
+        let (events, ended, cuts) = listener.told().await;
+        assert_eq!((as_logged(&events), cuts, ended), (logged(&system, start).await, 0, json!("enough")));
+    }
+    // Whoever sends a text, or what is not known, is refused within the stream.
+    let known = router(system.service.clone(), settings);
+    let mut socket = signed_in(&served.address, AUDITOR).await;
+    assert_eq!(refusal(&mut socket, KNOWN).await, "PERSISTED_QUERY_ID_REQUIRED");
+    for (body, refused) in [
+        (json!({"query": KNOWN}), "PERSISTED_QUERY_ID_REQUIRED"),
+        (json!({"documentId": id_of(EVENTS)}), "PERSISTED_QUERY_NOT_FOUND"),
+        (json!({"documentId": id, "query": EVENTS}), "DOCUMENT_ID_MISMATCH"),
+    ] {
+        let request = asked(AUDITOR).body(Body::from(body.to_string())).unwrap();
+        assert_eq!(Stream::of(&known, request).await.refusal().await, refused);
+    }
+    let request = asked(AUDITOR).body(Body::from(json!({"documentId": id}).to_string())).unwrap();
+    drop((Stream::of(&known, request).await, socket, served));
     system.stop().await;
 }
 
@@ -743,7 +791,7 @@ fn over_limit(code: &str) -> String {
 
 async fn open_streams(system: &System) -> i64 {
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
-    let metrics = answer_of(&admin_router(system.service.clone()), request).await.body;
+    let metrics = answer_of(&admin_router(system.service.clone(), Settings::default()), request).await.body;
     let line = metrics.lines().find_map(|line| line.strip_prefix("motcua_streams_open ")).unwrap();
     line.parse().unwrap()
 }
@@ -866,6 +914,41 @@ async fn a_credential_that_ends_ends_what_it_opened() {
     assert_eq!(hear(&mut socket).await, Err(4403));
     drop((socket, served));
     timeout(SOON, system.service.live.ended()).await.expect("nothing stays open");
+    system.stop().await;
+}
+
+/// Each minute it is asked again whom a stream belongs to, as somebody who came in where they came in.
+#[tokio::test]
+async fn a_stream_administers_where_it_was_opened() {
+    let a_minute_later = async || {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(61)).await;
+        tokio::time::resume();
+    };
+    let system = System::new(Backend::Sqlite, NOW).await;
+    let administration = Administration {
+        in_office_hours: true,
+        on_admin_listener: true,
+        from: vec!["10.1.0.0/16".parse().unwrap()],
+        ..Administration::default()
+    };
+    let settings =
+        Settings { sign_in: SignIn { administration, ..SignIn::development() }, ..Settings::default() };
+    let admin = admin_router(system.service.clone(), settings);
+    let mut request = asked(ADMIN).body(body(EVENTS, json!({}))).unwrap();
+    request.extensions_mut().insert(ConnectInfo("10.1.2.3:4000".parse::<SocketAddr>().unwrap()));
+    let mut stream = Stream::of(&admin, request).await;
+    assert!(!stream.any().await.unwrap().id.is_empty(), "it tells where it begins");
+    for name in ["one", "two"] {
+        a_minute_later().await;
+        system.act(ADMIN, "submitDossier", &submission(name)).await;
+        let told = stream.next().await.unwrap();
+        assert_eq!(told.json()["data"]["dossierEvents"]["eventType"], "dossier.submitted.v1", "{told:?}");
+    }
+    // Who may do something else by then connects again.
+    system.clock.set(instant("2024-04-22T20:00:00+07:00"));
+    a_minute_later().await;
+    assert_eq!(stream.refusal().await, "UNAUTHENTICATED");
     system.stop().await;
 }
 

@@ -12,6 +12,8 @@ mod demo;
 mod descriptions;
 mod dialects;
 mod disclosures;
+mod documents;
+mod entrances;
 mod event_store;
 mod execute;
 mod figures;

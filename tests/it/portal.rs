@@ -2,25 +2,31 @@
 //! statements that takes, however many dossiers are on a page.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use api::documents::Documents;
 use api::http::{Settings, router};
+use api::sign_in::SignIn;
 use axum::body::Body;
 use axum::http::Request;
 use domain::identity::DossierId;
 use infrastructure::clock::Clock;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::graphql::answer_of;
+use crate::schema::judges;
 use crate::support::office::{
     AGENCY, INTAKE, LAN, LEADER, PROCEDURE, ask, caller, complete, established, forward_to, key, open,
     registered,
 };
 use crate::support::statements::executed;
-use crate::support::{Backend, Place, instant, on_each_backend};
+use crate::support::{Backend, Place, TempFolder, instant, on_each_backend};
 
 on_each_backend!(
     pages_take_as_many_statements_for_one_dossier_as_for_many,
     the_answers_are_those_of_the_walk_through,
+    a_portal_asks_for_its_pages_by_the_identifiers_of_its_build,
     a_dossier_that_cannot_be_read_leaves_its_page_standing,
 );
 
@@ -112,23 +118,79 @@ async fn pages_take_as_many_statements_for_one_dossier_as_for_many(backend: Back
     eprintln!("{backend:?}: statements of work list, dossier and board: {:?}", counts[1]);
 }
 
-async fn the_answers_are_those_of_the_walk_through(backend: Backend) {
-    let (place, code) = office(backend, 2).await;
+/// Who asks for which page with what, and the answer of the walk-through.
+fn walk_through(code: &str) -> [(&'static str, &'static str, Value, Value); 3] {
     let (part, by) = (json!({"agency": AGENCY}), "HOLDER_AGENCY");
-    for (token, document, variables, expected) in [
-        (LAN, WORK_LIST, json!({"of": "MINE", "first": 1}), include_str!("../../docs/portal/work-list.json")),
-        (INTAKE, DOSSIER, json!({"code": code}), include_str!("../../docs/portal/dossier.json")),
+    let answer = |text: &str| serde_json::from_str(text).unwrap();
+    [
+        (
+            LAN,
+            WORK_LIST,
+            json!({"of": "MINE", "first": 1}),
+            answer(include_str!("../../docs/portal/work-list.json")),
+        ),
+        (INTAKE, DOSSIER, json!({"code": code}), answer(include_str!("../../docs/portal/dossier.json"))),
         (
             LEADER,
             BOARD,
             json!({"part": part, "by": by, "class": "ON_TIME", "first": 1}),
-            include_str!("../../docs/portal/board.json"),
+            answer(include_str!("../../docs/portal/board.json")),
         ),
-    ] {
+    ]
+}
+
+async fn the_answers_are_those_of_the_walk_through(backend: Backend) {
+    let (place, code) = office(backend, 2).await;
+    for (token, document, variables, expected) in walk_through(&code) {
         let (answer, _) = page(&place, token, document, variables).await;
-        let expected: Value = serde_json::from_str(expected).unwrap();
         let answer = json!({"data": answer});
         assert!(answer == expected, "{backend:?}:\n{}", serde_json::to_string_pretty(&answer).unwrap());
+    }
+}
+
+/// The manifest is written by the generator that portals use, and read by the server.
+async fn a_portal_asks_for_its_pages_by_the_identifiers_of_its_build(backend: Backend) {
+    let (place, code) = office(backend, 2).await;
+    let folder = TempFolder::new();
+    let judges = judges();
+    let generated = Command::new(judges.join("node_modules/.bin/graphql-codegen"))
+        .args(["--config", "manifest.mjs"])
+        .env("OUT", folder.join("build"))
+        .current_dir(&judges)
+        .output()
+        .await
+        .unwrap();
+    assert!(generated.status.success(), "{}", String::from_utf8_lossy(&generated.stderr));
+    let manifest = std::fs::read_to_string(folder.join("build/persisted-documents.json")).unwrap();
+    std::fs::create_dir(folder.join("documents")).unwrap();
+    std::fs::write(folder.join("documents/portal.json"), &manifest).unwrap();
+    let documents = Documents::load(&folder.join("documents")).await.unwrap();
+    assert_eq!(documents.clients().collect::<Vec<_>>(), [("portal", 3)]);
+
+    let service = open(&place, Clock::fixed(instant("2024-05-06T11:00:00+07:00"))).await;
+    let settings = Settings {
+        sign_in: SignIn { session_client: Some("portal".to_owned()), ..SignIn::development() },
+        documents: Some(Arc::new(documents)),
+        ..Settings::default()
+    };
+    let router = router(service, settings);
+    let manifest: BTreeMap<String, String> = serde_json::from_str(&manifest).unwrap();
+    let ask = async |token: &str, body: Value| {
+        let request = Request::post("/graphql")
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        answer_of(&router, request).await.json()
+    };
+    for (token, document, variables, expected) in walk_through(&code) {
+        let name = document.split_once("query ").unwrap().1.split('(').next().unwrap();
+        let generated = manifest.iter().find(|(_, text)| text.starts_with(&format!("query {name}(")));
+        let id = format!("sha256:{}", generated.unwrap().0);
+        let answer = ask(token, json!({"documentId": id, "variables": variables})).await;
+        assert!(answer == expected, "{backend:?}:\n{}", serde_json::to_string_pretty(&answer).unwrap());
+        let answer = ask(token, json!({"query": document, "variables": variables})).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "PERSISTED_QUERY_ID_REQUIRED");
     }
 }
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use api::http::{Settings, router};
 use api::input::{
-    AccountKind, Function as FunctionInput, GrantOver, LockAccountInput, LockReason, OpenAccountInput,
-    PlaceInput,
+    AccountKind, ForwardDossierInput, Function as FunctionInput, GrantOver, IssueMachineKeyInput,
+    LockAccountInput, LockReason, OpenAccountInput, PlaceInput,
 };
 use api::service::Service;
 use api::sign_in::SignIn;
+use api::sign_in::administration::Administration;
 use api::sign_in::issuers::{AllowedAlgorithm, InvalidIssuers, IssuerSettings, Issuers, Named};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -26,7 +27,7 @@ use tower::ServiceExt;
 
 use crate::access::{account, granting, group};
 use crate::support::issuer::{AUDIENCE, Issuer, Signer};
-use crate::support::office::{ADMIN, AGENCY, CITIZEN, ask, caller, established, key};
+use crate::support::office::{ADMIN, AGENCY, CITIZEN, LEADER, ask, caller, established, key, on, registered};
 use crate::support::{Backend, Place, instant, on_each_backend, whole_log};
 
 on_each_backend!(
@@ -35,6 +36,7 @@ on_each_backend!(
     keys_of_an_issuer_change_and_cannot_always_be_fetched,
     a_citizen_files_and_sees_nothing_else,
     a_machines_key_is_shown_once_and_followed_by_another,
+    a_key_is_good_for_what_it_was_issued_for,
     a_password_is_changed_before_anything_else,
     wrong_passwords_close_the_account_for_a_while,
     nobody_administers_without_a_second_factor,
@@ -45,42 +47,47 @@ on_each_backend!(
 
 const LOGIN: &str = "lan.nguyen";
 const FIRST: &str = "Mat-khau-dau-1";
-const OWN: &str = "Cua-rieng-toi-2";
+pub(crate) const OWN: &str = "Cua-rieng-toi-2";
 
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Answer {
-    fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         self.body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
     }
 
     /// The cookie that was set, as a browser sends it back.
-    fn cookie(&self) -> String {
+    pub(crate) fn cookie(&self) -> String {
         let set = self.headers["set-cookie"].to_str().unwrap();
         set.split(';').next().unwrap().to_owned()
     }
 }
 
-struct Office {
+pub(crate) struct Office {
     place: Place,
-    service: Service,
-    router: Router,
+    pub(crate) service: Service,
+    pub(crate) router: Router,
     clock: Clock,
 }
 
 impl Office {
-    async fn new(backend: Backend, clock: Clock, sign_in: SignIn) -> Self {
+    pub(crate) async fn new(backend: Backend, clock: Clock, sign_in: SignIn) -> Self {
+        Self::served(backend, clock, Settings { sign_in, ..Settings::default() }).await
+    }
+
+    pub(crate) async fn served(backend: Backend, clock: Clock, settings: Settings) -> Self {
         let place = Place::new(backend).await;
         let service = established(&place, clock.clone()).await;
-        let router = router(service.clone(), Settings { sign_in, ..Settings::default() });
+        let router = router(service.clone(), settings);
         let admin = caller(ADMIN);
         for (code, functions) in [
             ("XEM", &[FunctionInput::ReadDossiers][..]),
             ("QUAN_TRI", &[FunctionInput::Administer, FunctionInput::Audit]),
+            ("TICH_HOP", &[FunctionInput::ReadDossiers, FunctionInput::AdHocQueries]),
         ] {
             service.define_permission_group(&admin, &group(code, functions)).await.unwrap();
         }
@@ -123,7 +130,13 @@ impl Office {
         kept
     }
 
-    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header("host", "mot-cua.test");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -136,17 +149,17 @@ impl Office {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    async fn me(&self, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn me(&self, headers: &[(&str, &str)]) -> Answer {
         let query =
             json!({"query": "{ me { principalId agency { code } powers { function agencies { code } } } }"});
         self.send("POST", "/graphql", headers, &query).await
     }
 
-    async fn by(&self, token: &str) -> Answer {
+    pub(crate) async fn by(&self, token: &str) -> Answer {
         self.me(&[("authorization", &format!("Bearer {token}"))]).await
     }
 
-    async fn opened(&self, input: &OpenAccountInput, group: &str) -> PrincipalId {
+    pub(crate) async fn opened(&self, input: &OpenAccountInput, group: &str) -> PrincipalId {
         let done = self.service.open_account(&caller(ADMIN), input).await.unwrap();
         let granting = granting(done.account, group, GrantOver::Agency, Some(AGENCY));
         self.service.grant(&caller(ADMIN), &granting).await.unwrap();
@@ -154,27 +167,27 @@ impl Office {
     }
 
     /// With a password that they have chosen.
-    async fn somebody(&self, group: &str) -> PrincipalId {
+    pub(crate) async fn somebody(&self, group: &str) -> PrincipalId {
         let id = self.opened(&account(LOGIN, AGENCY), group).await;
         self.service.executor.keys.set_password(id, Secret::new(OWN), false).await.unwrap();
         id
     }
 
-    async fn sign_in(&self, password: &str, code: Option<&str>) -> Answer {
+    pub(crate) async fn sign_in(&self, password: &str, code: Option<&str>) -> Answer {
         let body = json!({"login": LOGIN, "password": password, "code": code});
         self.send("POST", "/session", &[], &body).await
     }
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     Clock::System.now().timestamp()
 }
 
-fn instant_of(seconds: i64) -> domain::time::Instant {
+pub(crate) fn instant_of(seconds: i64) -> domain::time::Instant {
     domain::time::Instant::from_timestamp(seconds, 0).unwrap()
 }
 
-fn settings(issuer: &Issuer, names: Named) -> IssuerSettings {
+pub(crate) fn settings(issuer: &Issuer, names: Named) -> IssuerSettings {
     IssuerSettings {
         issuer: issuer.url().to_owned(),
         audience: AUDIENCE.to_owned(),
@@ -185,7 +198,7 @@ fn settings(issuer: &Issuer, names: Named) -> IssuerSettings {
     }
 }
 
-fn of_issuer(issuer: &Issuer, subject: &str) -> OpenAccountInput {
+pub(crate) fn of_issuer(issuer: &Issuer, subject: &str) -> OpenAccountInput {
     OpenAccountInput {
         idempotency_key: key(subject),
         kind: AccountKind::Person,
@@ -428,6 +441,82 @@ async fn a_machines_key_is_shown_once_and_followed_by_another(backend: Backend) 
     assert_eq!(issue(person, "2027-06-01").await["problems"][0]["code"], "BAD_USER_INPUT");
 }
 
+/// What somebody may do, as they are told themselves.
+fn powers(me: &Answer) -> Vec<&str> {
+    let powers = me.body["data"]["me"]["powers"].as_array().unwrap_or_else(|| panic!("{}", me.body));
+    powers.iter().map(|power| power["function"].as_str().unwrap()).collect()
+}
+
+async fn a_key_is_good_for_what_it_was_issued_for(backend: Backend) {
+    let office = Office::on_monday(backend).await;
+    let may_all = [FunctionInput::ReadDossiers, FunctionInput::Process, FunctionInput::ReadPersonalData];
+    office.service.define_permission_group(&caller(ADMIN), &group("XU_LY", &may_all)).await.unwrap();
+    let machine = OpenAccountInput { kind: AccountKind::Machine, ..account("may-xu-ly", AGENCY) };
+    let id = office.opened(&machine, "XU_LY").await;
+    const ISSUE: &str = "mutation M($input: IssueMachineKeyInput!) {
+        issueMachineKey(input: $input) { keyId key problems { code } } }";
+    let issue = async |functions: Value| {
+        let input = json!({"input": {"accountId": id.0, "until": "2026-12-31", "functions": functions}});
+        ask(&office.service, ADMIN, ISSUE, input).await["issueMachineKey"].clone()
+    };
+    let secret = |issued: &Value| issued["key"].as_str().unwrap_or_else(|| panic!("{issued}")).to_owned();
+    let reading = issue(json!(["READ_DOSSIERS"])).await;
+    // The next one, beside the first: what it is for has to be said again.
+    let whole = issue(Value::Null).await;
+    let more = issue(json!(["APPROVE", "READ_DOSSIERS", "PROCESS", "PROCESS"])).await;
+    assert_eq!(issue(json!([])).await["problems"][0]["code"], "BAD_USER_INPUT", "a key is for something");
+    let all = ["PROCESS", "READ_DOSSIERS", "READ_PERSONAL_DATA"];
+    for (issued, may) in [
+        (&reading, &["READ_DOSSIERS"][..]),
+        (&whole, &all),
+        // What the account may not do, its key may not.
+        (&more, &["PROCESS", "READ_DOSSIERS"]),
+        // And the first is what it was.
+        (&reading, &["READ_DOSSIERS"]),
+    ] {
+        assert_eq!(powers(&office.by(&secret(issued)).await), may);
+    }
+
+    let dossier = registered(&office.service, "one").await;
+    let assignee = Some(id.0);
+    let on_it = on(key("to the machine"), dossier.dossier_id);
+    let forwarding = ForwardDossierInput { on: on_it, unit: None, assignee, note: None };
+    office.service.forward_dossier(&caller(LEADER), &forwarding).await.unwrap();
+    office.service.read_side.catch_up().await.unwrap();
+    let complete = json!({
+        "query": "mutation M($input: CompleteStepInput!) { completeStep(input: $input) { problems { code } } }",
+        "variables": {"input": {
+            "on": {"idempotencyKey": key("complete"), "dossierId": dossier.dossier_id.0}, "step": "THU_LY",
+        }},
+    });
+    let read =
+        json!({"query": format!("{{ dossier(code: \"{}\") {{ stage applicantName }} }}", dossier.code)});
+    let by = async |issued: &Value, body: &Value| {
+        let bearer = format!("Bearer {}", secret(issued));
+        office.send("POST", "/graphql", &[("authorization", &bearer)], body).await.body
+    };
+    let seen = by(&reading, &read).await;
+    assert_eq!(seen["data"]["dossier"]["stage"], "IN_PROGRESS", "{seen}");
+    assert!(seen["data"]["dossier"]["applicantName"].as_str().unwrap().contains("***"), "{seen}");
+    let refused = by(&reading, &complete).await;
+    assert_eq!(refused["data"]["completeStep"]["problems"][0]["code"], "NO_FUNCTION", "{refused}");
+    let open = by(&whole, &read).await;
+    assert!(!open["data"]["dossier"]["applicantName"].as_str().unwrap().contains("***"), "{open}");
+    let done = by(&more, &complete).await;
+    assert_eq!(done["data"]["completeStep"]["problems"], json!([]), "its account may: {done}");
+
+    let listed = "{ accounts { nodes { machineKeys { keyId functions } } } }";
+    let listed = ask(&office.service, ADMIN, listed, json!({})).await;
+    let listed = listed["accounts"]["nodes"][0]["machineKeys"].as_array().unwrap().clone();
+    for (issued, functions) in [
+        (&reading, json!(["READ_DOSSIERS"])),
+        (&whole, Value::Null),
+        (&more, json!(["PROCESS", "APPROVE", "READ_DOSSIERS"])),
+    ] {
+        assert!(listed.contains(&json!({"keyId": issued["keyId"], "functions": functions})), "{listed:?}");
+    }
+}
+
 async fn a_password_is_changed_before_anything_else(backend: Backend) {
     let office = Office::on_monday(backend).await;
     let id = office.opened(&account(LOGIN, AGENCY), "XEM").await;
@@ -508,7 +597,7 @@ async fn wrong_passwords_close_the_account_for_a_while(backend: Backend) {
     }
 }
 
-fn code_of(secret: &str, clock: &Clock, steps: i64) -> String {
+pub(crate) fn code_of(secret: &str, clock: &Clock, steps: i64) -> String {
     let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
     let at = u64::try_from(clock.now().timestamp() + 30 * steps).unwrap();
     totp_rs::Builder::new().with_secret(secret).build_noncompliant().generate(at).to_string()
@@ -622,7 +711,8 @@ async fn a_session_ends_and_is_good_for_this_site_only(backend: Backend) {
 
 async fn administration_is_closed_outside_office_hours(backend: Backend) {
     let clock = Clock::fixed(instant("2026-03-02T09:30:00+07:00"));
-    let sign_in = SignIn { administration_in_office_hours: true, ..SignIn::development() };
+    let administration = Administration { in_office_hours: true, ..Administration::default() };
+    let sign_in = SignIn { administration, ..SignIn::development() };
     let office = Office::new(backend, clock, sign_in).await;
     let administers = async |at: &str| {
         office.clock.set(instant(at));
@@ -649,7 +739,7 @@ async fn no_secret_is_in_the_log(backend: Backend) {
     let machine = OpenAccountInput { login: Some("may-moc".to_owned()), ..machine };
     let machine = office.opened(&machine, "XEM").await;
     let input =
-        api::input::IssueMachineKeyInput { account_id: machine.0, until: "2026-06-30".parse().unwrap() };
+        IssueMachineKeyInput { account_id: machine.0, until: "2026-06-30".parse().unwrap(), functions: None };
     let (_, whole, _) = office.service.issue_machine_key(&caller(ADMIN), &input).await.unwrap();
     // Setting it up ends sessions: one that is begun after it shows a code.
     let secret = office.service.executor.keys.set_second_factor(id).await.unwrap().unwrap();

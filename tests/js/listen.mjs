@@ -1,16 +1,18 @@
 // Listens to dossiers with the official clients of both protocols and prints one JSON object per line: each event, and how it
 // ended. A connection that is cut is made again, and goes on after the last event.
 //
-//   node listen.mjs ws|sse URL TOKEN COUNT [AFTER]
+//   node listen.mjs ws|sse URL TOKEN COUNT [AFTER [DOCUMENT_ID]]
 import { createClient as createSocket } from 'graphql-ws';
 import { createClient as createStream } from 'graphql-sse';
 import WebSocket from 'ws';
 
-const [protocol, url, token, count, first] = process.argv.slice(2);
+const [protocol, url, token, count, first, documentId] = process.argv.slice(2);
 const authorization = `Bearer ${token}`;
 const query = `subscription S($after: Position) {
   dossierEvents(after: $after) { position version eventType occurredAt recordedAt dossier { id code version } }
 }`;
+// Both clients need a text: by an identifier it is empty.
+const asked = documentId ? { query: '', extensions: { documentId } } : { query };
 let last = first;
 let left = Number(count);
 const print = (line) => console.log(JSON.stringify(line));
@@ -38,7 +40,7 @@ async function overSocket() {
       on: { connected: (_socket, payload) => (last ??= payload.position) },
     });
     try {
-      for await (const answer of client.iterate({ query, variables: { after: last } })) {
+      for await (const answer of client.iterate({ ...asked, variables: { after: last } })) {
         if (take(answer)) return { ended: 'enough' };
       }
       return { ended: 'complete' };
@@ -63,7 +65,7 @@ async function overStream() {
     },
     headers: () => ({ authorization, ...(last && { 'last-event-id': last }) }),
   });
-  for await (const answer of client.iterate({ query })) {
+  for await (const answer of client.iterate(asked)) {
     if (take(answer)) return { ended: 'enough' };
   }
   return { ended: 'complete' };

@@ -80,17 +80,25 @@ impl Administrator {
                 Err(error) => return Err(error.into()),
             }
         }
-        // Who looks at everything and decides nothing about a dossier.
-        let functions =
-            vec![Function::ReadDossiers, Function::Administer, Function::ManageAccess, Function::Audit];
+        // Who looks at everything and decides nothing about a dossier, before there are pages for it as well.
+        let functions = vec![
+            Function::ReadDossiers,
+            Function::Administer,
+            Function::ManageAccess,
+            Function::Audit,
+            Function::AdHocQueries,
+        ];
         let group = DefinePermissionGroupInput {
             idempotency_key: key("group", ""),
             code: GROUP.to_owned(),
             name: "Quản trị hệ thống".to_owned(),
             functions,
         };
-        // Once: what was said of it since then stays.
-        service.define_permission_group(&operator, &group).await?;
+        // Once: what was said of it since then stays, and what an older program said.
+        match service.define_permission_group(&operator, &group).await {
+            Ok(_) | Err(ServiceError::Problem(Problem::KeyReused)) => {}
+            Err(error) => return Err(error.into()),
+        }
         let open = OpenAccountInput {
             idempotency_key: key("open", &self.login),
             kind: AccountKind::Person,

@@ -9,14 +9,18 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use clap::Args;
 use infrastructure::scanner::Scanner;
+use ipnet::IpNet;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use super::notices::notifier;
 use super::payments::gateways;
 use super::{CliError, StoreArgs, output, stop_requested};
+use crate::documents::Documents;
 use crate::http::{Rates, Settings, admin_router, router};
 use crate::service::{DisclosurePolicy, FILE_BYTES_MAX, FilePolicy, Service};
 use crate::sign_in::SignIn;
+use crate::sign_in::administration::Administration;
 use crate::sign_in::issuers::Issuers;
 
 /// How long sockets may take to close when the server stops.
@@ -29,7 +33,8 @@ pub(super) struct Serve {
     /// Address and port; port 0 takes a free one and says which
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Where metrics (/metrics) and health are told, for those who run this; nowhere if absent
+    /// Where metrics (/metrics) and health are told, for those who run this, and where they administer if they do it nowhere
+    /// else; nowhere if absent
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
     /// Remind people of deadlines, by this file of settings: see `motcua notices example`; nobody is reminded if absent
@@ -44,12 +49,25 @@ pub(super) struct Serve {
     /// Take tokens of the issuers in this file (OpenID Connect): see docs/runbooks/accounts.md
     #[arg(long, value_name = "FILE")]
     issuers: Option<PathBuf>,
+    /// What each client may ask, and nothing else but for who has AD_HOC_QUERIES: manifests of hash and text, each named
+    /// <client>.json; see docs/runbooks/documents.md. Anybody asks anything within the limits if absent
+    #[arg(long, value_name = "DIR|FILE")]
+    documents: Option<PathBuf>,
+    /// Which client sessions are of: whose pages sign people in here
+    #[arg(long, value_name = "CLIENT", default_value = "portal")]
+    session_client: String,
     /// Nobody administers outside office hours
     #[arg(long)]
     administration_in_office_hours: bool,
     /// For how long break-glass opens the personal data of a dossier, up to a day
     #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=1_440))]
     break_glass_minutes: u16,
+    /// Nobody administers but through the listener of --admin, where /graphql and /session are then served as well
+    #[arg(long, requires = "admin")]
+    administration_on_admin_listener: bool,
+    /// Nobody administers but from an address in one of these networks, as in 10.1.0.0/16,2001:db8:1::/48
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = network)]
+    administration_from: Vec<IpNet>,
     /// Requests per second of one address without a token; five times as many for a moment; 0 for any number
     #[arg(long, value_name = "N", default_value_t = 20)]
     requests_per_address: u32,
@@ -78,6 +96,7 @@ impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let policy = self.file_policy().await?;
         let open_for = TimeDelta::minutes(i64::from(self.break_glass_minutes));
+        let documents = self.documents().await?.map(Arc::new);
         let service = self.store.open().await?.taking_files(policy).taking_origins(self.origin.clone());
         let service = service.disclosing(DisclosurePolicy { open_for });
         let service = match self.payments.as_deref() {
@@ -87,27 +106,53 @@ impl Serve {
             }
             None => service,
         };
-        if let Some(admin) = self.admin {
-            serve_admin(&service, admin).await?;
-        }
         let notifier = self.notices.as_deref().map(|settings| notifier(&service, settings)).transpose()?;
         let settings = Settings {
             sign_in: SignIn {
                 development_tokens: self.development_tokens,
                 issuers: Arc::new(self.issuers()?),
-                administration_in_office_hours: self.administration_in_office_hours,
+                administration: Administration {
+                    in_office_hours: self.administration_in_office_hours,
+                    on_admin_listener: self.administration_on_admin_listener,
+                    from: self.administration_from.clone(),
+                    ..Administration::default()
+                },
+                session_client: Some(self.session_client.clone()),
                 ..SignIn::default()
             },
             rates: self.rates(),
+            documents,
             ..Settings::default()
+        };
+        let time_max = settings.time_max;
+        let admin = match self.admin {
+            Some(admin) => Some(serve_admin(&service, admin, settings.clone()).await?),
+            None => None,
         };
         let carrying = notifier.map(|notifier| notifier.follow());
         let refunding = self.payments.is_some().then(|| crate::payments::follow(service.clone()));
         let served = serve(service, self.listen, settings, |_| {}).await;
+        if let (Some(admin), Ok(())) = (admin, &served)
+            && tokio::time::timeout(time_max, admin).await.is_err()
+        {
+            tracing::warn!("some requests of administrators were not answered before the stop");
+        }
         for follower in carrying.into_iter().chain(refunding) {
             follower.stop().await;
         }
         served
+    }
+
+    async fn documents(&self) -> Result<Option<Documents>, CliError> {
+        let Some(path) = &self.documents else {
+            tracing::info!("no --documents is given: anybody may ask anything within the limits");
+            return Ok(None);
+        };
+        let documents = Documents::load(path).await.map_err(|error| CliError::Usage(error.to_string()))?;
+        for (client, documents) in documents.clients() {
+            tracing::info!(client, documents, "a client's documents are known");
+        }
+        Ok(Some(documents))
     }
 
     fn issuers(&self) -> Result<Issuers, CliError> {
@@ -150,19 +195,35 @@ impl Serve {
     }
 }
 
-/// Tells metrics and health as long as the program runs.
-async fn serve_admin(service: &Service, listen: SocketAddr) -> Result<(), CliError> {
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = |_| text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(address).map_err(|_| "write a network as 10.1.0.0/16, or an address".to_owned())
+}
+
+/// Serves those who run this until the service stops.
+async fn serve_admin(
+    service: &Service,
+    listen: SocketAddr,
+    settings: Settings,
+) -> Result<JoinHandle<()>, CliError> {
     let what = format!("{listen} cannot be listened on");
     let listener = TcpListener::bind(listen).await.map_err(CliError::io(what))?;
     let address = listener.local_addr().map_err(CliError::io("the address is not known"))?;
     output::note(&format!("metrics on http://{address}/metrics"));
-    let serving = axum::serve(listener, admin_router(service.clone()));
-    tokio::spawn(async move {
+    if settings.sign_in.administration.on_admin_listener {
+        output::note(&format!("administration on http://{address}/graphql"));
+    }
+    let app = admin_router(service.clone(), settings).into_make_service_with_connect_info::<SocketAddr>();
+    let mut stopping = service.live.stopping();
+    let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
+        let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
+    });
+    Ok(tokio::spawn(async move {
         if let Err(error) = serving.await {
             tracing::error!(%error, "metrics are not told any more");
         }
-    });
-    Ok(())
+    }))
 }
 
 /// Serves until asked to stop. Requests that are under way are answered first.

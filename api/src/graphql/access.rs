@@ -362,6 +362,8 @@ pub struct MachineKey {
     pub revoked_at: Option<DateTime<FixedOffset>>,
     /// Lần dùng gần nhất. To the minute; null where it was never used.
     pub last_used_at: Option<DateTime<FixedOffset>>,
+    /// Các chức năng của khóa. What it may be used for; null: all that its account may do.
+    pub functions: Option<Vec<Function>>,
 }
 
 impl MachineKey {
@@ -372,6 +374,7 @@ impl MachineKey {
             expires_at: local_micros(key.expires_at),
             revoked_at: key.revoked_at.map(local_micros),
             last_used_at: key.last_used_at.map(local_micros),
+            functions: key.functions.map(|functions| functions.into_iter().map(Into::into).collect()),
         }
     }
 }

@@ -7,6 +7,7 @@ mod tests;
 use std::sync::Arc;
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextValidation};
+use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
     Directive, DocumentOperations, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
 };
@@ -63,6 +64,18 @@ impl TooMuch {
         error.extensions.get_or_insert_default().set("code", self.code());
         error
     }
+}
+
+/// The document and what was counted, unless it is none or asks for more than a document may.
+pub fn parse(text: &str) -> Result<(ExecutableDocument, Counted), ServerError> {
+    check_text(text).map_err(TooMuch::into_error)?;
+    let document = parse_query(text).map_err(|error| {
+        let mut error: ServerError = error.into();
+        error.extensions.get_or_insert_default().set("code", "GRAPHQL_PARSE_FAILED");
+        error
+    })?;
+    let counted = Counted::of(&document).map_err(TooMuch::into_error)?;
+    Ok((document, counted))
 }
 
 /// Looks at the text only. What is no GraphQL passes: the parser says what is wrong with it.

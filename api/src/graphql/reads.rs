@@ -62,7 +62,8 @@ pub struct PersonalDataRead {
     pub unit: Option<String>,
     /// Kênh truy cập. By which way: `graphql`, `paper`, `register` or `file`.
     pub channel: String,
-    /// Tên thao tác hoặc biểu mẫu. Which operation or which paper; null of an operation without a name.
+    /// Tên thao tác hoặc biểu mẫu. Which operation or which paper; null of an operation without a name. Of a trusted document
+    /// its identifier, as far as its first 16 digits, and the operation.
     pub name: Option<String>,
     /// Mã truy vết. `traceparent` of the request; null where it had none.
     pub traceparent: Option<String>,

@@ -14,7 +14,7 @@ use domain::time::Instant;
 
 use super::{Server, header, refuse};
 use crate::service::Caller;
-use crate::sign_in::{Credential, NotSignedIn};
+use crate::sign_in::{Credential, Entrance, NotSignedIn};
 
 /// `__Host-`: over TLS only, for this host alone, for all of its paths. Other sites cannot set it.
 pub(super) const SESSION_COOKIE: &str = "__Host-motcua-session";
@@ -28,6 +28,8 @@ pub(super) const PURPOSE: HeaderName = HeaderName::from_static("motcua-purpose")
 pub(super) struct SignedIn {
     pub(super) caller: Caller,
     pub(super) until: Option<Instant>,
+    /// By which client.
+    pub(super) client: Option<String>,
 }
 
 /// Why what a request brings along is not taken.
@@ -99,15 +101,16 @@ fn purpose(headers: &HeaderMap) -> Result<Purpose, Refused> {
     })
 }
 
-/// Whose credential it is, and what they may do now.
+/// Whose credential it is, and what they may do here and now.
 pub(super) async fn authenticate(
     server: &Server,
+    entrance: Entrance,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Option<SignedIn>, Refused> {
     let purpose = purpose(headers)?;
     let Some(credential) = credential(method, headers)? else { return Ok(None) };
-    match server.settings.sign_in.of(&server.service, &credential).await {
+    match server.settings.sign_in.of(&server.service, &credential, entrance).await {
         Ok(signed_in) => {
             let traceparent = header(headers, &TRACEPARENT).filter(|value| is_traceparent(value));
             let caller = Caller {
@@ -117,7 +120,7 @@ pub(super) async fn authenticate(
                 purpose,
                 at: None,
             };
-            Ok(Some(SignedIn { caller, until: signed_in.until }))
+            Ok(Some(SignedIn { caller, until: signed_in.until, client: signed_in.client }))
         }
         Err(NotSignedIn::Refused(reason)) => Err(Refused::unauthenticated(reason)),
         Err(error @ (NotSignedIn::Unknown(_) | NotSignedIn::NoKeys)) => {
@@ -137,16 +140,16 @@ fn is_traceparent(text: &str) -> bool {
     text.len() == 55 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
-/// Who a request is from, as it was found on its way in.
+/// Who a request is from, and where it came in, as it was found on its way in.
 #[derive(Clone, Debug)]
-pub(super) struct Who(pub(super) Result<Option<SignedIn>, Refused>);
+pub(super) struct Who {
+    pub(super) entrance: Entrance,
+    pub(super) signed_in: Result<Option<SignedIn>, Refused>,
+}
 
 impl Who {
-    pub(super) fn caller(&self) -> Result<Option<&Caller>, Refused> {
-        match &self.0 {
-            Ok(signed_in) => Ok(signed_in.as_ref().map(|signed_in| &signed_in.caller)),
-            Err(refused) => Err(*refused),
-        }
+    pub(super) fn signed_in(&self) -> Result<Option<&SignedIn>, Refused> {
+        self.signed_in.as_ref().map(Option::as_ref).map_err(|refused| *refused)
     }
 }
 
@@ -155,7 +158,8 @@ impl<S: Sync> FromRequestParts<S> for Who {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         // Put there in front of every route that asks.
-        Ok(parts.extensions.get::<Self>().cloned().unwrap_or(Self(Ok(None))))
+        let nobody = Self { entrance: Entrance::default(), signed_in: Ok(None) };
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or(nobody))
     }
 }
 
@@ -167,8 +171,8 @@ impl<S: Sync> FromRequestParts<S> for Somebody {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let Ok(who) = Who::from_request_parts(parts, state).await;
-        let caller = who.caller().map_err(Refused::into_response)?;
+        let signed_in = who.signed_in.map_err(Refused::into_response)?;
         let nobody = || Refused::unauthenticated("you have to sign in").into_response();
-        caller.cloned().map(Self).ok_or_else(nobody)
+        signed_in.map(|signed_in| Self(signed_in.caller)).ok_or_else(nobody)
     }
 }

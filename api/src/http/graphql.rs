@@ -1,8 +1,7 @@
 //! GraphQL over HTTP, by its own specification ("GraphQL over HTTP", Stage 2 draft): what is asked by GET and by POST,
 //! which of the two media types answers, and what a status means. One document at a time, no uploads, no batches.
 
-use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
+use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Pos, Request, Response as Answer, ServerError, Variables};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
@@ -12,15 +11,18 @@ use axum::extract::{Query, State};
 use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
+use domain::access::{Denial, Function};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::authentication::Who;
+use super::authentication::{SignedIn, Who};
 use super::{Server, header, live};
+use crate::documents::{Document, id_of};
 use crate::graphql::execution::Execution;
-use crate::graphql::limits::{Counted, TooMuch, check_text, has_one_field, operation};
-use crate::graphql::{RequestContext, of_failure};
+use crate::graphql::limits::{self, has_one_field, operation};
+use crate::graphql::{RequestContext, of_failure, of_problem, unauthenticated};
 use crate::messages::Language;
+use crate::problem::Problem;
 use crate::service::{Caller, ReadThrough};
 
 /// What an answer is written as.
@@ -94,11 +96,12 @@ impl Media {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Parameters {
     query: Option<String>,
+    /// Of a trusted document, in the place of its text.
+    document_id: Option<String>,
     operation_name: Option<String>,
     variables: Option<Map<String, Value>>,
-    /// There is none that this server knows; it has to be an object all the same.
-    #[serde(rename = "extensions")]
-    _extensions: Option<Map<String, Value>>,
+    /// `documentId` is taken from here as well: a client of `graphql-transport-ws` has nowhere else to put it.
+    extensions: Option<Map<String, Value>>,
 }
 
 impl Parameters {
@@ -117,13 +120,22 @@ impl Parameters {
                 |value: &str| serde_json::from_str(value).map_err(|error| format!("{name}: {error}"));
             match name.as_str() {
                 "query" => parameters.query = Some(value),
+                "documentId" => parameters.document_id = Some(value),
                 "operationName" => parameters.operation_name = Some(value),
                 "variables" => parameters.variables = object(&value)?,
-                "extensions" => parameters._extensions = object(&value)?,
+                "extensions" => parameters.extensions = object(&value)?,
                 _ => {}
             }
         }
         Ok(parameters)
+    }
+
+    /// Text and identifier of what is asked. Beside an identifier an empty text is none: some clients have to send one.
+    fn document(&mut self) -> (Option<String>, Option<String>) {
+        let extended = self.extensions.as_ref().and_then(|extensions| extensions.get("documentId"));
+        let extended = extended.and_then(Value::as_str).map(str::to_owned);
+        let id = self.document_id.take().or(extended);
+        (self.query.take().filter(|query| id.is_none() || !query.is_empty()), id)
     }
 }
 
@@ -136,14 +148,14 @@ pub(super) async fn by_get(
     pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Response {
     if live::asks_for_socket(&headers) {
-        return live::open_socket(server, upgrade, headers);
+        return live::open_socket(server, who.entrance, upgrade, headers);
     }
     let accept = header(&headers, &ACCEPT);
     let parameters = match pairs {
         Ok(Query(pairs)) => Parameters::of_pairs(pairs),
         Err(rejection) => Err(rejection.body_text()),
     };
-    let is_empty = matches!(&parameters, Ok(Parameters { query: None, .. }));
+    let is_empty = matches!(&parameters, Ok(Parameters { query: None, document_id: None, .. }));
     if is_empty && accept.is_some_and(|accept| accept.contains("text/html")) {
         return Redirect::to("/graphiql/").into_response();
     }
@@ -234,13 +246,13 @@ async fn answer(
     parameters: Parameters,
     is_get: bool,
 ) -> Response {
-    let caller = match who.caller() {
-        Ok(caller) => caller.cloned(),
+    let signed_in = match who.signed_in() {
+        Ok(signed_in) => signed_in,
         Err(refused) => return media.refuse(refused.status, refused.code, refused.reason),
     };
     let language = Language::from_accept_language(header(headers, &ACCEPT_LANGUAGE));
     let Prepared { request, execution, kind, operation, .. } =
-        match prepare(server, caller.clone(), language, parameters) {
+        match prepare(server, signed_in, language, parameters) {
             Ok(prepared) => prepared,
             Err(Unprepared::NoQuery) => {
                 let reason = not_a_request("there is no query");
@@ -257,7 +269,8 @@ async fn answer(
     }
     let answered = async {
         let response = server.api.execute(request).await;
-        let recorded = record(server, caller.as_ref(), operation, &execution).await;
+        let caller = signed_in.map(|signed_in| &signed_in.caller);
+        let recorded = record(server, caller, operation, &execution).await;
         recorded.map_or_else(|error| Answer::from_errors(vec![error]), |()| response)
     };
     let Ok(response) = tokio::time::timeout(server.settings.time_max, answered).await else {
@@ -296,7 +309,7 @@ pub(super) struct Prepared {
     /// Of the operation that is meant, if one is.
     pub(super) kind: Option<OperationType>,
     pub(super) has_one_field: bool,
-    /// What the client calls it.
+    /// What the client calls it; of a trusted document, what that is.
     pub(super) operation: Option<String>,
 }
 
@@ -305,46 +318,113 @@ pub(super) enum Unprepared {
     Refused(Box<ServerError>),
 }
 
+impl Unprepared {
+    fn of(problem: &Problem, language: Language) -> Self {
+        of_problem(problem, language).into_server_error(Pos::default()).into()
+    }
+}
+
+impl From<ServerError> for Unprepared {
+    fn from(error: ServerError) -> Self {
+        Self::Refused(Box::new(error))
+    }
+}
+
 /// Whichever way it came, it is held to the same limits.
 pub(super) fn prepare(
     server: &Server,
-    caller: Option<Caller>,
+    signed_in: Option<&SignedIn>,
     language: Language,
-    parameters: Parameters,
+    mut parameters: Parameters,
 ) -> Result<Prepared, Unprepared> {
-    let Parameters { query: Some(query), operation_name, variables, .. } = parameters else {
-        return Err(Unprepared::NoQuery);
+    let caller = signed_in.map(|signed_in| &signed_in.caller);
+    let asked = asked(server, signed_in, parameters.document(), language)?;
+    let Parameters { operation_name, variables, .. } = parameters;
+    let (document, counted) = match &asked {
+        Asked::Trusted(document) => (document.parsed.clone(), document.counted),
+        Asked::AdHoc(query) => limits::parse(query)?,
     };
-    // Those who develop against a server of their own see its schema; others know it from its file.
-    let sees_schema = caller.is_some() || server.settings.sign_in.development_tokens;
-    let document = checked(&query, sees_schema).map_err(|error| Unprepared::Refused(Box::new(error)))?;
+    if counted.asks_for_schema {
+        may_see_schema(server, caller, language)?;
+    }
     let meant = operation(&document, operation_name.as_deref()).map(|operation| &operation.node);
     let (kind, has_one_field) = (meant.map(|meant| meant.ty), meant.is_some_and(has_one_field));
-    let operation = match (&document.operations, &operation_name) {
+    let name = match (&document.operations, &operation_name) {
         (_, Some(name)) => Some(name.clone()),
         (DocumentOperations::Multiple(named), None) => named.keys().next().map(ToString::to_string),
         (DocumentOperations::Single(_), None) => None,
     };
+    let (text, operation) = match asked {
+        Asked::Trusted(document) => (document.text.clone(), Some(document.name_of(name.as_deref()))),
+        Asked::AdHoc(query) => (query, name),
+    };
     let execution = Execution::default();
-    let mut request = Request::new(query)
+    let mut request = Request::new(text)
         .variables(Variables::from_json(Value::Object(variables.unwrap_or_default())))
-        .data(RequestContext::new(&server.service, caller, language))
+        .data(RequestContext::new(&server.service, caller.cloned(), language))
         .data(execution.clone());
     request.operation_name = operation_name;
     request.set_parsed_query(document);
     Ok(Prepared { request, execution, kind, has_one_field, operation })
 }
 
-/// The document, unless it asks for more than a document may.
-fn checked(query: &str, sees_schema: bool) -> Result<ExecutableDocument, ServerError> {
-    check_text(query).map_err(TooMuch::into_error)?;
-    let document = parse_query(query).map_err(|error| with_code(error.into(), "GRAPHQL_PARSE_FAILED"))?;
-    let counted = Counted::of(&document).map_err(TooMuch::into_error)?;
-    if counted.asks_for_schema && !sees_schema {
-        let error = ServerError::new("Cần đăng nhập. / Authentication is required.", None);
-        return Err(with_code(error, "UNAUTHENTICATED"));
+/// What is asked.
+enum Asked<'a> {
+    /// What was told before the server started.
+    Trusted(&'a Document),
+    AdHoc(String),
+}
+
+/// Where documents are told beforehand, others are for who may ask with their own. Who sends one is seen from the credential.
+fn asked<'a>(
+    server: &'a Server,
+    signed_in: Option<&SignedIn>,
+    (query, id): (Option<String>, Option<String>),
+    language: Language,
+) -> Result<Asked<'a>, Unprepared> {
+    let refused = |code: &'static str, reason: &str| {
+        let problem = Problem::Refused { code, reason: reason.to_owned() };
+        Unprepared::of(&problem, language)
+    };
+    if let (Some(query), Some(id)) = (&query, &id)
+        && id_of(query) != *id
+    {
+        return Err(refused("DOCUMENT_ID_MISMATCH", "the identifier is not the document's"));
     }
-    Ok(document)
+    let documents = server.settings.documents.as_deref();
+    let client = signed_in.and_then(|signed_in| signed_in.client.as_deref());
+    let known = documents.zip(id.as_deref()).and_then(|(documents, id)| documents.find(client, id));
+    match (known, query) {
+        (Some(document), _) => Ok(Asked::Trusted(document)),
+        (None, Some(query)) if documents.is_none() || may_ask_anything(signed_in) => Ok(Asked::AdHoc(query)),
+        (None, Some(_)) => Err(refused("PERSISTED_QUERY_ID_REQUIRED", "only known documents are taken")),
+        (None, None) if id.is_some() => {
+            Err(refused("PERSISTED_QUERY_NOT_FOUND", "the document is not known"))
+        }
+        (None, None) => Err(Unprepared::NoQuery),
+    }
+}
+
+fn may_ask_anything(signed_in: Option<&SignedIn>) -> bool {
+    signed_in.is_some_and(|signed_in| signed_in.caller.principal.has(Function::AdHocQueries))
+}
+
+/// The schema is told to those who write documents: where documents are told beforehand, to who may send others; else to
+/// whoever does more than file. Those who develop against a server of their own see it; others know it from its file.
+fn may_see_schema(server: &Server, caller: Option<&Caller>, language: Language) -> Result<(), Unprepared> {
+    let settings = &server.settings;
+    if settings.documents.is_none() && settings.sign_in.development_tokens {
+        return Ok(());
+    }
+    let Some(Caller { principal, .. }) = caller else {
+        return Err(unauthenticated().into_server_error(Pos::default()).into());
+    };
+    let may = match settings.documents {
+        Some(_) => principal.has(Function::AdHocQueries),
+        None => principal.is_staff(),
+    };
+    let denial = Problem::Denied(Denial::NoFunction { function: Function::AdHocQueries });
+    if may { Ok(()) } else { Err(Unprepared::of(&denial, language)) }
 }
 
 /// With a code for those that have none.

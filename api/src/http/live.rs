@@ -25,7 +25,8 @@ use super::graphql::{Parameters, Prepared, Unprepared, coded, prepare, record, w
 use super::{Server, header};
 use crate::graphql::live::{Progress, Reached, ResumeAfter};
 use crate::messages::Language;
-use crate::service::{Caller, Open};
+use crate::service::Open;
+use crate::sign_in::Entrance;
 
 /// How often a credential is looked at again.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(60);
@@ -44,8 +45,9 @@ pub(super) fn accepts_stream(accept: Option<&str>) -> bool {
 /// Somebody who is connected: who that is, and how long.
 struct Session {
     server: Server,
+    entrance: Entrance,
     credential: HeaderMap,
-    caller: Caller,
+    signed_in: SignedIn,
     until: Option<Instant>,
     look_again: Instant,
     stopping: watch::Receiver<bool>,
@@ -63,17 +65,17 @@ enum Due {
 
 impl Session {
     /// None if the principal has too many already.
-    fn open(server: &Server, credential: HeaderMap, signed_in: SignedIn) -> Option<Self> {
-        let SignedIn { caller, until } = signed_in;
+    fn open(server: &Server, entrance: Entrance, credential: HeaderMap, signed_in: SignedIn) -> Option<Self> {
         let live = &server.service.live;
         // By the clock that the credential is held against; the wait is by the one that never goes back.
-        let left = until.map(|until| until - server.service.clock().now());
+        let left = signed_in.until.map(|until| until - server.service.clock().now());
         let until = left.map(|left| Instant::now() + left.to_std().unwrap_or_default());
         Some(Self {
-            _place: live.open(caller.principal.id)?,
+            _place: live.open(signed_in.caller.principal.id)?,
             server: server.clone(),
+            entrance,
             credential,
-            caller,
+            signed_in,
             until,
             look_again: Instant::now() + LOOK_AGAIN_EVERY,
             stopping: live.stopping(),
@@ -97,8 +99,9 @@ impl Session {
     /// Whether the credential still says what it said. Whoever may do something else now connects again.
     async fn is_signed_in(&mut self) -> bool {
         self.look_again = Instant::now() + LOOK_AGAIN_EVERY;
-        let again = authenticate(&self.server, &Method::GET, &self.credential).await;
-        again.is_ok_and(|again| again.is_some_and(|again| again.caller.principal == self.caller.principal))
+        let again = authenticate(&self.server, self.entrance, &Method::GET, &self.credential).await;
+        let principal = &self.signed_in.caller.principal;
+        again.is_ok_and(|again| again.is_some_and(|again| again.caller.principal == *principal))
     }
 
     fn subscribe(
@@ -107,7 +110,7 @@ impl Session {
         parameters: Parameters,
         resume: Option<Position>,
     ) -> Result<Subscription, Vec<ServerError>> {
-        Subscription::open(&self.server, &self.caller, language, parameters, resume)
+        Subscription::open(&self.server, &self.signed_in, language, parameters, resume)
     }
 }
 
@@ -126,14 +129,14 @@ struct Subscription {
 impl Subscription {
     fn open(
         server: &Server,
-        caller: &Caller,
+        signed_in: &SignedIn,
         language: Language,
         parameters: Parameters,
         resume: Option<Position>,
     ) -> Result<Self, Vec<ServerError>> {
         let refused = |reason: &str, code: &str| vec![with_code(ServerError::new(reason, None), code)];
         let Prepared { request, execution, kind, has_one_field, operation } =
-            prepare(server, Some(caller.clone()), language, parameters).map_err(
+            prepare(server, Some(signed_in), language, parameters).map_err(
                 |unprepared| match unprepared {
                     Unprepared::NoQuery => refused("there is no query", "BAD_REQUEST"),
                     Unprepared::Refused(error) => vec![*error],
@@ -156,7 +159,7 @@ impl Subscription {
         if let Some(position) = resume {
             request = request.data(ResumeAfter(position));
         }
-        let (own_server, caller) = (server.clone(), caller.clone());
+        let (own_server, caller) = (server.clone(), signed_in.caller.clone());
         let said = server.api.execute_stream(request).then(move |response| {
             let (server, caller) = (own_server.clone(), caller.clone());
             let (operation, execution) = (operation.clone(), execution.clone());

@@ -18,6 +18,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::authentication::{Who, authenticate};
 use super::{Server, refuse};
+use crate::sign_in::Entrance;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const RATE_LIMITED: &str = "RATE_LIMITED";
@@ -56,23 +57,29 @@ impl Limiter {
     }
 
     /// How long to wait, if it was too often.
-    pub(super) fn check(&self, principal: Option<PrincipalId>, address: IpAddr) -> Result<(), Duration> {
+    pub(super) fn check(
+        &self,
+        principal: Option<PrincipalId>,
+        address: Option<IpAddr>,
+    ) -> Result<(), Duration> {
         match principal {
             Some(principal) => self.principals.check(&principal),
-            None => self.addresses.check(&network(address)),
+            // Those of whom nothing is known are one.
+            None => self.addresses.check(&network(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))),
         }
     }
 
     /// Where a request comes from: from whoever is connected, or from where the proxy says.
-    fn address(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> IpAddr {
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
+    fn address(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        let peer = peer?.ip().to_canonical();
         if self.proxy != Some(peer) {
-            return peer;
+            return Some(peer);
         }
         // The last one is what the proxy itself has added.
         let forwarded = headers.get_all(FORWARDED_FOR).iter().next_back();
         let last = forwarded.and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next());
-        last.and_then(|address| address.trim().parse().ok()).unwrap_or(peer)
+        let said = last.and_then(|address| address.trim().parse().ok());
+        Some(said.map_or(peer, |said: IpAddr| said.to_canonical()))
     }
 }
 
@@ -114,9 +121,12 @@ fn network(address: IpAddr) -> IpAddr {
 pub(super) async fn limit(State(server): State<Server>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
     // A token that is not taken is somebody's guess, and counts for the address.
-    let who = Who(authenticate(&server, request.method(), request.headers()).await);
-    let principal = who.caller().ok().flatten().map(|caller| caller.principal.id);
-    match server.limiter.check(principal, server.limiter.address(peer, request.headers())) {
+    let address = server.limiter.address(peer, request.headers());
+    let entrance = Entrance { listener: server.listener, address };
+    let signed_in = authenticate(&server, entrance, request.method(), request.headers()).await;
+    let who = Who { entrance, signed_in };
+    let principal = who.signed_in().ok().flatten().map(|signed_in| signed_in.caller.principal.id);
+    match server.limiter.check(principal, address) {
         Ok(()) => {
             request.extensions_mut().insert(who);
             next.run(request).await
@@ -152,12 +162,13 @@ mod tests {
         ] {
             assert_eq!(
                 limiter(proxy).address(Some(peer), &headers),
-                expected.parse::<IpAddr>().unwrap(),
+                expected.parse::<IpAddr>().ok(),
                 "{proxy:?}"
             );
         }
         headers.insert(FORWARDED_FOR, "nonsense".parse().unwrap());
-        assert_eq!(limiter(Some("192.0.2.1")).address(Some(peer), &headers), peer.ip());
+        assert_eq!(limiter(Some("192.0.2.1")).address(Some(peer), &headers), Some(peer.ip()));
+        assert_eq!(limiter(Some("192.0.2.1")).address(None, &headers), None);
     }
 
     #[test]
@@ -167,14 +178,14 @@ mod tests {
         let elsewhere: IpAddr = "2001:db8:0:1::1".parse().unwrap();
         let somebody = PrincipalId(uuid::Uuid::from_u128(1));
         for n in 0..10 {
-            assert!(limiter.check(None, if n % 2 == 0 { one } else { other }).is_ok(), "{n}");
+            assert!(limiter.check(None, Some(if n % 2 == 0 { one } else { other })).is_ok(), "{n}");
         }
-        assert!(limiter.check(None, one).is_err() && limiter.check(None, other).is_err());
-        assert!(limiter.check(None, elsewhere).is_ok());
+        assert!(limiter.check(None, Some(one)).is_err() && limiter.check(None, Some(other)).is_err());
+        assert!(limiter.check(None, Some(elsewhere)).is_ok());
         for n in 0..10 {
-            assert!(limiter.check(Some(somebody), one).is_ok(), "{n}");
+            assert!(limiter.check(Some(somebody), Some(one)).is_ok(), "{n}");
         }
-        let wait = limiter.check(Some(somebody), elsewhere).unwrap_err();
+        let wait = limiter.check(Some(somebody), None).unwrap_err();
         assert!(Duration::ZERO < wait && wait < Duration::from_secs(1), "{wait:?}");
     }
 }

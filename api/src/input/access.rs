@@ -51,6 +51,8 @@ functions! {
     Audit,
     /// Mở dữ liệu cá nhân khẩn cấp. Open the personal data of one dossier to oneself, for a reason and a bounded time.
     BreakGlass,
+    /// Truy vấn tự do. Ask with documents of one's own, where the server otherwise takes only those that are registered: an integrator's.
+    AdHocQueries,
 }
 
 /// Quy định nhóm quyền. What it allows from now on.
@@ -197,6 +199,9 @@ pub struct IssueMachineKeyInput {
     pub account_id: Uuid,
     /// Ngày cuối cùng còn hiệu lực. The last day on which it is taken, a year from now at most.
     pub until: NaiveDate,
+    /// Các chức năng của khóa; tất cả của tài khoản nếu không nêu. What the key may be used for, as far as the account may do it; all
+    /// that the account may do if absent. It is not taken over from a key before: say it again.
+    pub functions: Option<Vec<Function>>,
 }
 
 /// Thu hồi khóa của hệ thống khác. It is not taken from the next request on.

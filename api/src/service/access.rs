@@ -14,7 +14,7 @@ use domain::private::{Private, SealedToken, Secret};
 use domain::time::{Instant, day_start, local_date};
 use infrastructure::execute::Folded;
 use infrastructure::keys::KeyError;
-use infrastructure::keys::credentials::MachineKey;
+use infrastructure::keys::credentials::{KeyFunctions, MachineKey};
 use projections::account_directory::{self, AccountDirectory};
 use projections::permission_group_directory::{self, PermissionGroupDirectory};
 use uuid::Uuid;
@@ -271,8 +271,14 @@ impl Service {
         if input.until < today || today + KEY_DAYS_MAX < input.until {
             return Err(Problem::invalid("until", "lies between today and a year from now").into());
         }
+        let functions = input.functions.as_ref();
+        let functions: KeyFunctions =
+            functions.map(|functions| functions.iter().copied().map(Into::into).collect());
+        if functions.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Err(Problem::invalid("functions", "a key is for something").into());
+        }
         let expires_at = input.until.succ_opt().map_or(Instant::MAX_UTC, day_start);
-        let (name, key) = self.executor.keys.create_machine_key(id, expires_at).await?;
+        let (name, key) = self.executor.keys.create_machine_key(id, expires_at, &functions).await?;
         tracing::info!(account = %id, key = name, by = %caller.principal.id, "a machine's key was issued");
         Ok((name, key, expires_at))
     }
@@ -335,6 +341,14 @@ impl Service {
 
     /// Who has the account, with what they may do now. `None` where there is no account, or it is locked.
     pub async fn principal(&self, id: PrincipalId) -> Result<Option<Principal>, ServiceError> {
+        Ok(self.account_holder(id).await?.map(|(principal, _)| principal))
+    }
+
+    /// The same, and how they are known.
+    pub async fn account_holder(
+        &self,
+        id: PrincipalId,
+    ) -> Result<Option<(Principal, Identity)>, ServiceError> {
         let account = self.executor.load::<Account>(&account::stream(id)).await?;
         let Some(known) = account.state.known().filter(|known| known.lock().is_none()) else {
             return Ok(None);
@@ -344,7 +358,8 @@ impl Service {
         let groups = self.groups(wanted.collect()).await?;
         let names = self.names().await?;
         let powers = powers_at(known, now, &groups, &names);
-        Ok(Some(Principal { id, acting_as: known.latest_place().clone(), powers }))
+        let principal = Principal { id, acting_as: known.latest_place().clone(), powers };
+        Ok(Some((principal, known.identity.clone())))
     }
 
     async fn groups(&self, wanted: BTreeSet<PermissionGroupId>) -> Result<Groups, ServiceError> {

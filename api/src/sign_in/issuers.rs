@@ -131,6 +131,8 @@ pub struct Verified {
     pub subject: String,
     pub kind: Kind,
     pub expires_at: Instant,
+    /// Which program it was issued to, if it says so.
+    pub client: Option<String>,
 }
 
 /// Who is read first, to know which issuer is asked; nothing of it is believed before the signature is.
@@ -144,6 +146,20 @@ struct Claims {
     sub: String,
     exp: i64,
     nbf: Option<i64>,
+    /// As OpenID Connect names the client.
+    azp: Option<String>,
+    /// As RFC 9068 does.
+    client_id: Option<String>,
+}
+
+impl Claims {
+    /// Two that are not the same prove nothing.
+    fn client(&self) -> Option<&String> {
+        match (&self.azp, &self.client_id) {
+            (Some(azp), Some(client_id)) if azp != client_id => None,
+            (azp, client_id) => azp.as_ref().or(client_id.as_ref()),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -224,7 +240,9 @@ impl Issuers {
         if claims.sub.is_empty() {
             return Err(INVALID);
         }
+        let client = claims.client().cloned();
         Ok(Verified {
+            client,
             issuer: claimed.iss,
             subject: claims.sub,
             kind: issuer.kind,

@@ -426,7 +426,8 @@ impl Filed {
             | Function::Administer
             | Function::ManageAccess
             | Function::Audit
-            | Function::BreakGlass => Ok(()),
+            | Function::BreakGlass
+            | Function::AdHocQueries => Ok(()),
         }
     }
 

@@ -1,12 +1,15 @@
 //! How somebody shows who they are: passwords with a second factor, keys of machines, sessions. What is kept of each is a
 //! hash; nothing here is a fact for the log.
 
+use std::collections::BTreeSet;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::TimeDelta;
+use domain::access::Function;
 use domain::identity::PrincipalId;
 use domain::private::Secret;
 use domain::time::Instant;
@@ -45,11 +48,12 @@ const FORGET_FAILURES: &str = "UPDATE password SET failures = 0, locked_until = 
 const USE_STEP: &str = "UPDATE password SET totp_step = $2 WHERE principal_id = $1 AND totp_step < $2";
 const SET_TOTP: &str = "UPDATE password SET totp = $2, totp_step = 0 WHERE principal_id = $1";
 const CREATE_KEY: &str = "
-    INSERT INTO machine_key (key_id, principal_id, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)";
+    INSERT INTO machine_key (key_id, principal_id, hash, created_at, expires_at, functions)
+    VALUES ($1, $2, $3, $4, $5, $6)";
 const KEY: &str = "
-    SELECT principal_id, hash, expires_at, revoked_at, last_used_at FROM machine_key WHERE key_id = $1";
+    SELECT principal_id, hash, expires_at, revoked_at, last_used_at, functions FROM machine_key WHERE key_id = $1";
 const KEYS: &str = "
-    SELECT key_id, created_at, expires_at, revoked_at, last_used_at FROM machine_key
+    SELECT key_id, created_at, expires_at, revoked_at, last_used_at, functions FROM machine_key
     WHERE principal_id = $1 ORDER BY created_at, key_id";
 const KEY_USED: &str = "UPDATE machine_key SET last_used_at = $2 WHERE key_id = $1";
 const REVOKE_KEY: &str = "
@@ -108,14 +112,42 @@ struct PasswordRow {
     totp_step: i64,
 }
 
+/// What a key may be used for; all that its account may do if absent.
+pub type KeyFunctions = Option<BTreeSet<Function>>;
+
 /// An API key as it is listed: without what it is made of.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MachineKey {
     pub key_id: String,
     pub created_at: i64,
     pub expires_at: i64,
     pub revoked_at: Option<i64>,
     pub last_used_at: Option<i64>,
+    pub functions: KeyFunctions,
+}
+
+#[derive(sqlx::FromRow)]
+struct ListedKeyRow {
+    key_id: String,
+    created_at: i64,
+    expires_at: i64,
+    revoked_at: Option<i64>,
+    last_used_at: Option<i64>,
+    functions: Option<String>,
+}
+
+/// A name that this program does not know may be one that it must not pass over.
+fn key_functions(key: &str, text: Option<&str>) -> Result<KeyFunctions, KeyError> {
+    let functions = text.map(serde_json::from_str).transpose();
+    functions.map_err(|_| KeyError::UnknownFunctions(key.to_owned()))
+}
+
+/// A key that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownKey {
+    pub principal: PrincipalId,
+    pub until: Instant,
+    pub functions: KeyFunctions,
 }
 
 #[derive(sqlx::FromRow)]
@@ -125,6 +157,7 @@ struct MachineKeyRow {
     expires_at: i64,
     revoked_at: Option<i64>,
     last_used_at: Option<i64>,
+    functions: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -288,18 +321,21 @@ impl Keys {
         &self,
         principal: PrincipalId,
         expires_at: Instant,
+        functions: &KeyFunctions,
     ) -> Result<(String, Secret), KeyError> {
         let (name, secret): ([u8; 9], [u8; 32]) = (self.0.entropy.bytes()?, self.0.entropy.bytes()?);
         let (name, secret) = (BASE64.encode(name), BASE64.encode(secret));
+        let names = functions.as_ref().map(|functions| functions.iter().map(|function| function.name()));
+        let functions = names.map(|names| serde_json::Value::from_iter(names).to_string());
         on_db!(&self.0.database.writer, pool => sqlx::query(CREATE_KEY).bind(&name).bind(principal.0)
-            .bind(sha256(secret.as_bytes())).bind(self.micros()).bind(expires_at.timestamp_micros())
+            .bind(sha256(secret.as_bytes())).bind(self.micros()).bind(expires_at.timestamp_micros()).bind(functions)
             .execute(pool).await.map(drop))?;
         let whole = Secret::new(format!("{MACHINE_KEY_PREFIX}{name}.{secret}"));
         Ok((name, whole))
     }
 
-    /// Whose key it is, and until when it holds.
-    pub async fn show_machine_key(&self, key: &str) -> Result<Option<(PrincipalId, Instant)>, KeyError> {
+    /// Whose key it is, until when it holds and what for.
+    pub async fn show_machine_key(&self, key: &str) -> Result<Option<ShownKey>, KeyError> {
         let Some((name, secret)) = key.strip_prefix(MACHINE_KEY_PREFIX).and_then(|key| key.split_once('.'))
         else {
             return Ok(None);
@@ -316,13 +352,21 @@ impl Keys {
             on_db!(&self.0.database.writer, pool => sqlx::query(KEY_USED).bind(name).bind(now)
                 .execute(pool).await.map(drop))?;
         }
-        Ok(Some((PrincipalId(row.principal_id), instant(row.expires_at))))
+        let functions = key_functions(name, row.functions.as_deref())?;
+        let (principal, until) = (PrincipalId(row.principal_id), instant(row.expires_at));
+        Ok(Some(ShownKey { principal, until, functions }))
     }
 
     pub async fn machine_keys(&self, principal: PrincipalId) -> Result<Vec<MachineKey>, KeyError> {
-        Ok(on_db!(&self.0.database.readers, pool => {
+        let rows: Vec<ListedKeyRow> = on_db!(&self.0.database.readers, pool => {
             sqlx::query_as(KEYS).bind(principal.0).fetch_all(pool).await
-        })?)
+        })?;
+        let listed = |row: ListedKeyRow| {
+            let functions = key_functions(&row.key_id, row.functions.as_deref())?;
+            let ListedKeyRow { key_id, created_at, expires_at, revoked_at, last_used_at, .. } = row;
+            Ok(MachineKey { key_id, created_at, expires_at, revoked_at, last_used_at, functions })
+        };
+        rows.into_iter().map(listed).collect()
     }
 
     /// Whether there was one to revoke.

@@ -12,6 +12,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 use super::Place;
 
@@ -88,6 +89,7 @@ pub(crate) struct Server {
     pub(crate) address: String,
     /// From the start of the process until it listened.
     pub(crate) started_in: Duration,
+    said: JoinHandle<Vec<String>>,
 }
 
 impl Server {
@@ -126,12 +128,14 @@ impl Server {
         };
         let started_in = start.elapsed();
         // What it says later is wanted when a test fails; a pipe that nobody reads would stop it.
-        tokio::spawn(async move {
+        let said = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 eprintln!("{line}");
+                said.push(line);
             }
+            said
         });
-        Self { child, address, started_in }
+        Self { child, address, started_in, said }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -169,9 +173,10 @@ impl Server {
         }
     }
 
-    /// Waits until it has ended by itself, as if all were well.
-    pub(crate) async fn ended(mut self) {
+    /// Waits until it has ended by itself, as if all were well; what it said.
+    pub(crate) async fn ended(mut self) -> Vec<String> {
         assert!(self.child.wait().await.unwrap().success());
+        self.said.await.unwrap()
     }
 
     /// Ends it as a power cut would, and waits until it is gone.

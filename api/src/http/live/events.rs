@@ -38,7 +38,7 @@ pub(in crate::http) async fn stream(
     headers: &HeaderMap,
     parameters: Parameters,
 ) -> Response {
-    let signed_in = match who.0 {
+    let signed_in = match who.signed_in {
         Ok(Some(signed_in)) => signed_in,
         Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "you have to sign in"),
         Err(refused) => return refused.into_response(),
@@ -51,7 +51,7 @@ pub(in crate::http) async fn stream(
             return refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", reason);
         }
     };
-    let Some(session) = Session::open(server, headers.clone(), signed_in) else {
+    let Some(session) = Session::open(server, who.entrance, headers.clone(), signed_in) else {
         let refused = refuse(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_STREAMS", TOO_MANY_STREAMS);
         return ([(RETRY_AFTER, HeaderValue::from_static("5"))], refused).into_response();
     };

@@ -4,7 +4,6 @@
 //! <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use async_graphql::ServerError;
@@ -26,6 +25,7 @@ use crate::http::graphql::{Parameters, with_code};
 use crate::http::rate::{RATE_LIMITED, TOO_OFTEN};
 use crate::http::{Server, header, refuse};
 use crate::messages::Language;
+use crate::sign_in::Entrance;
 
 const PROTOCOL: &str = "graphql-transport-ws";
 /// A document with its variables.
@@ -67,6 +67,7 @@ const UNKNOWN_PURPOSE: Closing = Closing::With(4400, "Unknown purpose");
 
 pub(in crate::http) fn open(
     server: Server,
+    entrance: Entrance,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     headers: HeaderMap,
 ) -> Response {
@@ -85,7 +86,7 @@ pub(in crate::http) fn open(
     upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
-        .on_upgrade(move |socket| serve(server, headers, socket))
+        .on_upgrade(move |socket| serve(server, entrance, headers, socket))
 }
 
 /// A browser tells of which page it opens a socket, and asks nobody before it does. Other programs tell nothing.
@@ -102,10 +103,10 @@ fn is_own_page(headers: &HeaderMap, others: &[String]) -> bool {
     is_same || others.iter().any(|other| origin.eq_ignore_ascii_case(other))
 }
 
-async fn serve(server: Server, headers: HeaderMap, mut socket: WebSocket) {
+async fn serve(server: Server, entrance: Entrance, headers: HeaderMap, mut socket: WebSocket) {
     let language = Language::from_accept_language(header(&headers, &ACCEPT_LANGUAGE));
     // A place is held until the connection is closed.
-    let (closing, _session) = match begin(&server, headers, &mut socket).await {
+    let (closing, _session) = match begin(&server, entrance, headers, &mut socket).await {
         Ok(session) => {
             let mut connection = Connection::new(session, language, socket);
             let closing = connection.run().await;
@@ -126,7 +127,12 @@ async fn serve(server: Server, headers: HeaderMap, mut socket: WebSocket) {
 }
 
 /// Waits until the client has said who it is.
-async fn begin(server: &Server, headers: HeaderMap, socket: &mut WebSocket) -> Result<Session, Closing> {
+async fn begin(
+    server: &Server,
+    entrance: Entrance,
+    headers: HeaderMap,
+    socket: &mut WebSocket,
+) -> Result<Session, Closing> {
     let deadline = Instant::now() + INIT_MAX;
     let payload = loop {
         let received = timeout_at(deadline, receive(socket)).await;
@@ -146,12 +152,12 @@ async fn begin(server: &Server, headers: HeaderMap, socket: &mut WebSocket) -> R
             credential.insert(header, value.ok_or(otherwise)?);
         }
     }
-    let signed_in = authenticate(server, &Method::GET, &credential).await.map_err(|refused| {
+    let signed_in = authenticate(server, entrance, &Method::GET, &credential).await.map_err(|refused| {
         if refused.status == StatusCode::BAD_REQUEST { UNKNOWN_PURPOSE } else { UNAUTHORIZED }
     })?;
     let signed_in = signed_in.ok_or(UNAUTHORIZED)?;
-    let session =
-        Session::open(server, credential, signed_in).ok_or(Closing::With(1013, TOO_MANY_STREAMS))?;
+    let session = Session::open(server, entrance, credential, signed_in);
+    let session = session.ok_or(Closing::With(1013, TOO_MANY_STREAMS))?;
     // Who is cut off before the first event knows where to go on as well.
     let head = server.service.store().head().await.map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "a socket cannot be answered");
@@ -310,9 +316,9 @@ impl Connection {
             return Err(refused(reason, "TOO_MANY_SUBSCRIPTIONS"));
         }
         // As often as whoever asks by a request of its own. The address does not count for who is known.
-        let principal = Some(self.session.caller.principal.id);
+        let principal = Some(self.session.signed_in.caller.principal.id);
         let limiter = &self.session.server.limiter;
-        if limiter.check(principal, IpAddr::V4(Ipv4Addr::UNSPECIFIED)).is_err() {
+        if limiter.check(principal, self.session.entrance.address).is_err() {
             return Err(refused(TOO_OFTEN, RATE_LIMITED));
         }
         self.session.subscribe(self.language, parameters, None)
