@@ -31,6 +31,7 @@ mod real_input;
 mod rebuild;
 mod runner;
 mod schema;
+mod scope;
 mod sign_in;
 mod support;
 mod synchronisation;
