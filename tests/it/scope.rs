@@ -1033,7 +1033,7 @@ async fn a_person_is_not_found_through_an_agency_that_sees_them_masked(backend: 
         .await;
     let helped = world.file(&filing(0, "KHAC", A, A, Some(ALONE)), false).await;
     world.attach(&helped, 0, A).await;
-    world.learn(&[helped.clone()]).await;
+    world.learn(std::slice::from_ref(&helped)).await;
     let (answer, dossier) =
         world.ask(0, "dossier", &format!("(id: \"{helped}\") {{ id applicantName }}")).await;
     assert_eq!(dossier["id"], json!(helped), "{}", answer.body);

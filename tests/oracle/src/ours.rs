@@ -1,6 +1,6 @@
 //! How the domain decides.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use domain::access::{Denial, Function, Powers, Principal};
@@ -16,7 +16,7 @@ use domain::testing::principal;
 use domain::time::Instant;
 use uuid::Uuid;
 
-use crate::world::{Done, World};
+use crate::world::{Done, Words, World};
 
 /// The domain as it is, or with one thing wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ fn account(world: &World) -> Account {
 }
 
 fn groups(world: &World, domain: Domain) -> HashMap<PermissionGroupId, PermissionGroup> {
-    let group = |(group, words): (usize, &Vec<(Instant, Option<BTreeSet<Function>>)>)| {
+    let group = |(group, words): (usize, &Words)| {
         let kept = if domain == Domain::WithGroupsAsAtFirst { 1 } else { words.len() };
         let said = words.iter().take(kept).map(|(at, functions)| {
             let command = match functions.clone() {

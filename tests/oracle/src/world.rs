@@ -28,7 +28,7 @@ const HOURS: i64 = 120;
 pub(crate) struct World {
     pub(crate) agencies: Vec<Agency>,
     /// Of each permission group what was said and when, in order; nothing where it was retired.
-    pub(crate) groups: Vec<Vec<(Instant, Option<BTreeSet<Function>>)>>,
+    pub(crate) groups: Vec<Words>,
     pub(crate) account: PrincipalId,
     /// Where it was opened, and when.
     pub(crate) opened: (Instant, AgencyId),
@@ -36,6 +36,9 @@ pub(crate) struct World {
     pub(crate) history: Vec<(Instant, Event)>,
     pub(crate) now: Instant,
 }
+
+/// What was said of a permission group, and when.
+pub(crate) type Words = Vec<(Instant, Option<BTreeSet<Function>>)>;
 
 /// An agency as of today. Its parent and its heirs stand before it in the list, so that there is no circle.
 #[derive(Clone, Debug)]
@@ -97,11 +100,11 @@ impl World {
     }
 
     pub(crate) fn place(&self) -> AgencyId {
-        let moves = self.done.iter().filter_map(|(at, done)| match done {
+        let moved = self.done.iter().rev().find_map(|(at, done)| match done {
             Done::Place(place) if *at <= self.now => Some(*place),
             _ => None,
         });
-        moves.last().unwrap_or(self.opened.1)
+        moved.unwrap_or(self.opened.1)
     }
 
     pub(crate) fn grants(&self) -> Vec<Grant> {
@@ -297,7 +300,7 @@ fn heirs() -> impl Strategy<Value = Vec<prop::sample::Index>> {
     prop_oneof![3 => Just(Vec::new()), 1 => vec(any::<prop::sample::Index>(), 1..3)]
 }
 
-fn words() -> impl Strategy<Value = Vec<(Instant, Option<BTreeSet<Function>>)>> {
+fn words() -> impl Strategy<Value = Words> {
     let few = btree_set(select(Function::ALL), 1..4);
     let many =
         subsequence(Function::ALL, 5..=Function::ALL.len()).prop_map(|some| some.into_iter().collect());
