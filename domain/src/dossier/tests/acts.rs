@@ -70,7 +70,8 @@ fn what_somebody_may_do_elsewhere_takes_nothing_from_what_they_may_do_here() {
         officer.powers.add(function, Scope::of(agency(9)));
     }
     assert_eq!(received.allowed(&officer), alone);
-    let forwarded = filed(then(received_on_monday(), [("2024-05-07 09:00", forward(desk_of(officer.id)))]));
+    let desk = Holder { assignee: Some(PrincipalId(uuid::Uuid::from_u128(8))), ..counter() };
+    let forwarded = filed(then(received_on_monday(), [("2024-05-07 09:00", forward(desk))]));
     assert_eq!(forwarded.authorise(&officer, Relation::Sender), Ok(()));
     // Who has one of the two is told about that one.
     let helper = principal(agency(9), &[Function::Assign]);
