@@ -8,7 +8,8 @@
 # format and lints, builds the binary under test and runs every test on every back end.
 #
 #   --long   everything slow as well: 200 kills instead of 25, more cases per property (MOTCUA_LONG=1); the API fuzzed from its
-#            schema (.ci/fuzz.sh); and the mutation run (.ci/mutants.sh), which asks the tests whether they would notice
+#            schema (.ci/fuzz.sh); who may do what decided again by Cedar (.ci/oracle.sh); and the mutation run
+#            (.ci/mutants.sh), which asks the tests whether they would notice
 #   --       what follows goes to `cargo test`, and neither of these is done:  ./test.sh -- --package domain
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -46,8 +47,8 @@ as_root() {
 }
 
 # Who asks for some of the tests does not ask for these.
-fuzz_and_mutation_run=
-if [[ -n ${MOTCUA_LONG-} && $# == 0 ]]; then fuzz_and_mutation_run=1; fi
+slow_runs=
+if [[ -n ${MOTCUA_LONG-} && $# == 0 ]]; then slow_runs=1; fi
 
 install_missing() {
     local packages=()
@@ -63,7 +64,7 @@ install_missing() {
     command -v rsvg-convert >/dev/null || packages+=(librsvg2-bin)
     # Runs those who judge the API from outside (tests/js).
     command -v npm >/dev/null || packages+=(nodejs npm)
-    if [[ -n $fuzz_and_mutation_run ]]; then
+    if [[ -n $slow_runs ]]; then
         command -v jq >/dev/null || packages+=(jq)
         python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
     fi
@@ -75,7 +76,7 @@ install_missing() {
     # A minimal Rust installation comes without these two.
     cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
     cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
-    if [[ -n $fuzz_and_mutation_run ]]; then
+    if [[ -n $slow_runs ]]; then
         # This major version: what it calls a mutant decides what the share of the caught ones means.
         cargo mutants --version >/dev/null 2>&1 || cargo install --locked --debug cargo-mutants --version '^27'
     fi
@@ -109,7 +110,8 @@ stage "build" cargo build --workspace --all-targets
 }
 stage "judges" npm ci --prefix tests/js
 stage "tests" cargo test --workspace "$@"
-if [[ -n $fuzz_and_mutation_run ]]; then
+if [[ -n $slow_runs ]]; then
     stage "fuzz" .ci/fuzz.sh
+    stage "oracle" .ci/oracle.sh
     stage "mutants" .ci/mutants.sh
 fi

@@ -10,6 +10,7 @@ mod dated;
 mod event;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use chrono::NaiveDate;
 
@@ -22,6 +23,7 @@ use crate::working_time::OfficeHours;
 
 use dated::Dated;
 pub use event::*;
+pub use tree::Tree;
 
 /// What can be asked of an agency: what is to be written, with the day from which it holds.
 #[derive(Clone, Debug, PartialEq)]

@@ -136,7 +136,7 @@ fn every_function_and_test_named_in_the_rules_exists() {
 
 #[test]
 fn every_test_named_in_the_security_tables_exists() {
-    let sources: Vec<_> = ["tests/it", "api/src", "infrastructure/src", "domain/src"]
+    let sources: Vec<_> = ["tests/it", "tests/oracle/src", "api/src", "infrastructure/src", "domain/src"]
         .into_iter()
         .flat_map(|folder| self::sources(&root().join(folder)))
         .collect();

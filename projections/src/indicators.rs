@@ -6,7 +6,7 @@ use infrastructure::event_store::instant;
 use uuid::Uuid;
 
 use crate::deadline_board::{FOR_EVER, Fact, State, Within, competent};
-use crate::dossier_summary::{FinanceText, channel_from_name};
+use crate::dossier_summary::{FinanceText, channel_from_name, seen_now};
 use crate::statement::Statement;
 
 /// A dossier that was received in the stretch of time.
@@ -29,6 +29,8 @@ pub struct Received {
     pub result_files: i64,
     /// By the end, with its receipt.
     pub portal_has_it: bool,
+    /// The dossier behind it is in the scope now; what it counts for does not depend on that.
+    pub is_seen: bool,
 }
 
 impl Received {
@@ -82,6 +84,8 @@ pub async fn received(
 ) -> sqlx::Result<Vec<Received>> {
     let mut statement = Statement::default();
     let at = statement.bind(end);
+    let seen = statement.scope(&part.scope).map(|agencies| seen_now("board.dossier_id", &agencies));
+    let seen = seen.as_deref().unwrap_or("TRUE");
     statement.push(&format!(
         "SELECT board.dossier_id, board.from_at AS received_at, board.channel, latest.state, latest.from_at AS since,
                 latest.fact, latest.legal_due_at,
@@ -91,7 +95,8 @@ pub async fn received(
                 summary.finance, summary.paper_files, summary.result_files,
                 EXISTS (SELECT 1 FROM portal_acknowledgement AS portal
                         WHERE portal.dossier_id = board.dossier_id AND board.from_version <= portal.up_to
-                          AND portal.acknowledged_at <= {at}) AS portal_has_it
+                          AND portal.acknowledged_at <= {at}) AS portal_has_it,
+                {seen} AS is_seen
          FROM deadline_board AS board
          JOIN deadline_board AS latest ON latest.dossier_id = board.dossier_id AND latest.gone_known = {FOR_EVER}
               AND latest.from_at <= {at} AND {at} < latest.until_at

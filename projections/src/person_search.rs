@@ -26,7 +26,7 @@ use uuid::Uuid;
 pub use self::terms::PersonMatch;
 use self::terms::{Term, sought, terms_of};
 use crate::batch;
-use crate::dossier_summary::taking_part;
+use crate::dossier_summary::answering;
 use crate::folder::{self, Parked};
 use crate::lease::{self, Advance, Lease, RENEW_EVERY, Taken};
 use crate::page::{Decoded, Seen};
@@ -365,7 +365,7 @@ impl PersonSearch {
     }
 
     /// Dossiers whose applicant a text names: by number if it is one, else by the whole name, then by all its words in any
-    /// order. Newest first within each, in the scope.
+    /// order. Newest first within each, where an agency of the scope takes it in, decides or holds it.
     pub async fn find(&self, text: &str, scope: &Scope, limit: i64) -> sqlx::Result<Vec<Found>> {
         let mut found: Vec<Found> = Vec::new();
         for (by, terms) in sought(text) {
@@ -421,7 +421,7 @@ impl PersonSearch {
             ));
         }
         if let Some(agencies) = statement.scope(scope) {
-            statement.push(&taking_part("d.", &agencies));
+            statement.push(&answering("d.", &agencies));
         }
         let limit = statement.bind(limit);
         statement.push(&format!(" ORDER BY p.submitted_at DESC, p.dossier_id DESC LIMIT {limit}"));

@@ -267,7 +267,7 @@ impl System {
         );
     }
 
-    async fn establish(&self, who: &str, input: &Value) -> Value {
+    pub(crate) async fn establish(&self, who: &str, input: &Value) -> Value {
         let query = "mutation M($input: EstablishAgencyInput!) {
             establishAgency(input: $input) {
                 agencyId position problems { __typename code ... on InvalidInput { field } }

@@ -36,6 +36,7 @@ mod real_input;
 mod rebuild;
 mod runner;
 mod schema;
+mod scope;
 mod sign_in;
 mod support;
 mod synchronisation;

@@ -241,6 +241,7 @@ impl Service {
         let received = self.received(figures).await?;
         let rows = received
             .into_iter()
+            .filter(|row| row.is_seen)
             .filter(|row| after.is_none_or(|after| after < (row.received_at, row.dossier_id)))
             .filter(|row| indicator.counts(row, figures.period.end) == Some(is_counted))
             .take(usize::try_from(first + 1).unwrap_or(usize::MAX))

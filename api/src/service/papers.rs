@@ -91,7 +91,8 @@ impl Service {
             return Err(Problem::invalid("volume", format!("lies between 1 and {BOOK_VOLUMES_MAX}")).into());
         }
         let agency = self.agency_ever("agency", &book.agency, book.to).await?;
-        if !caller.principal.may(Function::ReadPersonalData, [agency]) {
+        let needed = [Function::ReadDossiers, Function::ReadPersonalData];
+        if !needed.iter().all(|function| caller.principal.may(*function, [agency])) {
             return Err(Problem::NotFound { what: "agency" }.into());
         }
         let (database, days) = (self.read_side.database(), (start_of(book.from), end_of(book.to)));

@@ -1,11 +1,11 @@
 //! What can be asked. Scope is part of every query: nobody sees outside it under any filter.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use domain::access::{Function, Scope};
 use domain::account::Over;
-use domain::agency::{self, Agency, Known};
+use domain::agency::{self, Agency, Known, Tree};
 use domain::codes::{DossierCode, ProcedureCode};
 use domain::dossier::{self, Channel, Stage};
 use domain::identity::{AgencyId, DisclosureId, DossierId, ProcedureId};
@@ -81,30 +81,13 @@ pub struct HistoryEntry {
 pub struct Names {
     pub agencies: HashMap<Uuid, AgencyDirectory>,
     pub procedures: HashMap<Uuid, ProcedureCatalogue>,
-    /// The agencies directly below an agency.
-    below: HashMap<Uuid, Vec<Uuid>>,
-    /// The agencies whose place an agency has.
-    before: HashMap<Uuid, Vec<Uuid>>,
+    tree: Tree,
 }
 
 impl Names {
     /// The agencies that a grant comes to today. Who has the place of others has their dossiers too.
     pub fn scope_of(&self, over: Over) -> Scope {
-        let (root, whole) = match over {
-            Over::Province => return Scope::Province,
-            Over::Agency(agency) => (agency, false),
-            Over::Subtree(agency) => (agency, true),
-        };
-        let (mut agencies, mut ahead) = (BTreeSet::new(), vec![root]);
-        while let Some(next) = ahead.pop() {
-            if !agencies.insert(next) {
-                continue;
-            }
-            let below = self.below.get(&next.0).filter(|_| whole).into_iter().flatten();
-            let before = self.before.get(&next.0).into_iter().flatten();
-            ahead.extend(below.chain(before).map(|id| AgencyId(*id)));
-        }
-        Scope::Agencies(Arc::new(agencies))
+        self.tree.scope_of(over)
     }
 }
 
@@ -254,9 +237,13 @@ impl Service {
         after: Option<(i64, Uuid)>,
         first: i64,
     ) -> Result<(Vec<Waiting>, bool, i64), ServiceError> {
-        Self::scope(caller)?;
         let acting = &caller.principal.acting_as;
         let agency = acting.agency.0;
+        // Where somebody works is no right to see: what the agency has waiting may be beyond what they are granted.
+        let scope = match Self::scope(caller)? {
+            scope if scope.covers([acting.agency]) => &Scope::Province,
+            scope => scope,
+        };
         let list = match of {
             WorkListOf::Mine => WorkList::Assigned { agency, officer: caller.principal.id.0 },
             WorkListOf::Unit => {
@@ -271,9 +258,9 @@ impl Service {
             WorkListOf::Consulted => WorkList::Consulted(agency),
         };
         let after = after.unwrap_or((i64::MIN, Uuid::nil()));
-        let rows = dossier_summary::work_list(self.database(), &list, after, first + 1).await?;
+        let rows = dossier_summary::work_list(self.database(), &list, scope, after, first + 1).await?;
         let (rows, has_more) = page(rows, first);
-        let total = dossier_summary::count_waiting(self.database(), &list).await?;
+        let total = dossier_summary::count_waiting(self.database(), &list, scope).await?;
         Ok((rows, has_more, total))
     }
 
@@ -345,11 +332,11 @@ impl Service {
             .filter(|row| row.from_day <= today)
             .map(|row| (row.agency_id, row))
             .collect();
-        let (mut below, mut before): (HashMap<_, Vec<_>>, HashMap<_, Vec<_>>) = Default::default();
+        let mut tree = Tree::default();
         let mut gone = Vec::new();
         for row in agencies.values() {
             if let Some(parent) = row.parent_id {
-                below.entry(parent).or_default().push(row.agency_id);
+                tree.put_below(AgencyId(parent), AgencyId(row.agency_id));
             }
             if row.ended_day <= today {
                 gone.push((row.agency_id, agency::stream(AgencyId(row.agency_id))));
@@ -361,13 +348,12 @@ impl Service {
             let Some(agency) = ended.remove(&stream).transpose()? else { continue };
             let succession = agency.state.known().and_then(Known::succession);
             for heir in succession.iter().flat_map(|succession| &succession.by) {
-                before.entry(heir.agency.0).or_default().push(id);
+                tree.put_in_the_place_of(AgencyId(id), heir.agency);
             }
         }
         Ok(Names {
             agencies,
-            below,
-            before,
+            tree,
             procedures: procedure_catalogue::all(self.database())
                 .await?
                 .into_iter()

@@ -125,8 +125,12 @@ impl Act {
 
     /// How a principal has to stand to the dossier.
     pub fn relation(self, filed: &Filed, principal: &Principal) -> Relation {
+        // One of the two is enough, and what somebody may do elsewhere takes nothing from what they may do here. Who may not
+        // is told of what they have.
         let either = |first: Function, second: Function| {
-            Relation::Has(if principal.has(first) { first } else { second })
+            let by_the_first = filed.authorise(principal, first.into()).is_ok()
+                || (principal.has(first) && !principal.has(second));
+            Relation::Has(if by_the_first { first } else { second })
         };
         match self {
             Self::RequestIntakeSupplement

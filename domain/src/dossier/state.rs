@@ -381,13 +381,14 @@ impl Filed {
             Relation::Applicant => theirs(self.is_theirs(principal)),
             Relation::Principal => theirs(self.is_theirs(principal) && self.applicant == Some(principal.id)),
             Relation::Has(function) => self.authorise_function(principal, function),
-            Relation::Sender if principal.has(Function::Assign) => {
-                self.authorise_function(principal, Function::Assign)
-            }
             Relation::Sender => {
+                let assigns = self.authorise_function(principal, Function::Assign);
+                if assigns.is_ok() || (principal.has(Function::Assign) && !principal.has(Function::Process)) {
+                    return assigns;
+                }
                 principal.require_over(Function::Process, self.concerned())?;
                 let before = self.handed_over_by.as_ref().or(self.holder.as_ref());
-                in_hand_of(before, principal)
+                before.map_or(Err(Denial::NotHolder), |before| in_hand_of(before, principal))
             }
             Relation::Recipient => {
                 let assigns = principal.may(Function::Assign, self.concerned());
@@ -405,38 +406,60 @@ impl Filed {
     }
 
     fn authorise_function(&self, principal: &Principal, function: Function) -> Result<(), Denial> {
-        principal.require_over(function, self.concerned())?;
         match function {
-            Function::Process => in_hand_of(self.holder.as_ref(), principal),
-            // Who approves does so for the agency that holds it, whoever of its people has it in hand.
-            Function::Approve => match &self.holder {
-                Some(holder) => at(principal, Some(holder.agency)),
-                None => Ok(()),
-            },
-            // Who merely helped to file sees the dossier, and acts on it no more.
-            Function::Intake | Function::Assign if !self.is_answered_for_by(principal, function) => {
-                Err(Denial::NotHolder)
-            }
+            // Who helped to file it, or is asked for an opinion, sees it masked.
+            Function::ReadPersonalData => return principal.require_over(function, self.answering()),
             Function::File
             | Function::Intake
+            | Function::Process
             | Function::Assign
+            | Function::Approve
             | Function::ReadDossiers
-            | Function::ReadPersonalData
             | Function::Synchronise
             | Function::Administer
             | Function::ManageAccess
             | Function::Audit
             | Function::BreakGlass
-            | Function::AdHocQueries => Ok(()),
+            | Function::AdHocQueries => principal.require_over(function, self.concerned())?,
+        }
+        match (function, &self.holder) {
+            (Function::Process, Some(holder)) => in_hand_of(holder, principal),
+            // Who approves does so for the agency that holds it, whoever of its people has it in hand.
+            (Function::Approve, Some(holder)) => at(principal, Some(holder.agency)),
+            // Who merely helped to file sees the dossier, and acts on it no more.
+            (Function::Intake | Function::Assign, _) | (Function::Process | Function::Approve, None) => {
+                self.answered_for_by(principal, function)
+            }
+            (
+                Function::File
+                | Function::ReadDossiers
+                | Function::ReadPersonalData
+                | Function::Synchronise
+                | Function::Administer
+                | Function::ManageAccess
+                | Function::Audit
+                | Function::BreakGlass
+                | Function::AdHocQueries,
+                _,
+            ) => Ok(()),
         }
     }
 
-    /// The receiving, the competent and the holding agency, and who does this for the whole province.
-    fn is_answered_for_by(&self, principal: &Principal, function: Function) -> bool {
-        let acting = principal.acting_as.agency;
+    /// The receiving, the competent and the holding agency.
+    fn answering(&self) -> impl Iterator<Item = AgencyId> + Clone {
         let holder = self.holder.as_ref().map(|holder| holder.agency);
-        principal.powers.of(function) == Some(&Scope::Province)
-            || [Some(self.agencies.receiving), Some(self.agencies.competent), holder].contains(&Some(acting))
+        [Some(self.agencies.receiving), Some(self.agencies.competent), holder].into_iter().flatten()
+    }
+
+    /// Who acts for one of those agencies, or does this for the whole province.
+    fn answered_for_by(&self, principal: &Principal, function: Function) -> Result<(), Denial> {
+        let everywhere = principal.powers.of(function) == Some(&Scope::Province);
+        let acting = principal.acting_as.agency;
+        if everywhere || self.answering().any(|agency| agency == acting) {
+            Ok(())
+        } else {
+            Err(Denial::NotHolder)
+        }
     }
 
     pub(super) fn evolve(mut self, at: Instant, event: &Event) -> Self {
@@ -668,12 +691,12 @@ impl Phase {
 }
 
 /// The holder acts: the assignee where there is one, else anybody of the holding agency.
-fn in_hand_of(holder: Option<&Holder>, principal: &Principal) -> Result<(), Denial> {
-    match holder {
-        Some(holder) if holder.agency != principal.acting_as.agency => Err(Denial::NotHolder),
-        Some(holder) if holder.assignee.is_some_and(|assignee| assignee != principal.id) => {
-            Err(Denial::NotAssignee)
-        }
+fn in_hand_of(holder: &Holder, principal: &Principal) -> Result<(), Denial> {
+    if holder.agency != principal.acting_as.agency {
+        return Err(Denial::NotHolder);
+    }
+    match holder.assignee {
+        Some(assignee) if assignee != principal.id => Err(Denial::NotAssignee),
         Some(_) | None => Ok(()),
     }
 }

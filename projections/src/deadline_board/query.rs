@@ -5,6 +5,7 @@ use infrastructure::db::Database;
 use uuid::Uuid;
 
 use super::{FOR_EVER, Fact, State};
+use crate::dossier_summary::seen_now;
 use crate::interval::{OPEN, nodes_over};
 use crate::statement::Statement;
 
@@ -374,7 +375,12 @@ pub async fn items(
     after: (i64, Uuid),
     limit: i64,
 ) -> sqlx::Result<Vec<Item>> {
-    let narrow = |statement: &mut Statement| within(statement, as_of.moment, part);
+    let narrow = |statement: &mut Statement| {
+        within(statement, as_of.moment, part);
+        if as_of.moment != Moment::Now {
+            still_seen(statement, part);
+        }
+    };
     list(database, as_of.moment, &class.rows(as_of), narrow, after, limit).await
 }
 
@@ -387,7 +393,10 @@ pub async fn pending(
     after: (i64, Uuid),
     limit: i64,
 ) -> sqlx::Result<Vec<Item>> {
-    let narrow = |statement: &mut Statement| competent(statement, part);
+    let narrow = |statement: &mut Statement| {
+        competent(statement, part);
+        still_seen(statement, part);
+    };
     list(database, Moment::At(at), &class.rows(at), narrow, after, limit).await
 }
 
@@ -442,12 +451,22 @@ pub async fn facts(
          WHERE fact IN ({facts}) AND fact <> 'STEP' AND from_at >= {from} AND from_at < {until} AND gone_known = {FOR_EVER}"
     ));
     competent(&mut statement, part);
+    still_seen(&mut statement, part);
     let (after_at, after_id, limit) =
         (statement.bind(after.0), statement.bind(after.1), statement.bind(limit));
     statement.push(&format!(
         " AND (from_at, dossier_id) > ({after_at}, {after_id}) ORDER BY from_at, dossier_id LIMIT {limit}"
     ));
     statement.fetch_all(database).await
+}
+
+/// What counted for an agency then counts for it for ever; which dossiers these were is told to who sees them now. They
+/// may have gone to another successor.
+fn still_seen(statement: &mut Statement, part: &Within) {
+    if let Some(agencies) = statement.scope(&part.scope) {
+        let seen = seen_now("board.dossier_id", &agencies);
+        statement.push(&format!(" AND {seen}"));
+    }
 }
 
 /// Narrows rows of the board to those that count for agencies as the competent ones.

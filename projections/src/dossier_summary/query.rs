@@ -141,12 +141,29 @@ pub async fn by_ids(database: &Database, ids: &[Uuid]) -> sqlx::Result<Vec<Dossi
     Ok(rows)
 }
 
+/// The agencies that may read its personal data.
+const ANSWERING: [&str; 3] = ["receiving_agency", "competent_agency", "holder_agency"];
+
 /// That an agency of a list has a part in a dossier. `table` names the table of dossiers, with its dot.
 pub(crate) fn taking_part(table: &str, agencies: &str) -> String {
-    let roles =
-        ["receiving_agency", "competent_agency", "holder_agency", "supporting_agency", "transit_agency"];
-    let has_part = roles.map(|role| format!("{table}{role} IN {agencies}"));
-    format!(" AND ({})", has_part.join(" OR "))
+    let roles = ANSWERING.into_iter().chain(["supporting_agency", "transit_agency"]);
+    format!(" AND {}", in_roles(roles, table, agencies))
+}
+
+/// That one takes it in, decides or holds it.
+pub(crate) fn answering(table: &str, agencies: &str) -> String {
+    format!(" AND {}", in_roles(ANSWERING, table, agencies))
+}
+
+fn in_roles(roles: impl IntoIterator<Item = &'static str>, table: &str, agencies: &str) -> String {
+    let roles: Vec<String> = roles.into_iter().map(|role| format!("{table}{role} IN {agencies}")).collect();
+    format!("({})", roles.join(" OR "))
+}
+
+/// That somebody sees, now, the dossier of a row of another table, whatever agency that row counts for.
+pub(crate) fn seen_now(dossier_id: &str, agencies: &str) -> String {
+    let has_part = taking_part("seen.", agencies);
+    format!("EXISTS (SELECT 1 FROM dossier_summary AS seen WHERE seen.dossier_id = {dossier_id}{has_part})")
 }
 
 fn filtered(statement: &mut Statement, filter: &Filter) {
@@ -215,7 +232,7 @@ async fn counted(statement: Statement, database: &Database) -> sqlx::Result<i64>
     Ok(statement.fetch_all::<(i64,)>(database).await?.first().map_or(0, |(count,)| *count))
 }
 
-fn waiting(statement: &mut Statement, list: &WorkList) {
+fn waiting(statement: &mut Statement, list: &WorkList, scope: &Scope) {
     statement.push(" FROM dossier_summary WHERE next_due IS NOT NULL AND ");
     let condition = match list {
         WorkList::Assigned { agency, officer } => {
@@ -241,18 +258,22 @@ fn waiting(statement: &mut Statement, list: &WorkList) {
         }
     };
     statement.push(&condition);
+    if let Some(agencies) = statement.scope(scope) {
+        statement.push(&taking_part("", &agencies));
+    }
 }
 
-/// What waits, with when it is due next ([`i64::MAX`] where nobody says when): the earliest first.
+/// What waits and is in the scope, with when it is due next ([`i64::MAX`] where nobody says when): the earliest first.
 pub async fn work_list(
     database: &Database,
     list: &WorkList,
+    scope: &Scope,
     after: (i64, Uuid),
     limit: i64,
 ) -> sqlx::Result<Vec<Waiting>> {
     let mut statement = Statement::default();
     statement.push(concat!("SELECT next_due, ", columns!()));
-    waiting(&mut statement, list);
+    waiting(&mut statement, list, scope);
     let (due, id, limit) = (statement.bind(after.0), statement.bind(after.1), statement.bind(limit));
     statement.push(&format!(
         " AND (next_due, dossier_id) > ({due}, {id}) ORDER BY next_due, dossier_id LIMIT {limit}"
@@ -268,10 +289,10 @@ pub struct Waiting {
     pub summary: DossierSummary,
 }
 
-pub async fn count_waiting(database: &Database, list: &WorkList) -> sqlx::Result<i64> {
+pub async fn count_waiting(database: &Database, list: &WorkList, scope: &Scope) -> sqlx::Result<i64> {
     let mut statement = Statement::default();
     statement.push("SELECT COUNT(*)");
-    waiting(&mut statement, list);
+    waiting(&mut statement, list, scope);
     counted(statement, database).await
 }
 

@@ -131,14 +131,14 @@ impl ReadBench {
                     agency: agency(nth).0,
                     officer: officer(nth, nth / AGENCIES % OFFICERS),
                 };
-                Ok(dossier_summary::work_list(database, &list, start, PAGE).await?.len())
+                Ok(dossier_summary::work_list(database, &list, &Scope::Province, start, PAGE).await?.len())
             })
             .await?,
         );
         rows.push(
             self.ask("worklist of an agency, a page", async |nth| {
                 let list = WorkList::Held(agency(nth).0);
-                Ok(dossier_summary::work_list(database, &list, start, PAGE).await?.len())
+                Ok(dossier_summary::work_list(database, &list, &Scope::Province, start, PAGE).await?.len())
             })
             .await?,
         );

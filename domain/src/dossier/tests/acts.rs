@@ -61,6 +61,63 @@ fn an_opinion_is_given_by_who_was_asked_for_it() {
     assert!(asked.authorise(&other, relation(1)).is_err());
 }
 
+#[test]
+fn what_somebody_may_do_elsewhere_takes_nothing_from_what_they_may_do_here() {
+    let received = filed(received_on_monday());
+    let mut officer = principal(receiving(), &[Function::Process]);
+    let alone = received.allowed(&officer);
+    assert!(names(&alone).contains(&"FORWARD") && names(&alone).contains(&"NOTIFY"));
+    for function in [Function::Assign, Function::Intake] {
+        officer.powers.add(function, Scope::of(agency(9)));
+    }
+    assert_eq!(received.allowed(&officer), alone);
+    let desk = Holder { assignee: Some(PrincipalId(uuid::Uuid::from_u128(8))), ..counter() };
+    let forwarded = filed(then(received_on_monday(), [("2024-05-07 09:00", forward(desk))]));
+    assert_eq!(forwarded.authorise(&officer, Relation::Sender), Ok(()));
+    // Who has one of the two is told about that one.
+    let helper = principal(agency(9), &[Function::Assign]);
+    assert_eq!(received.authorise(&helper, Relation::Sender), Err(Denial::OutOfScope));
+}
+
+#[test]
+fn before_receipt_only_those_who_answer_for_a_dossier_work_on_it() {
+    let helping = agency(1);
+    let agencies = Agencies { supporting: Some(helping), receiving: receiving(), competent: competent() };
+    let online = then(Vec::new(), [(MONDAY, submit(Submitted { agencies, ..submitted(1, at(MONDAY)) }))]);
+    let online = filed(online);
+    let works = |agency| principal(agency, &[Function::Process, Function::Approve]);
+    for act in [Act::Notify, Act::RequestObligation, Act::Waive] {
+        let may = |who: &Principal| online.authorise(who, act.relation(&online, who));
+        assert_eq!(may(&works(helping)), Err(Denial::NotHolder), "{act:?}");
+        assert_eq!((may(&works(receiving())), may(&works(competent()))), (Ok(()), Ok(())), "{act:?}");
+    }
+    // Nobody has handed it over.
+    assert_eq!(online.authorise(&works(receiving()), Relation::Sender), Err(Denial::NotHolder));
+}
+
+#[test]
+fn personal_data_is_read_by_the_agencies_that_answer_for_a_dossier() {
+    let helping = agency(1);
+    let agencies = Agencies { supporting: Some(helping), receiving: receiving(), competent: competent() };
+    let filing = submit(Submitted { agencies, ..submitted(1, at(MONDAY)) });
+    let asked = [
+        (MONDAY, filing),
+        ("2024-05-06 10:00", receive(&ten_days())),
+        ("2024-05-07 09:00", request_opinion(agency(9))),
+    ];
+    let asked = filed(then(Vec::new(), asked));
+    let functions = [Function::ReadDossiers, Function::ReadPersonalData];
+    let may = |agency, function: Function| asked.authorise(&principal(agency, &functions), function.into());
+    for agency in [helping, agency(9)] {
+        assert_eq!(may(agency, Function::ReadDossiers), Ok(()));
+        let denied = Denial::NoFunction { function: Function::ReadPersonalData };
+        assert_eq!(may(agency, Function::ReadPersonalData), Err(denied));
+    }
+    for agency in [receiving(), competent()] {
+        assert_eq!(may(agency, Function::ReadPersonalData), Ok(()));
+    }
+}
+
 /// What an event came of, if it is of one act that asks for nothing in particular.
 fn act_of(event: &Event) -> Option<Act> {
     match event {
