@@ -25,7 +25,7 @@ mod tables;
 
 pub use access::{Access, AccountDone, check_password};
 pub use agencies::CarriedOver;
-pub use applicants::{Application, Person, TellsOf, Told, application};
+pub use applicants::{Application, Person, TellsOf, Told, application, told};
 pub use boards::{
     Board, BoardGroupBy, BoardItem, BoardQuestion, Figure, FigureItem, Figures, GroupKey, Part, ProgressBy,
     ProgressQuestion,

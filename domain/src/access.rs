@@ -240,6 +240,14 @@ impl Principal {
         self.powers.of(function).ok_or(Denial::NoFunction { function })
     }
 
+    /// Denies where the function is not over the whole province: what it changes holds for all.
+    pub fn require_everywhere(&self, function: Function) -> Result<(), Denial> {
+        match self.require(function)? {
+            Scope::Province => Ok(()),
+            Scope::Agencies(_) => Err(Denial::NoFunction { function }),
+        }
+    }
+
     /// Whether the function covers something that concerns these agencies.
     pub fn may(&self, function: Function, agencies: impl IntoIterator<Item = AgencyId>) -> bool {
         self.powers.of(function).is_some_and(|scope| scope.covers(agencies))

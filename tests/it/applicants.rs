@@ -191,6 +191,18 @@ async fn an_applicant_goes_all_the_way_from_filing_to_the_result(backend: Backen
     office.done(CITIZEN, "supplyIntakeSupplement", "AnswerInput", brought).await;
     office.done(INTAKE, "receiveDossier", "ReceiveDossierInput", on("receive", dossier)).await;
 
+    // What is addressed to them is theirs to print; what is the office's is not.
+    let paper = async |token: &str, kind: &str| {
+        let request = Request::get(format!("/papers/{dossier}/{kind}.html"));
+        let request = request.header("authorization", format!("Bearer {token}"));
+        office.send(request.body(Body::empty()).unwrap()).await
+    };
+    let receipt = paper(CITIZEN, "receipt").await;
+    assert_eq!(receipt.status, StatusCode::OK, "{}", receipt.body);
+    assert!(receipt.body.contains(NAME), "{}", receipt.body);
+    assert_eq!(paper(CITIZEN, "control-sheet").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(paper(OTHER, "receipt").await.status, StatusCode::NOT_FOUND);
+
     // After receipt as well: the clock runs again with the applicant's answer.
     let more = json!({"reason": "MẪU thiếu chữ ký"});
     office.done(LAN, "requestSupplement", "SupplementInput", with(on("more", dossier), more)).await;

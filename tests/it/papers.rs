@@ -111,8 +111,7 @@ async fn a_paper_is_for_who_may_read_personal_data(backend: Backend) {
     let cases = [
         (None, StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"),
         (Some("dev:king:x@nowhere"), StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"),
-        // In scope, but may not see dossiers; may see them, but not personal data.
-        (Some(CITIZEN), StatusCode::FORBIDDEN, "NO_FUNCTION"),
+        // May see dossiers, but not personal data.
         (Some(LEADER), StatusCode::FORBIDDEN, "NO_FUNCTION"),
         // Of another agency, with and without the functions: the same answer as for a dossier that is not there.
         (Some(MAI), StatusCode::NOT_FOUND, "NOT_FOUND"),

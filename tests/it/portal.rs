@@ -17,8 +17,8 @@ use tokio::process::Command;
 use crate::graphql::answer_of;
 use crate::schema::judges;
 use crate::support::office::{
-    AGENCY, INTAKE, LAN, LEADER, PROCEDURE, ask, caller, complete, established, forward_to, key, open,
-    registered,
+    AGENCY, CITIZEN, INTAKE, LAN, LEADER, PROCEDURE, ask, caller, complete, established, forward_to, key,
+    open, registration,
 };
 use crate::support::statements::executed;
 use crate::support::{Backend, Place, TempFolder, instant, on_each_backend};
@@ -34,6 +34,10 @@ const WORK_LIST: &str = include_str!("../../docs/portal/work-list.graphql");
 const DOSSIER: &str = include_str!("../../docs/portal/dossier.graphql");
 const BOARD: &str = include_str!("../../docs/portal/board.graphql");
 
+const MY_DOSSIERS: &str =
+    "{ myDossiers(first: 30) { nodes { code stage role allowedActions procedure { name }
+    application { applicant { name phone } subject form } messages { about reason } } } }";
+
 /// What is loaded together is what is asked for within a millisecond; a machine that is busy does it in some parts, and not in
 /// as many as there are dossiers.
 const MANY: usize = 25;
@@ -44,7 +48,9 @@ async fn office(backend: Backend, dossiers: usize) -> (Place, String) {
     let service = established(&place, clock.clone()).await;
     let mut code = String::new();
     for n in 0..dossiers {
-        let dossier = registered(&service, &format!("dossier {n}")).await;
+        let mut input = registration(key(&format!("dossier {n}")));
+        input.submit.applicant.account_id = Some(caller(CITIZEN).principal.id.0);
+        let dossier = service.register_dossier(&caller(INTAKE), &input, None).await.unwrap();
         let forwarding = forward_to(LAN, key(&format!("forward {n}")), dossier.dossier_id);
         service.forward_dossier(&caller(LEADER), &forwarding).await.unwrap();
         let done = complete(key(&format!("done {n}")), dossier.dossier_id);
@@ -102,7 +108,18 @@ async fn pages_take_as_many_statements_for_one_dossier_as_for_many(backend: Back
         let name = board["deadlineBoard"]["dossiers"]["nodes"][0]["dossier"]["applicantName"].clone();
         assert!(name.as_str().unwrap().contains("***"), "{name}");
 
-        for (page, statements) in [("list", &listing), ("dossier", &reading), ("board", &counting)] {
+        // An applicant's own.
+        let (own, following) = page(&place, CITIZEN, MY_DOSSIERS, json!({})).await;
+        let nodes = own["myDossiers"]["nodes"].as_array().unwrap();
+        assert_eq!(nodes.len(), dossiers);
+        for node in nodes {
+            assert_eq!((&node["role"], &node["stage"]), (&json!("APPLICANT"), &json!("IN_PROGRESS")));
+            assert_eq!(node["application"]["applicant"]["name"], "MẪU Nguyễn Thị Mơ");
+        }
+
+        let pages =
+            [("list", &listing), ("dossier", &reading), ("board", &counting), ("own dossiers", &following)];
+        for (page, statements) in pages {
             let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
             for sql in statements {
                 // As far as the values, of which there are as many as dossiers.
@@ -113,9 +130,9 @@ async fn pages_take_as_many_statements_for_one_dossier_as_for_many(backend: Back
                 assert!(times <= MANY / 2, "{backend:?}: {page} of {dossiers}: {times} times {kind}");
             }
         }
-        counts.push([listing.len(), reading.len(), counting.len()]);
+        counts.push([listing.len(), reading.len(), counting.len(), following.len()]);
     }
-    eprintln!("{backend:?}: statements of work list, dossier and board: {:?}", counts[1]);
+    eprintln!("{backend:?}: statements of work list, dossier, board and own dossiers: {:?}", counts[1]);
 }
 
 /// Who asks for which page with what, and the answer of the walk-through.

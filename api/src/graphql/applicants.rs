@@ -1,7 +1,7 @@
 //! Applicants and their own dossiers: a type of its own, so that what is not in it is not for them to see.
 
 use async_graphql::connection::{Connection, Edge, OpaqueCursor, query};
-use async_graphql::{Context, Enum, ID, Json, Object, Result, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, ID, Json, Object, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset};
 use domain::dossier::Act;
 use domain::identity::DossierId;
@@ -208,11 +208,7 @@ impl MyDossier {
     async fn application(&self, ctx: &Context<'_>) -> Result<Option<Application>> {
         let history = self.events(ctx).await?;
         let Some(application) = service::application(&history) else { return Ok(None) };
-        let is_recorded = Shown::is_recorded_for(ctx.caller()?, &application);
-        Ok(Some(Application {
-            of: Of { dossier: self.id_of(), shown: Shown::Plain, is_recorded },
-            application,
-        }))
+        Ok(Some(Application { of: self.of(ctx, &application)?, application }))
     }
 
     /// Thông báo của cơ quan. What the office told the applicant: what is missing, why it was refused, stopped or put off.
@@ -221,15 +217,13 @@ impl MyDossier {
     async fn messages(&self, ctx: &Context<'_>) -> Result<Option<Vec<OfficeMessage>>> {
         let history = self.events(ctx).await?;
         let Some(application) = service::application(&history) else { return Ok(None) };
-        let told = ctx.service().told(self.id_of(), &history).await.map_err(|error| ctx.error(error))?;
-        if !told.is_empty() && Shown::is_recorded_for(ctx.caller()?, &application) {
-            ctx.data::<Execution>()?.expose(self.id_of(), None, PersonalField::Reason);
-        }
-        Ok(Some(told.into_iter().map(Into::into).collect()))
+        let of = self.of(ctx, &application)?;
+        let message = |told| OfficeMessage::new(of, told);
+        Ok(Some(service::told(&history).into_iter().map(message).collect()))
     }
 
     /// Tệp tin của hồ sơ. Papers, and results once they are returned; the oldest first. Their content is at
-    /// `/dossiers/{id}/files/{file id}`.
+    /// `/dossiers/{id}/files/{file id}`, letters of the office at `/papers/{id}/{kind}.pdf`.
     #[graphql(complexity = "10 + child_complexity")]
     async fn files(&self, ctx: &Context<'_>) -> Result<Option<Vec<AttachedFile>>> {
         let history = self.events(ctx).await?;
@@ -256,6 +250,12 @@ impl MyDossier {
         DossierId(self.0.row.dossier_id)
     }
 
+    /// To an applicant and who acts for them their own dossier is plain.
+    fn of(&self, ctx: &Context<'_>, application: &service::Application) -> Result<Of> {
+        let is_recorded = Shown::is_recorded_for(ctx.caller()?, application);
+        Ok(Of { dossier: self.id_of(), shown: Shown::Plain, is_recorded })
+    }
+
     async fn events(&self, ctx: &Context<'_>) -> Result<Arc<Vec<HistoryEntry>>> {
         Ok(ctx.load(HistoryOf(self.id_of())).await?.unwrap_or_default())
     }
@@ -276,23 +276,36 @@ pub enum MessageAbout {
 
 /// Thông báo của cơ quan cho người nộp. What the office told the applicant.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct OfficeMessage {
     /// Thời điểm. When it was said.
     pub at: DateTime<FixedOffset>,
     /// Nội dung. What it is about.
     pub about: MessageAbout,
-    /// Lý do. In the words of the office.
-    pub reason: String,
     /// Giấy tờ cần bổ sung (MaThanhPhanHoSo). Codes of the papers that are missing.
     pub papers: Vec<String>,
     /// Hạn bổ sung. Until when the answer is waited for.
     pub answer_by: Option<DateTime<FixedOffset>>,
     /// Ngày hẹn trả mới (NgayHenTra). The new appointment, where it is put off.
     pub due_at: Option<DateTime<FixedOffset>>,
+    #[graphql(skip)]
+    of: Of,
+    #[graphql(skip)]
+    told_in: &'static str,
+    #[graphql(skip)]
+    written: Private,
 }
 
-impl From<service::Told> for OfficeMessage {
-    fn from(told: service::Told) -> Self {
+#[ComplexObject]
+impl OfficeMessage {
+    /// Lý do. In the words of the office.
+    async fn reason(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        self.of.text(ctx, self.told_in, Some(&self.written), PersonalField::Reason).await
+    }
+}
+
+impl OfficeMessage {
+    fn new(of: Of, told: service::Told) -> Self {
         Self {
             at: local(told.at),
             about: match told.about {
@@ -301,10 +314,12 @@ impl From<service::Told> for OfficeMessage {
                 service::TellsOf::Stopped => MessageAbout::Stopped,
                 service::TellsOf::Extended => MessageAbout::Extended,
             },
-            reason: told.reason,
             papers: told.papers.iter().map(ToString::to_string).collect(),
             answer_by: told.answer_by.map(local),
             due_at: told.due_at.map(local),
+            of,
+            told_in: told.told_in,
+            written: told.reason,
         }
     }
 }

@@ -50,6 +50,16 @@ impl Kind {
         }
     }
 
+    /// Whether it is addressed to the applicant; the others stay in the office.
+    pub fn is_to_applicant(self) -> bool {
+        match self {
+            Self::Receipt | Self::SupplementRequest | Self::Refusal | Self::Apology | Self::StopNotice => {
+                true
+            }
+            Self::ControlSheet | Self::Register | Self::HandOver => false,
+        }
+    }
+
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }

@@ -55,7 +55,7 @@ impl Service {
         caller: &Caller,
         input: &EstablishAgencyInput,
     ) -> Result<(AgencyId, Done), ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let request = self.request(caller, "establishAgency", input.idempotency_key, input)?;
         if let Some(before) = self.answered(&request).await? {
             return Ok(before);
@@ -210,7 +210,7 @@ impl Service {
         caller: &Caller,
         input: &CarryOverInput,
     ) -> Result<CarriedOver, ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let limit = input.limit.map_or(CARRY_OVER_MAX, |limit| usize::try_from(limit).unwrap_or(0));
         if !(1..=CARRY_OVER_MAX).contains(&limit) {
             return Err(Problem::invalid("limit", format!("lies between 1 and {CARRY_OVER_MAX}")).into());
@@ -373,7 +373,7 @@ impl Service {
         on: &OnAgency,
         canonical: &impl Serialize,
     ) -> Result<Result<(Request, AgencyId), (AgencyId, Done)>, ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let request = self.request(caller, operation, on.idempotency_key, canonical)?;
         if let Some(before) = self.answered(&request).await? {
             return Ok(Err(before));

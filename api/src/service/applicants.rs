@@ -6,17 +6,15 @@ use domain::codes::PaperCode;
 use domain::dossier::{
     self, Applicant, ApplicantKind, Command, Delegate, Event, FileAttached, FilePurpose, Filed, Phase,
 };
-use domain::identity::{DossierId, PrincipalId};
+use domain::identity::{DisclosureId, DossierId, PrincipalId};
 use domain::private::Private;
 use domain::recorded;
 use domain::time::Instant;
-use infrastructure::keys::KeyError;
 use projections::applicant_dossier;
 use projections::dossier_summary::{self, Cursor, DossierSummary};
 
 use super::dossiers::{NAME_CHARS_MAX, optional, required};
-use super::queries::ERASED;
-use super::{Accepted, Caller, DossierPage, HistoryEntry, PersonalField, Service, Shown};
+use super::{Accepted, Caller, DossierPage, Exposed, HistoryEntry, PersonalField, Service, Shown};
 use crate::input::{
     ApplicantInput, CollectResultInput, DelegateInput, NameDelegateInput, RemoveDelegateInput,
 };
@@ -44,12 +42,44 @@ pub struct Person {
     pub particulars: [(PersonalField, Option<Private>); 5],
 }
 
+/// By what somebody sees the personal data of a dossier.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sight {
+    /// It is their own dossier, as the applicant or as who acts for them.
+    Own { is_applicant: bool },
+    /// They work on it; by a disclosure, where they have no right.
+    Office(Option<DisclosureId>),
+}
+
+impl Sight {
+    pub(super) fn is_own(self) -> bool {
+        matches!(self, Self::Own { .. })
+    }
+
+    /// What is shown is to be written down, but to the applicant: what somebody sees of themselves is no reading of
+    /// somebody else's data.
+    pub(super) fn expose(
+        self,
+        exposed: &mut Exposed,
+        id: DossierId,
+        fields: impl IntoIterator<Item = PersonalField>,
+    ) {
+        match self {
+            Self::Own { is_applicant: true } => {}
+            Self::Own { is_applicant: false } => exposed.add(id, None, fields),
+            Self::Office(disclosure) => exposed.add(id, disclosure, fields),
+        }
+    }
+}
+
 /// What the office told the applicant.
 #[derive(Clone, Debug)]
 pub struct Told {
     pub at: Instant,
     pub about: TellsOf,
-    pub reason: String,
+    /// Type of the event.
+    pub told_in: &'static str,
+    pub reason: Private,
     pub papers: Vec<PaperCode>,
     pub answer_by: Option<Instant>,
     pub due_at: Option<Instant>,
@@ -125,6 +155,37 @@ pub fn application(history: &[HistoryEntry]) -> Option<Application> {
     application
 }
 
+/// What the office told the applicant, less what it has taken back.
+pub fn told(history: &[HistoryEntry]) -> Vec<Told> {
+    let mut standing: Vec<&HistoryEntry> = Vec::new();
+    for entry in history {
+        match &entry.recorded.event {
+            recorded::Event::Dossier(Event::Corrected(_)) => drop(standing.pop()),
+            _ => standing.push(entry),
+        }
+    }
+    let told = standing.into_iter().filter_map(|entry| {
+        let recorded::Event::Dossier(event) = &entry.recorded.event else { return None };
+        let nothing = (Vec::new(), None, None);
+        let (about, reason, (papers, answer_by, due_at)) = match event {
+            Event::IntakeSupplementRequested(dossier::IntakeSupplementRequested { request })
+            | Event::SupplementRequested(dossier::SupplementRequested { request }) => {
+                let wanted = (request.papers.clone(), request.answer_by, None);
+                (TellsOf::SupplementRequested, request.reason.clone(), wanted)
+            }
+            Event::Refused(refused) => (TellsOf::Refused, refused.reason.clone(), nothing),
+            Event::Stopped(stopped) => (TellsOf::Stopped, stopped.reason.clone(), nothing),
+            Event::Extended(extended) => {
+                (TellsOf::Extended, extended.reason.clone(), (Vec::new(), None, Some(extended.due_at)))
+            }
+            _ => return None,
+        };
+        let (at, told_in) = (entry.recorded.occurred_at, entry.recorded.event.type_name());
+        Some(Told { at, about, told_in, reason, papers, answer_by, due_at })
+    });
+    told.collect()
+}
+
 /// Whether an applicant may have a file of their dossier: any paper, and the result once it is theirs.
 pub(super) fn is_given_to_applicant(filed: &Filed, file: &FileAttached) -> bool {
     match file.purpose {
@@ -161,52 +222,19 @@ impl Service {
         Ok(dossier_summary::by_id(self.database(), id.0).await?)
     }
 
-    /// What the office told the applicant, less what it has taken back. For who has been found to see it in plain.
-    pub async fn told(&self, id: DossierId, history: &[HistoryEntry]) -> Result<Vec<Told>, ServiceError> {
-        let mut standing: Vec<&HistoryEntry> = Vec::new();
-        for entry in history {
-            match &entry.recorded.event {
-                recorded::Event::Dossier(Event::Corrected(_)) => drop(standing.pop()),
-                _ => standing.push(entry),
-            }
-        }
-        let mut told = Vec::new();
-        for entry in standing {
-            let recorded::Event::Dossier(event) = &entry.recorded.event else { continue };
-            let nothing = (Vec::new(), None, None);
-            let (about, reason, (papers, answer_by, due_at)) = match event {
-                Event::IntakeSupplementRequested(dossier::IntakeSupplementRequested { request })
-                | Event::SupplementRequested(dossier::SupplementRequested { request }) => {
-                    let wanted = (request.papers.clone(), request.answer_by, None);
-                    (TellsOf::SupplementRequested, &request.reason, wanted)
-                }
-                Event::Refused(refused) => (TellsOf::Refused, &refused.reason, nothing),
-                Event::Stopped(stopped) => (TellsOf::Stopped, &stopped.reason, nothing),
-                Event::Extended(extended) => {
-                    (TellsOf::Extended, &extended.reason, (Vec::new(), None, Some(extended.due_at)))
-                }
-                _ => continue,
-            };
-            let reason = self.private_value(id, entry.recorded.event.type_name(), reason).await?;
-            let at = entry.recorded.occurred_at;
-            told.push(Told { at, about, reason, papers, answer_by, due_at });
-        }
-        Ok(told)
-    }
-
-    /// A private value of an event of a dossier, in plain. The caller has been found to see it.
-    pub(super) async fn private_value(
+    /// By what the caller sees all of a dossier's personal data: it is theirs; or scope first, then the function to see the
+    /// dossier, then that to read personal data.
+    pub(super) async fn sight(
         &self,
+        caller: &Caller,
         id: DossierId,
-        type_name: &str,
-        value: &Private,
-    ) -> Result<String, ServiceError> {
-        let Some(token) = value.token() else { return Ok(String::new()) };
-        match self.executor.keys.open_value(token, &dossier::stream(id), type_name).await {
-            Ok(text) => Ok(text.expose().to_owned()),
-            Err(KeyError::Destroyed(_)) => Ok(ERASED.to_owned()),
-            Err(error) => Err(error.into()),
+        filed: &Filed,
+    ) -> Result<Sight, ServiceError> {
+        if filed.is_theirs(&caller.principal) {
+            return Ok(Sight::Own { is_applicant: filed.applicant == Some(caller.principal.id) });
         }
+        filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
+        Ok(Sight::Office(self.reads_personal_data(caller, id, filed).await?))
     }
 
     /// Nhận kết quả trực tuyến.

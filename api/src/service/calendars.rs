@@ -68,7 +68,7 @@ impl Service {
         caller: &Caller,
         input: &AdoptCalendarInput,
     ) -> Result<Done, ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let table = match &input.table {
             Some(text) if TABLE_BYTES_MAX < text.len() => {
                 return Err(Problem::invalid("table", "larger than 256 KiB").into());
@@ -87,7 +87,7 @@ impl Service {
         caller: &Caller,
         input: &OpenCalendarInput,
     ) -> Result<Done, ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let code = CalendarCode::parse(&input.code).map_err(Problem::code_of("code"))?;
         let stream = calendar_book::stream(CalendarId::of(&code));
         let opened = Opened { code, name: plain("name", &input.name, NAME_CHARS_MAX)? };
@@ -101,7 +101,7 @@ impl Service {
         caller: &Caller,
         input: &DecideCalendarInput,
     ) -> Result<Done, ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let id = calendar_id(input)?;
         let decided = decided(input)?;
         let stream = calendar_book::stream(id);
@@ -132,7 +132,8 @@ impl Service {
         after: Option<Uuid>,
         first: usize,
     ) -> Result<Impact, ServiceError> {
-        let scope = caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
+        let scope = Self::scope(caller)?;
         let decision = match question.decision {
             Some(input) => Some((calendar_id(input)?, decided(input)?)),
             None => None,

@@ -52,7 +52,7 @@ impl Service {
         caller: &Caller,
         input: &DraftProcedureInput,
     ) -> Result<(ProcedureCode, Done), ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let code = parse_code(&input.code)?;
         let definition = readable(&input.definition.0)?;
         let mut request = self.request(caller, "draftProcedure", input.idempotency_key, input)?;
@@ -68,7 +68,7 @@ impl Service {
         caller: &Caller,
         input: &PublishProcedureInput,
     ) -> Result<(ProcedureCode, Done), ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let code = parse_code(&input.code)?;
         let mut request = self.request(caller, "publishProcedure", input.idempotency_key, input)?;
         request.expected = input.expected_version.map(Version);
@@ -83,7 +83,7 @@ impl Service {
         code: &str,
         definition: &Value,
     ) -> Result<Vec<Defect>, ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         parse_code(code)?;
         Ok(readable(definition)?.check())
     }
@@ -118,7 +118,7 @@ impl Service {
         to: Option<u32>,
     ) -> Result<Comparison, ServiceError> {
         if to.is_none() {
-            caller.principal.require(Function::Administer).map_err(Problem::from)?;
+            caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         }
         let loaded = self.procedure(caller, code).await?;
         let version = |number| {
@@ -150,7 +150,7 @@ impl Service {
         definition: &Definition,
         defects: &[Defect],
     ) -> Result<Published, ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let id = ProcedureId::of(code);
         let stream = procedure::stream(id);
         let before = self.executor.load::<Procedure>(&stream).await?;

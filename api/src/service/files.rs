@@ -5,7 +5,6 @@ mod intake;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use domain::access::Function;
 use domain::codes::{DossierCode, MediaType, PaperCode};
 use domain::decider::Decider;
 use domain::dossier::{self, Act, Dossier, Event, FileAttached, FilePurpose, Rejection};
@@ -282,19 +281,12 @@ impl Service {
         }
     }
 
-    /// A file, opened for reading. It shows personal data, so it is for who may see the papers: scope first, then the
-    /// function to see the dossier, then that to read personal data.
+    /// A file, opened for reading. It shows personal data: see [`Service::sight`].
     pub async fn file(&self, caller: &Caller, id: DossierId, file: FileId) -> Result<Download, ServiceError> {
         let stream = dossier::stream(id);
         let known = self.executor.load::<Dossier>(&stream).await?;
         let filed = known.state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
-        let is_theirs = filed.is_theirs(&caller.principal);
-        let disclosure = if is_theirs {
-            None
-        } else {
-            filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
-            self.reads_personal_data(caller, id, filed).await?
-        };
+        let sight = self.sight(caller, id, filed).await?;
         let mut attached = None;
         for row in self.store().read_stream(&stream, Version(0)).await? {
             if row.type_name == FILE_ATTACHED
@@ -304,7 +296,7 @@ impl Service {
                 attached = Some(event);
             }
         }
-        let is_given = |file: &FileAttached| !is_theirs || is_given_to_applicant(filed, file);
+        let is_given = |file: &FileAttached| !sight.is_own() || is_given_to_applicant(filed, file);
         let attached = attached.filter(is_given).ok_or(Problem::NotFound { what: "file" })?;
         let key = self.file_key(attached.key).await?;
         let place = FilePlace { file, dossier: id, key: attached.key };
@@ -313,11 +305,7 @@ impl Service {
         let extension = file_types::of(&attached.media_type).map_or("bin", |kind| kind.extension);
         let mut exposed = Exposed::default();
         let named = name.is_some().then_some(PersonalField::FileName);
-        exposed.add(id, disclosure, [PersonalField::FileContent].into_iter().chain(named));
-        if is_theirs && filed.applicant == Some(caller.principal.id) {
-            // What somebody sees of themselves is no reading of somebody else's data.
-            exposed = Exposed::default();
-        }
+        sight.expose(&mut exposed, id, [PersonalField::FileContent].into_iter().chain(named));
         self.record_read(caller, ReadThrough::File, exposed).await.map_err(ServiceError::Failure)?;
         Ok(Download { code: filed.code.clone(), attached, extension, name, content })
     }

@@ -62,18 +62,20 @@ struct File<'a> {
 }
 
 impl Service {
-    /// The paper of this kind, as of the last event that calls for one. It shows personal data in full: scope first, then
-    /// the function to see the dossier, then that to read personal data.
+    /// The paper of this kind, as of the last event that calls for one. It shows personal data in full: see
+    /// [`Service::sight`]. An applicant gets what is addressed to them.
     pub async fn paper(&self, caller: &Caller, id: DossierId, kind: Kind) -> Result<Printed, ServiceError> {
         let (state, events) = self.uncorrected(id).await?;
         let filed = state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
-        filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
-        let disclosure = self.reads_personal_data(caller, id, filed).await?;
+        let sight = self.sight(caller, id, filed).await?;
+        if sight.is_own() && !kind.is_to_applicant() {
+            return Err(NO_PAPER.into());
+        }
         let file = File::open(self, id, filed, &events).await?;
         let (on, content) = file.content(kind).await?;
         let paper = Paper::new(Circular::in_force(local_date(on)), &content).map_err(|_| NO_PAPER)?;
         let mut exposed = Exposed::default();
-        exposed.add(id, disclosure, printed_fields(&content, file.submitted.subject.is_some()));
+        sight.expose(&mut exposed, id, printed_fields(&content, file.submitted.subject.is_some()));
         let recorded = self.record_read(caller, ReadThrough::Paper(kind.name()), exposed);
         recorded.await.map_err(ServiceError::Failure)?;
         Ok(Printed { code: filed.code.clone(), paper })

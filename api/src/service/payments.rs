@@ -479,7 +479,8 @@ impl Service {
         caller: &Caller,
         input: &SettleDiscrepancyInput,
     ) -> Result<Done, ServiceError> {
-        whole_province(caller)?;
+        // Money of all agencies.
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let code = OrderCode::parse(&input.order).map_err(Problem::code_of("order"))?;
         let id = PaymentOrderId::of_code(&code).ok_or(Problem::NotFound { what: "order" })?;
         let note = reason(&input.note)?;
@@ -495,7 +496,8 @@ impl Service {
         after: Place,
         limit: i64,
     ) -> Result<(Vec<PaymentOrder>, bool), ServiceError> {
-        whole_province(caller)?;
+        // Money of all agencies.
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let mut rows = payment_order::unsettled(self.database(), after, limit.saturating_add(1)).await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_more = limit < rows.len();
@@ -512,7 +514,8 @@ impl Service {
         day: NaiveDate,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Reconciled, ServiceError> {
-        whole_province(caller)?;
+        // Money of all agencies.
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let mut reconciled = Reconciled::default();
         let mut seen = HashSet::new();
         let mut after: Option<String> = None;
@@ -649,16 +652,6 @@ fn may_pay(caller: &Caller, filed: &Filed) -> Result<(), Problem> {
     let counter = || Act::RecordPayment.relation(filed, principal);
     let relation = if filed.is_theirs(principal) { Relation::Applicant } else { counter() };
     Ok(filed.authorise(&caller.principal, relation)?)
-}
-
-/// Money of all agencies: for who administers the whole province.
-fn whole_province(caller: &Caller) -> Result<(), Problem> {
-    match caller.principal.require(Function::Administer)? {
-        Scope::Province => Ok(()),
-        Scope::Agencies(_) => {
-            Err(domain::access::Denial::NoFunction { function: Function::Administer }.into())
-        }
-    }
 }
 
 /// The gateway as somebody who acts: a machine, for the agency that has the dossier.

@@ -26,7 +26,7 @@ pub struct Projection {
 impl Service {
     /// All read models.
     pub async fn projections(&self, caller: &Caller) -> Result<Vec<Projection>, ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let mut projections = Vec::new();
         for status in self.status().await? {
             let stream = read_model::stream(status.name);
@@ -46,7 +46,7 @@ impl Service {
         caller: &Caller,
         input: &SkipParkedStreamInput,
     ) -> Result<Done, ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         let model = model(&input.model)?;
         let reason = plain("reason", &input.reason, REASON_CHARS_MAX)?;
         let own_stream = read_model::stream(model.name());
@@ -68,7 +68,7 @@ impl Service {
         model_name: &str,
         stream: &str,
     ) -> Result<(), ServiceError> {
-        caller.principal.require(Function::Administer).map_err(Problem::from)?;
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
         match self.read_side.retry(model(model_name)?, stream).await {
             Err(RunError::NotParked { .. }) => Err(Problem::NotFound { what: "parked stream" }.into()),
             Err(error @ RunError::StillParked { .. }) => {
