@@ -222,19 +222,24 @@ impl Service {
         Ok(dossier_summary::by_id(self.database(), id.0).await?)
     }
 
-    /// By what the caller sees all of a dossier's personal data: it is theirs; or scope first, then the function to see the
-    /// dossier, then that to read personal data.
+    /// By what the caller sees all of a dossier's personal data: scope first, then the function to see the dossier, then that
+    /// to read personal data; or it is theirs.
     pub(super) async fn sight(
         &self,
         caller: &Caller,
         id: DossierId,
         filed: &Filed,
     ) -> Result<Sight, ServiceError> {
-        if filed.is_theirs(&caller.principal) {
-            return Ok(Sight::Own { is_applicant: filed.applicant == Some(caller.principal.id) });
+        let by_right = match filed.authorise(&caller.principal, Function::ReadDossiers.into()) {
+            Ok(()) => self.reads_personal_data(caller, id, filed).await,
+            Err(denied) => Err(Problem::from(denied).into()),
+        };
+        match by_right {
+            Err(ServiceError::Problem(_)) if filed.is_theirs(&caller.principal) => {
+                Ok(Sight::Own { is_applicant: filed.applicant == Some(caller.principal.id) })
+            }
+            by_right => by_right.map(Sight::Office),
         }
-        filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
-        Ok(Sight::Office(self.reads_personal_data(caller, id, filed).await?))
     }
 
     /// Nhận kết quả trực tuyến.
