@@ -8,8 +8,8 @@ use axum::body::Bytes;
 use domain::access::Function;
 use domain::codes::{DossierCode, MediaType, PaperCode};
 use domain::decider::Decider;
-use domain::dossier::{self, Act, Dossier, Event, FileAttached, FilePurpose, Rejection};
-use domain::identity::{CommandId, DossierId, FileId, KeyId};
+use domain::dossier::{self, Act, Dossier, Event, FileAttached, FilePurpose, Filed, Rejection};
+use domain::identity::{CommandId, DisclosureId, DossierId, FileId, KeyId};
 use domain::private::{KeyOwner, Private};
 use domain::recorded::{self, Version};
 use domain::time::Instant;
@@ -272,6 +272,17 @@ impl Service {
         Ok(files)
     }
 
+    /// That the caller sees the dossier's files whether or not it is theirs: by which disclosure, if by one.
+    async fn by_right(
+        &self,
+        caller: &Caller,
+        id: DossierId,
+        filed: &Filed,
+    ) -> Result<Option<DisclosureId>, ServiceError> {
+        filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
+        self.reads_personal_data(caller, id, filed).await
+    }
+
     /// None once its key is destroyed.
     async fn file_name(&self, id: DossierId, file: &FileAttached) -> Result<Option<String>, ServiceError> {
         let Some(token) = file.name.as_ref().and_then(Private::token) else { return Ok(None) };
@@ -283,18 +294,12 @@ impl Service {
     }
 
     /// A file, opened for reading. It shows personal data, so it is for who may see the papers: scope first, then the
-    /// function to see the dossier, then that to read personal data.
+    /// function to see the dossier, then that to read personal data; and for whose dossier it is, where it is given to them.
     pub async fn file(&self, caller: &Caller, id: DossierId, file: FileId) -> Result<Download, ServiceError> {
         let stream = dossier::stream(id);
         let known = self.executor.load::<Dossier>(&stream).await?;
         let filed = known.state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
         let is_theirs = filed.is_theirs(&caller.principal);
-        let disclosure = if is_theirs {
-            None
-        } else {
-            filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
-            self.reads_personal_data(caller, id, filed).await?
-        };
         let mut attached = None;
         for row in self.store().read_stream(&stream, Version(0)).await? {
             if row.type_name == FILE_ATTACHED
@@ -304,8 +309,19 @@ impl Service {
                 attached = Some(event);
             }
         }
-        let is_given = |file: &FileAttached| !is_theirs || is_given_to_applicant(filed, file);
-        let attached = attached.filter(is_given).ok_or(Problem::NotFound { what: "file" })?;
+        let is_given = attached.as_ref().is_some_and(|file| is_given_to_applicant(filed, file));
+        let disclosure = if is_theirs && is_given {
+            None
+        } else {
+            match self.by_right(caller, id, filed).await {
+                // What is not theirs yet is not there for them.
+                Err(ServiceError::Problem(_)) if is_theirs => {
+                    return Err(Problem::NotFound { what: "file" }.into());
+                }
+                outcome => outcome?,
+            }
+        };
+        let attached = attached.ok_or(Problem::NotFound { what: "file" })?;
         let key = self.file_key(attached.key).await?;
         let place = FilePlace { file, dossier: id, key: attached.key };
         let content = self.files.store.open(place, &attached.sha256, attached.size, key).await?;
