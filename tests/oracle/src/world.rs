@@ -378,7 +378,7 @@ pub(crate) fn worlds() -> impl Strategy<Value = World> {
             // somebody may have filed it.
             if let Some((_, Event::Submitted(submitted))) = history.first_mut() {
                 submitted.applicant.account = people.0;
-                submitted.delegate = people.1.map(|account| delegate(9, Some(account)));
+                submitted.delegate = people.1.map(|account| Box::new(delegate(9, Some(account))));
                 let agencies = &mut submitted.agencies;
                 agencies.supporting = supporting;
                 agencies.receiving = receiving.unwrap_or(agencies.receiving);
@@ -419,7 +419,7 @@ pub(crate) fn worlds() -> impl Strategy<Value = World> {
                 if is_applicant {
                     submitted.applicant.account = Some(account);
                 } else {
-                    submitted.delegate = Some(delegate(9, Some(account)));
+                    submitted.delegate = Some(Box::new(delegate(9, Some(account))));
                 }
             }
             if works_near {

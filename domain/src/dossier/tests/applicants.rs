@@ -154,7 +154,7 @@ fn what_is_collected_online_is_returned_online() {
 #[test]
 fn what_is_about_a_delegate_is_under_a_key_of_their_own() {
     let mut submitted = submitted(1, at(MONDAY));
-    submitted.delegate = Some(delegate(2, None));
+    submitted.delegate = Some(Box::new(delegate(2, None)));
     let filed_for = given::<Dossier>(decided::<Dossier>([(at(MONDAY), submit(submitted.clone()))])).state();
     assert_eq!(filed_for.key(KeyOwner::Delegate), Some(KeyId(delegate(2, None).key.0)));
     assert_eq!(given::<Dossier>(online()).state().key(KeyOwner::Delegate), None);
