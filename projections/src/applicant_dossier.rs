@@ -59,14 +59,13 @@ impl ReadModel for ApplicantDossier {
         }
         let id = |account: Option<PrincipalId>| account.map(|account| account.0);
         for row in rows {
-            match event {
-                Dossier::Submitted(submitted) => {
-                    row.applicant = id(submitted.applicant.account);
-                    row.delegate = id(submitted.delegate.as_ref().and_then(|delegate| delegate.account));
-                }
-                Dossier::DelegateNamed(named) => row.delegate = id(named.delegate.account),
-                Dossier::DelegateRemoved(_) => row.delegate = None,
-                _ => {}
+            if let Dossier::Submitted(submitted) = event {
+                row.applicant = id(submitted.applicant.account);
+                row.delegate = id(submitted.delegate.as_ref().and_then(|delegate| delegate.account));
+            } else if let Dossier::DelegateNamed(named) = event {
+                row.delegate = id(named.delegate.account);
+            } else if let Dossier::DelegateRemoved(_) = event {
+                row.delegate = None;
             }
         }
         Ok(())

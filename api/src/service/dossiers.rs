@@ -178,7 +178,7 @@ impl Service {
             channel,
             dossier_key: self.executor.keys.take().await?,
             applicant,
-            delegate,
+            delegate: delegate.map(Box::new),
             subject: optional("subject", input.subject.as_deref(), SUBJECT_CHARS_MAX)?,
             form,
             public_form,

@@ -146,8 +146,10 @@ impl Act {
                     Relation::Has(Function::Intake)
                 }
             }
+            // Who acts for an applicant and is of the counter, too, says it as the counter.
             Self::NameDelegate | Self::RemoveDelegate => {
-                if filed.is_theirs(principal) {
+                let at_the_counter = filed.authorise(principal, Function::Intake.into()).is_ok();
+                if filed.is_theirs(principal) && !at_the_counter {
                     Relation::Principal
                 } else {
                     Relation::Has(Function::Intake)

@@ -69,7 +69,7 @@ pub struct Submitted {
     pub applicant: Applicant,
     /// Who files it for the applicant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delegate: Option<Delegate>,
+    pub delegate: Option<Box<Delegate>>,
     /// Trích yếu: what is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Private>,

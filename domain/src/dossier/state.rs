@@ -292,7 +292,7 @@ impl Filed {
             files: Vec::new(),
             has_result_file: false,
             applicant: submitted.applicant.account,
-            delegate: submitted.delegate.as_ref().map(Into::into),
+            delegate: submitted.delegate.as_deref().map(Into::into),
             opinions_requested: 0,
             handed_over_by: None,
             correctable: None,

@@ -1,10 +1,10 @@
 //! How Cedar decides: what is so becomes entities, and each grant that holds links the templates of its functions.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicyId, PolicySet, Request,
-    RestrictedExpression as Value, Schema, SlotId, ValidationMode, Validator,
+    RestrictedExpression as Value, Schema, SlotId, Template, ValidationMode, Validator,
 };
 use chrono::NaiveDate;
 use domain::access::Function;
@@ -103,6 +103,8 @@ fn dossier(uid_of: EntityUid, what: &world::Dossier) -> Entity {
         ("sending", in_hand_of(sender)),
         ("transit", what.transit.map(|to| one(agency(to)))),
         ("consulted", Some(Value::new_set(what.consulted.values().map(|from| one(agency(*from)))))),
+        ("applicant", what.applicant.map(account)),
+        ("delegate", what.delegate.map(account)),
     ]);
     entity(uid_of, attributes, places(&what.concerned()))
 }
@@ -156,7 +158,9 @@ impl<'a> Cedar<'a> {
         facts.push(entity(personal_data.clone(), Vec::new(), places(&what.answering())));
         let officers =
             [what.holder.as_ref(), what.sender()].into_iter().flatten().filter_map(|holder| holder.assignee);
-        let others: BTreeSet<PrincipalId> = officers.filter(|officer| *officer != world.account).collect();
+        let citizens = [what.applicant, what.delegate].into_iter().flatten();
+        let others: BTreeSet<PrincipalId> =
+            officers.chain(citizens).filter(|other| *other != world.account).collect();
         let person = |id: PrincipalId, is_locked: bool, place: AgencyId| {
             let attributes = vec![("agency", one(agency(place))), ("is_locked", Value::new_bool(is_locked))];
             entity(uid("Account", id), attributes, HashSet::new())
@@ -198,31 +202,28 @@ impl<'a> Cedar<'a> {
     }
 
     fn link(&mut self, held: &[(BTreeSet<Function>, Over)]) {
-        let templates: Vec<(PolicyId, String, bool)> = self
-            .policies
-            .templates()
-            .map(|template| {
-                let functions =
-                    template.annotation("function").unwrap_or_else(|| panic!("{template}: whose?"));
-                (template.id().clone(), functions.to_owned(), template.annotation("over") == Some("province"))
-            })
-            .collect();
+        let templates: Vec<Template> = self.policies.templates().cloned().collect();
         for (number, (functions, over)) in held.iter().enumerate() {
             let scope = match over {
                 Over::Province => uid("Province", "H42"),
                 Over::Agency(id) => uid("Place", id),
                 Over::Subtree(id) => uid("Area", id),
             };
-            for (template, of, province_only) in &templates {
-                let is_theirs = of == "any"
-                    || of.split(' ').any(|name| functions.iter().any(|function| function.name() == name));
-                if is_theirs && (!province_only || *over == Over::Province) {
-                    let id = PolicyId::new(format!("{template} by {number}"));
-                    let slots = HashMap::from([
-                        (SlotId::principal(), self.account.clone()),
-                        (SlotId::resource(), scope.clone()),
-                    ]);
-                    self.policies.link(template.clone(), id, slots).unwrap();
+            for template in &templates {
+                let names = |annotation| template.annotation(annotation).unwrap_or_default().split(' ');
+                let is_of = |function: &Function| match template.annotation("function") {
+                    None => panic!("{template}: whose?"),
+                    Some("any") => names("but").all(|name| name != function.name()),
+                    Some(_) => names("function").any(|name| name == function.name()),
+                };
+                let province_only = template.annotation("over") == Some("province");
+                if functions.iter().any(is_of) && (!province_only || *over == Over::Province) {
+                    let id = PolicyId::new(format!("{} by {number}", template.id()));
+                    let values =
+                        [(SlotId::principal(), self.account.clone()), (SlotId::resource(), scope.clone())];
+                    let has_place = |slot: &SlotId| template.slots().any(|place| place == slot);
+                    let slots = values.into_iter().filter(|(slot, _)| has_place(slot)).collect();
+                    self.policies.link(template.id().clone(), id, slots).unwrap();
                 }
             }
         }
@@ -256,6 +257,7 @@ impl<'a> Cedar<'a> {
         let action = format!("FUNCTION/{}", function.name());
         match function {
             Function::ReadPersonalData => self.decides(&action, self.personal_data.clone(), []),
+            Function::File | Function::AdHocQueries => self.decides(&action, uid("Province", "H42"), []),
             _ => self.allows(&action),
         }
     }

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
-use domain::access::{Denial, Function, Powers, Principal};
+use domain::access::{Denial, Function, Powers, Principal, Scope};
 use domain::account::{self, Account, AccountKind, Granted, Identity, Opened, Over, Placed};
 use domain::agency::Tree;
 use domain::codes::{LoginName, PermissionGroupCode};
 use domain::decider::{Decider, fold};
-use domain::dossier::{Act, Dossier, Filed, Relation};
+use domain::dossier::{Act, Dossier, Event, Filed, Relation};
 use domain::identity::{KeyId, PermissionGroupId};
 use domain::permission_group::{self, Defined, PermissionGroup};
 use domain::private::{Private, SealedToken};
@@ -34,6 +34,14 @@ pub(crate) enum Domain {
     WithoutRelations,
     /// Whoever has some function over the dossier has every one of theirs.
     WithOneScopeForAll,
+    /// Whoever files, and however somebody asks, may know what the agencies have.
+    WithEveryFunctionAReasonToKnow,
+    /// Whose it is acts on it without being allowed to file.
+    WithoutFiling,
+    /// Who acts for an applicant does so for ever.
+    WithDelegatesForEver,
+    /// Who acts for an applicant passes it on.
+    WithDelegatesAsApplicants,
 }
 
 pub(crate) struct Ours {
@@ -55,7 +63,7 @@ fn decided<D: Decider>(commands: impl IntoIterator<Item = (Instant, D::Command)>
 }
 
 fn account(world: &World) -> Account {
-    let acting_as = |place| principal(world.account, place, &[], domain::access::Scope::nothing()).acting_as;
+    let acting_as = |place| principal(world.account, place, &[], Scope::nothing()).acting_as;
     let opened = Opened {
         kind: AccountKind::Person,
         identity: Identity::Login(LoginName::parse("lan").unwrap()),
@@ -124,23 +132,41 @@ impl Ours {
         let at = if domain == Domain::AnHourLate { world.now - TimeDelta::hours(1) } else { world.now };
         let mut powers = known.powers_at(at, |id| groups.get(&id), scope_of);
         if domain == Domain::WithOneScopeForAll {
-            let all = powers.iter().map(|(_, scope)| scope.clone()).reduce(domain::access::Scope::and);
+            let all = powers.iter().map(|(_, scope)| scope.clone()).reduce(Scope::and);
             let functions: Vec<Function> = powers.iter().map(|(function, _)| function).collect();
             powers = all.map(|all| Powers::over(&functions, &all)).unwrap_or_default();
         }
+        if domain == Domain::WithoutFiling {
+            powers.add(Function::File, Scope::nothing());
+        }
         let acting_as = known.place_at(world.now).unwrap().clone();
-        let state: Dossier = fold(world.history.iter().map(|(at, event)| (*at, event)));
+        let is_kept = |event: &Event| match event {
+            Event::DelegateRemoved(_) => domain != Domain::WithDelegatesForEver,
+            _ => true,
+        };
+        let history = world.history.iter().filter(|(_, event)| is_kept(event));
+        let state: Dossier = fold(history.map(|(at, event)| (*at, event)));
         let Dossier::Filed(filed) = state else { panic!("a history has a dossier") };
         Self { principal: Principal { id: world.account, acting_as, powers }, filed, domain }
     }
 
     pub(crate) fn knows(&self) -> bool {
+        let covers = |scope: &Scope| scope.covers(self.filed.concerned());
+        if self.domain == Domain::WithEveryFunctionAReasonToKnow
+            && self.principal.powers.iter().any(|(_, scope)| covers(scope))
+        {
+            return true;
+        }
         let denied = self.filed.authorise(&self.principal, Relation::Has(Function::ReadDossiers)).err();
         denied != Some(Denial::OutOfScope)
     }
 
     pub(crate) fn has(&self, function: Function) -> bool {
-        self.allows(Relation::Has(function))
+        match function {
+            // Over nothing.
+            Function::File | Function::AdHocQueries => self.principal.has(function),
+            _ => self.allows(Relation::Has(function)),
+        }
     }
 
     pub(crate) fn may(&self, act: Act) -> bool {
@@ -151,6 +177,9 @@ impl Ours {
         match relation {
             Relation::Has(function) if self.domain == Domain::WithoutRelations => {
                 self.principal.may(function, self.filed.concerned())
+            }
+            Relation::Principal if self.domain == Domain::WithDelegatesAsApplicants => {
+                self.allows(Relation::Applicant)
             }
             relation => self.filed.authorise(&self.principal, relation).is_ok(),
         }

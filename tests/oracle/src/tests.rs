@@ -75,6 +75,10 @@ fn a_mistake_of_the_domain_is_noticed() {
         Domain::WithGroupsAsAtFirst,
         Domain::WithoutRelations,
         Domain::WithOneScopeForAll,
+        Domain::WithEveryFunctionAReasonToKnow,
+        Domain::WithoutFiling,
+        Domain::WithDelegatesForEver,
+        Domain::WithDelegatesAsApplicants,
     ] {
         assert!(is_noticed(&law, domain), "{domain:?}");
     }
@@ -97,6 +101,32 @@ fn a_mistake_of_the_policies_is_noticed() {
         ),
         ("&& principal.is_locked }", "&& !principal.is_locked }"),
         ("@function(\"any\")", "@function(\"READ_DOSSIERS\")"),
+        ("@but(\"FILE AD_HOC_QUERIES\")", "@but(\"FILE\")"),
+        ("@but(\"FILE AD_HOC_QUERIES\")", "@but(\"AD_HOC_QUERIES\")"),
+        (
+            "@id(\"knows of their own\")\n@function(\"FILE\")",
+            "@id(\"knows of their own\")\n@function(\"any\")",
+        ),
+        ("@id(\"acts on their own\")\n@function(\"FILE\")", "@id(\"acts on their own\")\n@function(\"any\")"),
+        ("resource has applicant && resource.applicant == principal", "resource has applicant"),
+        ("resource has delegate && resource.delegate == principal", "resource has delegate"),
+        ("Action::\"ATTACH_PAPER\",\n        Action::\"COLLECT\"", "Action::\"ATTACH_PAPER\""),
+        (
+            "@function(\"INTAKE\")\npermit (principal == ?principal, action in Action::\"FUNCTION/INTAKE\"",
+            "@function(\"INTAKE\")\npermit (principal == ?principal, action in [Action::\"FUNCTION/INTAKE\", Action::\"COLLECT\"]",
+        ),
+        (
+            "when { resource has applicant && resource.applicant == principal };",
+            "when {\n    (resource has applicant && resource.applicant == principal) ||\n    (resource has delegate && resource.delegate == principal)\n};",
+        ),
+        (
+            "action == Action::\"FUNCTION/FILE\", resource)",
+            "action == Action::\"FUNCTION/FILE\", resource in ?resource)",
+        ),
+        (
+            "action == Action::\"FUNCTION/AD_HOC_QUERIES\", resource)",
+            "action == Action::\"FUNCTION/AD_HOC_QUERIES\", resource in ?resource)",
+        ),
         ("@function(\"AUDIT\")", "@function(\"MANAGE_ACCESS\")"),
         ("(if resource has assignee then resource.assignee == principal else true)", "true"),
         (

@@ -8,9 +8,11 @@ use chrono::{Days, NaiveDate, TimeDelta};
 use domain::access::Function;
 use domain::account::{LockReason, Over};
 use domain::decider::{Decider, fold};
-use domain::dossier::{Act, Event, Holder};
+use domain::dossier::{Act, Command, Event, Holder};
 use domain::identity::{AgencyId, GrantId, PrincipalId};
-use domain::testing::{agency, at, competent, dossier_histories, officer, receiving, request_opinion, send};
+use domain::testing::{
+    agency, at, competent, delegate, dossier_histories, officer, receiving, request_opinion, send,
+};
 use domain::time::{Instant, local_date};
 use proptest::collection::{btree_set, vec};
 use proptest::option;
@@ -21,6 +23,8 @@ use uuid::Uuid;
 pub(crate) const GROUPS: usize = 3;
 /// Officers who can be assigned something: those of the histories.
 const OFFICERS: u8 = 8;
+/// Accounts of those who act for applicants in the histories; here they have filed something, too.
+const CITIZENS: std::ops::Range<u8> = 100..103;
 const HOURS: i64 = 120;
 
 /// Everything that was done, and who asks when.
@@ -70,6 +74,9 @@ pub(crate) struct Dossier {
     pub(crate) transit: Option<AgencyId>,
     /// By number.
     pub(crate) consulted: BTreeMap<u32, AgencyId>,
+    /// Whose it is, by account, and who acts for them now.
+    pub(crate) applicant: Option<PrincipalId>,
+    pub(crate) delegate: Option<PrincipalId>,
     /// The function by which the last event was done, if that can be a mistake.
     pub(crate) last_done_by: Option<Function>,
 }
@@ -167,6 +174,8 @@ impl World {
             handed_over_by: None,
             transit: None,
             consulted: BTreeMap::new(),
+            applicant: submitted.applicant.account,
+            delegate: submitted.delegate.as_ref().and_then(|delegate| delegate.account),
             last_done_by: None,
         };
         for (_, event) in rest {
@@ -203,6 +212,8 @@ impl Dossier {
             Event::OpinionGiven(given) => {
                 self.consulted.remove(&given.opinion);
             }
+            Event::DelegateNamed(named) => self.delegate = named.delegate.account,
+            Event::DelegateRemoved(_) => self.delegate = None,
             Event::CarriedOver(carried) => {
                 self.handed_over_by = handed_over_by;
                 self.carried_over(carried.from, carried.to);
@@ -348,42 +359,69 @@ fn done() -> impl Strategy<Value = Vec<(Instant, Done)>> {
 }
 
 pub(crate) fn worlds() -> impl Strategy<Value = World> {
-    let account = (0..OFFICERS).prop_map(officer);
+    let account = prop_oneof![2 => 0..OFFICERS, 1 => CITIZENS].prop_map(officer);
     let opened = some_agency().prop_map(|place| (start(), place));
     let parts = (option::weighted(0.4, some_agency()), some_agency(), option::weighted(0.2, some_agency()));
     let last = prop_oneof![
         2 => Just(None),
         2 => (1..=4_u8).prop_map(|number| Some(request_opinion(agency(number)))),
         1 => (1..=4_u8).prop_map(|number| Some(send(agency(number)))),
+        1 => Just(Some(Command::RemoveDelegate)),
     ];
-    let history = (dossier_histories(), parts, last).prop_map(|(mut history, parts, last)| {
-        let (supporting, other, receiving) = parts;
-        // The histories have the same two agencies; here others help, decide and take in as well.
-        if let Some((_, Event::Submitted(submitted))) = history.first_mut() {
-            let agencies = &mut submitted.agencies;
-            agencies.supporting = supporting;
-            agencies.receiving = receiving.unwrap_or(agencies.receiving);
-            if supporting.is_some() {
-                agencies.competent = other;
+    // Staff file something of their own, too.
+    let somebody = || option::weighted(0.5, prop_oneof![2 => CITIZENS, 1 => 0..OFFICERS].prop_map(officer));
+    let people = (somebody(), somebody());
+    let history =
+        (dossier_histories(), parts, people, last).prop_map(|(mut history, parts, people, last)| {
+            let (supporting, other, receiving) = parts;
+            // The histories have the same two agencies, and nobody's account; here others help, decide and take in as well, and
+            // somebody may have filed it.
+            if let Some((_, Event::Submitted(submitted))) = history.first_mut() {
+                submitted.applicant.account = people.0;
+                submitted.delegate = people.1.map(|account| Box::new(delegate(9, Some(account))));
+                let agencies = &mut submitted.agencies;
+                agencies.supporting = supporting;
+                agencies.receiving = receiving.unwrap_or(agencies.receiving);
+                if supporting.is_some() {
+                    agencies.competent = other;
+                }
             }
-        }
-        let state: domain::dossier::Dossier = fold(history.iter().map(|(at, event)| (*at, event)));
-        // Few of the histories end so; what is refused is left out.
-        if let (Some(filed), Some(command)) = (state.filed(), last) {
-            let at = filed.last_at;
-            history.extend(state.decide(at, &command).into_iter().flatten().map(|event| (at, event)));
-        }
-        history
-    });
+            let state: domain::dossier::Dossier = fold(history.iter().map(|(at, event)| (*at, event)));
+            // Few of the histories end so; what is refused is left out.
+            if let (Some(filed), Some(command)) = (state.filed(), last) {
+                let at = filed.last_at;
+                history.extend(state.decide(at, &command).into_iter().flatten().map(|event| (at, event)));
+            }
+            history
+        });
     let groups = vec(words(), GROUPS);
     let late = (HOURS / 4..HOURS + 24).prop_map(|hour| start() + TimeDelta::hours(hour));
-    let near = (any::<prop::sample::Index>(), prop::bool::weighted(0.7), prop::bool::weighted(0.5));
-    let asked = (account, opened, done(), late, near);
+    // It is theirs: they are the applicant, or act for them.
+    let theirs = option::weighted(0.4, any::<bool>());
+    let near = (any::<prop::sample::Index>(), prop::bool::weighted(0.7), prop::bool::weighted(0.5), theirs);
+    // Often something holds from this very instant on, or no more.
+    let just = option::weighted(0.3, any::<prop::sample::Index>());
+    let asked = (account, opened, done(), (late, just), near);
     (agencies(), groups, asked, history).prop_map(
-        |(agencies, groups, (account, opened, done, now, (part, works_near, granted_near)), history)| {
+        |(
+            agencies,
+            groups,
+            (account, opened, done, (late, just), (part, works_near, granted_near, theirs)),
+            history,
+        )| {
+            let now = just.map_or(late, |just| done[just.index(done.len())].0);
             let mut world = World { agencies, groups, account, opened, done, history, now };
             let concerned: Vec<AgencyId> = world.dossier().concerned().into_iter().collect();
             let near = concerned[part.index(concerned.len())];
+            if let (Some(is_applicant), Some((_, Event::Submitted(submitted)))) =
+                (theirs, world.history.first_mut())
+            {
+                if is_applicant {
+                    submitted.applicant.account = Some(account);
+                } else {
+                    submitted.delegate = Some(Box::new(delegate(9, Some(account))));
+                }
+            }
             if works_near {
                 world.opened.1 = near;
             }

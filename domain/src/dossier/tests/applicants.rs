@@ -122,6 +122,23 @@ fn one_acts_for_the_applicant_until_another_does_or_nobody() {
     );
 }
 
+/// What somebody is to a dossier takes nothing from what their function allows, nor the other way round.
+#[test]
+fn who_acts_for_an_applicant_and_is_of_the_counter_may_what_either_may() {
+    let filed = filed(with_a_delegate());
+    let naming = Act::NameDelegate;
+    let of = |functions: &[Function], over| {
+        let who = principal(account(2), receiving(), functions, Scope::of(over));
+        filed.authorise(&who, naming.relation(&filed, &who))
+    };
+    assert_eq!(of(&[Function::File, Function::Intake], receiving()), Ok(()));
+    assert_eq!(of(&[Function::File, Function::Intake], agency(99)), Err(Denial::NotApplicant));
+    let who = principal(account(2), receiving(), &[Function::File, Function::Intake], Scope::of(receiving()));
+    for act in [Act::Withdraw, Act::AttachPaper, Act::Collect, Act::RemoveDelegate] {
+        assert_eq!(filed.authorise(&who, act.relation(&filed, &who)), Ok(()), "{act:?}");
+    }
+}
+
 #[test]
 fn what_is_collected_online_is_returned_online() {
     let there = result_is_there(theirs());
@@ -137,7 +154,7 @@ fn what_is_collected_online_is_returned_online() {
 #[test]
 fn what_is_about_a_delegate_is_under_a_key_of_their_own() {
     let mut submitted = submitted(1, at(MONDAY));
-    submitted.delegate = Some(delegate(2, None));
+    submitted.delegate = Some(Box::new(delegate(2, None)));
     let filed_for = given::<Dossier>(decided::<Dossier>([(at(MONDAY), submit(submitted.clone()))])).state();
     assert_eq!(filed_for.key(KeyOwner::Delegate), Some(KeyId(delegate(2, None).key.0)));
     assert_eq!(given::<Dossier>(online()).state().key(KeyOwner::Delegate), None);
