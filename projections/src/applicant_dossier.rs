@@ -84,8 +84,6 @@ impl ReadModel for ApplicantDossier {
     }
 }
 
-const IS_THEIRS: &str = "
-    SELECT COUNT(*) FROM applicant_dossier WHERE dossier_id = $1 AND (applicant = $2 OR delegate = $2)";
 const THEIRS: &str = concat!(
     "SELECT ",
     columns!(),
@@ -96,14 +94,7 @@ const THEIRS: &str = concat!(
       ORDER BY submitted_at DESC, dossier_id DESC LIMIT $4"
 );
 
-pub(crate) const SQL: &[&str] = &[IS_THEIRS, THEIRS];
-
-/// Whether somebody is the applicant of a dossier, or acts for them.
-pub async fn is_theirs(database: &Database, dossier: Uuid, account: PrincipalId) -> sqlx::Result<bool> {
-    let count: i64 = on_db!(&database.readers, pool => sqlx::query_scalar(IS_THEIRS)
-        .bind(dossier).bind(account.0).fetch_one(pool).await)?;
-    Ok(0 < count)
-}
+pub(crate) const SQL: &[&str] = &[THEIRS];
 
 /// The dossiers of somebody, the newest first.
 pub async fn of(

@@ -75,8 +75,7 @@ impl ApplicantQuery {
     ) -> Result<Option<MyDossier>> {
         let (caller, service) = (ctx.caller()?, ctx.service());
         let load = async {
-            let models = [Model::DossierSummary, Model::ApplicantDossier];
-            service.wait_for(&models, min_position.map(|position| position.0)).await?;
+            service.wait_for(&[Model::DossierSummary], min_position.map(|position| position.0)).await?;
             service.my_dossier(caller, DossierId(id)).await
         };
         let row = load.await.map_err(|error| ctx.error(error))?;

@@ -4,7 +4,8 @@
 use domain::access::Function;
 use domain::codes::PaperCode;
 use domain::dossier::{
-    self, Applicant, ApplicantKind, Command, Delegate, Event, FileAttached, FilePurpose, Filed, Phase,
+    self, Applicant, ApplicantKind, Command, Delegate, Dossier, Event, FileAttached, FilePurpose, Filed,
+    Phase,
 };
 use domain::identity::{DisclosureId, DossierId, PrincipalId};
 use domain::private::Private;
@@ -209,14 +210,15 @@ impl Service {
         Ok(DossierPage { rows, has_more })
     }
 
-    /// One of them. Nothing where it is another's.
+    /// One of them, by what the log says now. Nothing where it is another's.
     pub async fn my_dossier(
         &self,
         caller: &Caller,
         id: DossierId,
     ) -> Result<Option<DossierSummary>, ServiceError> {
         caller.principal.require(Function::File).map_err(Problem::from)?;
-        if !applicant_dossier::is_theirs(self.database(), id.0, caller.principal.id).await? {
+        let known = self.executor.load::<Dossier>(&dossier::stream(id)).await?;
+        if !known.state.filed().is_some_and(|filed| filed.is_theirs(&caller.principal)) {
             return Ok(None);
         }
         Ok(dossier_summary::by_id(self.database(), id.0).await?)

@@ -646,7 +646,7 @@ impl Service {
     }
 }
 
-/// Who may send somebody to pay: whoever records payments. An applicant's own right is to be added here.
+/// Who may send somebody to pay, or goes themselves: whoever records payments, and whose dossier it is.
 fn may_pay(caller: &Caller, filed: &Filed) -> Result<(), Problem> {
     let principal = &caller.principal;
     let counter = || Act::RecordPayment.relation(filed, principal);
