@@ -820,11 +820,12 @@ impl World {
                 let answer = self.send(&token, Request::get(path.replace("ID", &id)), Body::empty()).await;
                 let (account, known) = (&self.accounts[nth], &self.dossiers[at]);
                 let is_file = path.contains("files");
-                // Any paper, and the result once it is returned.
-                let is_given = is_file
-                    && account.is_theirs(known)
-                    && (!known.filed.has_result_file || known.filed.stage() == Stage::Returned);
-                self.holds_nothing_else(&answer.body, &path, |dossier| account.sight(dossier));
+                // The receipt, any paper that was handed in, and the result once it is returned.
+                let is_given = account.is_theirs(known)
+                    && (!is_file || !known.filed.has_result_file || known.filed.stage() == Stage::Returned);
+                self.holds_nothing_else(&answer.body, &path, |dossier| {
+                    if dossier.id == id && is_given { Sight::Plain } else { account.sight(dossier) }
+                });
                 if !knows {
                     let path = path.replace("ID", &absent_id);
                     let absent = self.send(&token, Request::get(&path), Body::empty()).await;
@@ -833,7 +834,7 @@ impl World {
                 let has_paper = is_file || self.dossiers[at].filed.clock().is_some();
                 assert_eq!(
                     answer.status == StatusCode::OK,
-                    (sight == Sight::Plain && has_paper) || is_given,
+                    (sight == Sight::Plain || is_given) && has_paper,
                     "{path} {}",
                     answer.body
                 );
