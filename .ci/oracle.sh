@@ -6,5 +6,5 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../tests/oracle"
 cargo fmt --check
-cargo clippy --locked --all-targets -- -D warnings
-cargo test --locked -- "$@"
+cargo clippy --all-targets -- -D warnings
+cargo test -- "$@"
