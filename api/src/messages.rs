@@ -1,5 +1,7 @@
 //! Sentences for people, in Vietnamese and English, by stable code.
 
+use domain::dossier::Stage;
+
 use crate::problem::Problem;
 
 /// Which sentence to give.
@@ -17,6 +19,25 @@ impl Language {
             Some(first) if first.trim().to_ascii_lowercase().starts_with("en") => Self::English,
             Some(_) | None => Self::Vietnamese,
         }
+    }
+}
+
+/// How the share of what was on time is computed: others divide by all that was to be processed.
+pub const FORMULA: &str = "(trước hạn + đúng hạn) / đã giải quyết";
+
+/// The national name of a stage (TrangThaiHoSo).
+pub fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Submitted | Stage::AwaitingIntakeSupplement => "Mới đăng ký",
+        Stage::Refused => "Không được tiếp nhận",
+        Stage::Received => "Được tiếp nhận",
+        Stage::InProgress | Stage::OnHold => "Đang xử lý",
+        Stage::AwaitingSupplement => "Yêu cầu bổ sung giấy tờ",
+        Stage::AwaitingPayment => "Yêu cầu thực hiện nghĩa vụ tài chính",
+        Stage::Suspended | Stage::Stopped => "Dừng xử lý",
+        Stage::Finished => "Đã xử lý xong",
+        Stage::Returned => "Đã trả kết quả",
+        Stage::Withdrawn => "Công dân yêu cầu rút hồ sơ",
     }
 }
 

@@ -74,6 +74,8 @@ macro_rules! purposes {
             $($(#[$doc])* $name,)+
             /// Nobody names this one: it is so where a disclosure is what lets somebody see something.
             BreakGlass(DisclosureId),
+            /// Nor this one: who acts for an applicant looks at the dossier that is theirs to act on.
+            OwnDossier,
         }
 
         impl Purpose {
@@ -82,7 +84,11 @@ macro_rules! purposes {
 
             /// The stable name that clients see.
             pub fn name(self) -> &'static str {
-                match self { $(Self::$name => $text,)+ Self::BreakGlass(_) => "BREAK_GLASS" }
+                match self {
+                    $(Self::$name => $text,)+
+                    Self::BreakGlass(_) => "BREAK_GLASS",
+                    Self::OwnDossier => "OWN_DOSSIER",
+                }
             }
         }
     };

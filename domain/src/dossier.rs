@@ -6,7 +6,8 @@
 //! | `command.rs` | what can be asked |
 //! | `act.rs` | by whom, and when there is a point in asking |
 //! | `event.rs` | what is written, for ever |
-//! | `state.rs` | what is folded from it, and who may act on it |
+//! | `state.rs` | what is folded from it |
+//! | `authority.rs` | who may act on it |
 //! | `stage.rs` | where it stands, by name |
 //! | `classification.rs` | early, on time or late |
 //! | `explanation.rs` | why it is due when it is, in words |
@@ -19,6 +20,7 @@
 //! | this file | `decide` and `evolve` |
 
 mod act;
+mod authority;
 mod classification;
 mod command;
 mod event;
@@ -35,6 +37,7 @@ mod state;
 mod tests;
 
 pub use act::Act;
+pub use authority::Relation;
 pub use classification::{Measure, Share, Timeliness};
 pub use command::*;
 pub use event::*;
@@ -172,12 +175,12 @@ impl Filed {
                 })])
             }
             Command::ReturnResult { method, note } => {
-                rules::finished(self)?;
+                rules::finished(self, "RETURN_RESULT")?;
                 rules::nothing_is_due(self)?;
                 Ok(vec![Event::ResultReturned(ResultReturned { method: *method, note: note.clone() })])
             }
             Command::Collect => {
-                rules::finished(self)?;
+                rules::finished(self, "COLLECT")?;
                 rules::nothing_is_due(self)?;
                 rules::result_is_a_file(self)?;
                 Ok(vec![Event::ResultReturned(ResultReturned { method: ReturnMethod::Online, note: None })])
@@ -188,7 +191,6 @@ impl Filed {
                 Ok(vec![Event::DelegateNamed(DelegateNamed { delegate: delegate.clone() })])
             }
             Command::RemoveDelegate => {
-                rules::still_open(self, "REMOVE_DELEGATE")?;
                 let delegate = rules::has_a_delegate(self)?.key;
                 Ok(vec![Event::DelegateRemoved(DelegateRemoved { delegate })])
             }
@@ -320,7 +322,7 @@ impl Filed {
         if !rules::file_is_new(self, file) {
             return Ok(Vec::new());
         }
-        rules::room_for_another_file(self)?;
+        rules::room_for_another_file(self, file.purpose)?;
         Ok(vec![Event::FileAttached(file.clone())])
     }
 

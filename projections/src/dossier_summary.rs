@@ -190,6 +190,12 @@ impl DossierSummary {
         }
     }
 
+    /// The receiving, the competent and the holding agency, as [`dossier::Filed::answering`].
+    pub fn answering(&self) -> impl Iterator<Item = AgencyId> + Clone {
+        let agencies = [Some(self.receiving_agency), Some(self.competent_agency), self.holder_agency];
+        agencies.into_iter().flatten().map(AgencyId)
+    }
+
     fn hold(&mut self, holder: &dossier::Holder) {
         self.holder_agency = Some(holder.agency.0);
         self.holder_unit = holder.unit.as_ref().map(ToString::to_string);
@@ -197,7 +203,7 @@ impl DossierSummary {
     }
 
     fn apply(&mut self, at: i64, event: &Dossier) {
-        let held_before = self.held_before.take();
+        let held_before = if event.is_beside_the_work() { None } else { self.held_before.take() };
         match event {
             Dossier::Submitted(_) => {}
             Dossier::FileAttached(attached) => match attached.purpose {
@@ -294,7 +300,7 @@ impl DossierSummary {
             }
             Dossier::Corrected(corrected) => self.correct(corrected.what),
         }
-        (self.stage_before, self.stage) = (self.stage, self.stage.after(self.stage_before, event));
+        (self.stage_before, self.stage) = Stage::after((self.stage_before, self.stage), event);
     }
 
     /// When something is due next: the answer of the office or of the applicant before receipt, else the result; the end
@@ -380,7 +386,7 @@ fn anomaly_count(anomaly: &dossier::Anomaly) -> i64 {
 }
 
 impl ReadModel for DossierSummary {
-    const VERSION: i64 = 4;
+    const VERSION: i64 = 5;
     const TABLE: Table = Table {
         name: "dossier_summary",
         key: &[uuid("dossier_id")],

@@ -89,7 +89,7 @@ impl PublicStatus {
             | Dossier::DelegateNamed(_)
             | Dossier::DelegateRemoved(_) => {}
         }
-        (self.stage_before, self.stage) = (self.stage, self.stage.after(self.stage_before, event));
+        (self.stage_before, self.stage) = Stage::after((self.stage_before, self.stage), event);
     }
 
     fn resume(&mut self, clock: &Resumption) {
@@ -99,7 +99,7 @@ impl PublicStatus {
 }
 
 impl ReadModel for PublicStatus {
-    const VERSION: i64 = 3;
+    const VERSION: i64 = 4;
     const TABLE: Table = Table {
         name: "public_status",
         key: &[uuid("dossier_id")],

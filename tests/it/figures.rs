@@ -206,7 +206,7 @@ async fn a_board_as_of_any_instant_is_the_fold_of_the_log(backend: Backend) {
 
 /// What counts of a dossier in a stretch of time, told by its history alone.
 fn count_facts(history: &[(Instant, DossierEvent)], period: Period, split: &mut BTreeMap<Uuid, Progress>) {
-    let standing = dossier::standing(history.iter().map(|(at, event)| (*at, event)));
+    let standing = dossier::standing(history.iter().map(|(at, event)| (*at, event)), |(_, event)| event);
     let within = |at: Instant| (period.start..=period.end).contains(&micros(at));
     let mut state = Dossier::default();
     let mut channel = Channel::Counter;

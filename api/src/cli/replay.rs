@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{CliError, StoreArgs, output};
 use crate::development_token;
-use crate::graphql::objects::vietnamese;
+use crate::messages::stage_name;
 use crate::problem::Problem;
 use crate::service::{Caller, HistoryEntry};
 
@@ -68,7 +68,7 @@ impl Replay {
                 recorded.version.0,
                 recorded.occurred_at.with_timezone(&VIETNAM).format("%d/%m/%Y %H:%M:%S"),
                 recorded.event.type_name(),
-                entry.stage.map(vietnamese).unwrap_or_default(),
+                entry.stage.map(stage_name).unwrap_or_default(),
                 entry
                     .due_at
                     .map(|due| due.with_timezone(&VIETNAM).format(", hẹn trả %d/%m/%Y %H:%M").to_string())

@@ -12,13 +12,17 @@ use serde_json::Value;
 use std::sync::Arc;
 use uuid::Uuid;
 
+use super::dossier::Dossier;
 use super::execution::Execution;
 use super::files::AttachedFile;
 use super::loaders::{ActsOn, HistoryOf, PrivateText};
-use super::objects::{Agency, Dossier, DossierStage, Obligation, Procedure, local, vietnamese};
+use super::objects::{Agency, Procedure, local};
+use super::obligations::Obligation;
 use super::query::{checked_cursor, checked_page, page_size};
+use super::stage::DossierStage;
 use super::{ContextExt, PAGE_DEFAULT, PositionText};
 use crate::input::{ApplicantKind, Vnd};
+use crate::messages::stage_name;
 use crate::service::{self, HistoryEntry, PersonalField, Shown};
 
 #[derive(Default)]
@@ -143,7 +147,7 @@ impl MyDossier {
 
     /// Tên trạng thái. The national name of the state.
     async fn stage_name(&self) -> &'static str {
-        vietnamese(self.0.row.stage)
+        stage_name(self.0.row.stage)
     }
 
     /// Ngày nộp (NgayNopHoSo). When it was filed.
@@ -230,8 +234,9 @@ impl MyDossier {
         let files = ctx.service().files_of_applicant(self.id_of(), &history).await;
         let files = files.map_err(|error| ctx.error(error))?;
         let has_names = files.iter().any(|file| file.name.is_some());
-        if has_names && Shown::is_recorded_for(ctx.caller()?, &application) {
-            ctx.data::<Execution>()?.expose(self.id_of(), None, PersonalField::FileName);
+        let is_recorded = !application.applicant.is(ctx.caller()?);
+        if has_names && is_recorded && ctx.look_ahead().field("name").exists() {
+            ctx.data::<Execution>()?.expose(self.id_of(), Shown::Own, PersonalField::FileName);
         }
         Ok(Some(files.into_iter().map(Into::into).collect()))
     }
@@ -251,8 +256,8 @@ impl MyDossier {
 
     /// To an applicant and who acts for them their own dossier is plain.
     fn of(&self, ctx: &Context<'_>, application: &service::Application) -> Result<Of> {
-        let is_recorded = Shown::is_recorded_for(ctx.caller()?, application);
-        Ok(Of { dossier: self.id_of(), shown: Shown::Plain, is_recorded })
+        let is_recorded = !application.applicant.is(ctx.caller()?);
+        Ok(Of { dossier: self.id_of(), shown: Shown::Own, is_recorded })
     }
 
     async fn events(&self, ctx: &Context<'_>) -> Result<Arc<Vec<HistoryEntry>>> {
@@ -345,7 +350,7 @@ impl Of {
         let text = PrivateText { dossier: self.dossier, told_in, token, shown: self.shown };
         let Some(opened) = ctx.load(text).await? else { return Ok(None) };
         if opened.is_plain && self.is_recorded {
-            ctx.data::<Execution>()?.expose(self.dossier, self.shown.disclosure(), field);
+            ctx.data::<Execution>()?.expose(self.dossier, self.shown, field);
         }
         Ok(Some(opened.text))
     }
@@ -360,8 +365,8 @@ pub struct Application {
 #[Object]
 impl Application {
     /// Chủ hồ sơ (ChuHoSo). Whom the dossier is about.
-    async fn applicant(&self) -> Person {
-        Person { of: self.of, person: self.application.applicant.clone() }
+    async fn applicant(&self, ctx: &Context<'_>) -> Result<Person> {
+        self.person(ctx, self.application.applicant.clone())
     }
 
     /// Loại đối tượng (LoaiDoiTuong). A citizen, an enterprise or another body.
@@ -370,9 +375,8 @@ impl Application {
     }
 
     /// Người được ủy quyền. Who acts for the applicant now; null where nobody does.
-    async fn delegate(&self) -> Option<Person> {
-        let person = self.application.delegate.clone()?;
-        Some(Person { of: self.of, person })
+    async fn delegate(&self, ctx: &Context<'_>) -> Result<Option<Person>> {
+        self.application.delegate.clone().map(|person| self.person(ctx, person)).transpose()
     }
 
     /// Trích yếu hồ sơ (TrichYeuHoSo). What is asked for.
@@ -404,6 +408,13 @@ impl Application {
     }
 }
 
+impl Application {
+    fn person(&self, ctx: &Context<'_>, person: service::Person) -> Result<Person> {
+        let is_recorded = !person.is(ctx.caller()?);
+        Ok(Person { of: Of { is_recorded, ..self.of }, person })
+    }
+}
+
 pub struct Person {
     of: Of,
     person: service::Person,
@@ -419,9 +430,10 @@ impl Person {
 /// Chủ hồ sơ hoặc người được ủy quyền. Somebody a dossier tells of; masked unless the caller may read personal data.
 #[Object]
 impl Person {
-    /// Tài khoản. By which they act online; null where that is not known.
+    /// Tài khoản. By which they act online; null where that is not known, or the caller may not read personal data.
     async fn account_id(&self) -> Option<Uuid> {
-        self.person.account.map(|account| account.0)
+        // It is the same in all dossiers of one person.
+        self.person.account.map(|account| account.0).filter(|_| self.of.shown != Shown::Masked)
     }
 
     /// Họ tên. The whole name.

@@ -9,10 +9,12 @@ use projections::deadline_board::{Class, Counts};
 use projections::progress::Progress as ProgressRow;
 use uuid::Uuid;
 
-use super::objects::{Agency, Dossier, Procedure, local, local_micros};
+use super::dossier::Dossier;
+use super::objects::{Agency, Procedure, local, local_micros};
 use super::query::{checked_cursor, checked_page, page_size};
 use super::{ContextExt, PAGE_DEFAULT, PositionText};
 use crate::input::period;
+use crate::messages::FORMULA;
 use crate::service::{
     self, Board, BoardItem, BoardQuestion, Figures, GroupKey, Names, Part, ProgressQuestion,
 };
@@ -371,9 +373,6 @@ pub struct Progress {
     #[graphql(skip)]
     figures: Figures,
 }
-
-/// How `onTimePercent` is computed: others divide by all that was to be processed.
-pub(crate) const FORMULA: &str = "(trước hạn + đúng hạn) / đã giải quyết";
 
 /// Số liệu của một phần. Figures of one agency, procedure or field.
 #[derive(SimpleObject)]

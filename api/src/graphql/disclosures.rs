@@ -8,14 +8,15 @@ use projections::Model;
 use projections::disclosure::{Disclosure as Row, END};
 use uuid::Uuid;
 
+use super::dossier::Dossier;
 use super::execution::Execution;
-use super::objects::{Agency, Dossier, local, local_micros};
+use super::objects::{Agency, local, local_micros};
 use super::payload::{Problem, problems};
 use super::query::{checked_cursor, checked_page, page_size};
 use super::{ContextExt, PAGE_DEFAULT, PositionText, of_failure};
 use crate::input::{AcknowledgeDisclosureInput, BreakGlassInput, DisclosureFinding, DisclosureReason};
 use crate::problem::{Failure, ServiceError};
-use crate::service::{Names, PersonalField};
+use crate::service::{Names, PersonalField, Shown};
 
 const OPENED: &str = "disclosure.opened.v1";
 const ACKNOWLEDGED: &str = "disclosure.acknowledged.v1";
@@ -163,7 +164,7 @@ impl Disclosure {
         let note = ctx.service().disclosure_note(self.row.disclosure(), type_name, token).await;
         let (note, is_plain) = note.map_err(|error| ctx.error(error))?;
         if is_plain {
-            ctx.data::<Execution>()?.expose(self.row.dossier(), None, PersonalField::DisclosureNote);
+            ctx.data::<Execution>()?.expose(self.row.dossier(), Shown::Plain, PersonalField::DisclosureNote);
         }
         Ok(note)
     }

@@ -11,9 +11,9 @@ use async_graphql::extensions::{
     Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, ResolveInfo,
 };
 use async_graphql::{QueryPathNode, Response, ServerError, ServerResult, Value};
-use domain::identity::{DisclosureId, DossierId};
+use domain::identity::DossierId;
 
-use crate::service::{Exposed, PersonalField};
+use crate::service::{Exposed, PersonalField, Shown};
 
 /// What happened to a request on its way: given along with it, and asked when the answer is there.
 #[derive(Clone, Debug, Default)]
@@ -48,8 +48,8 @@ impl Execution {
         Ok(response)
     }
 
-    /// The answer shows a field of a dossier in plain, by right or by a disclosure.
-    pub fn expose(&self, dossier: DossierId, by: Option<DisclosureId>, field: PersonalField) {
+    /// The answer shows a field of a dossier in plain.
+    pub fn expose(&self, dossier: DossierId, by: Shown, field: PersonalField) {
         lock(&self.0.exposed).add(dossier, by, [field]);
     }
 

@@ -7,11 +7,13 @@ use domain::dossier::Share;
 use projections::Model;
 use uuid::Uuid;
 
-use super::boards::{FORMULA, PartInput, PeriodInput, ProgressBy, ProgressFigures, ProgressPart};
-use super::objects::{Dossier, Procedure, local, local_micros};
+use super::boards::{PartInput, PeriodInput, ProgressBy, ProgressFigures, ProgressPart};
+use super::dossier::Dossier;
+use super::objects::{Procedure, local, local_micros};
 use super::query::{checked_cursor, checked_page, page_size};
 use super::{ContextExt, PAGE_DEFAULT, PositionText};
 use crate::input::period;
+use crate::messages::FORMULA;
 use crate::service::{self, Figures, Measured, ProgressQuestion, StepTime, hours};
 
 #[derive(Default)]

@@ -12,7 +12,8 @@ use futures::stream::unfold;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::objects::{Dossier, local};
+use super::dossier::Dossier;
+use super::objects::local;
 use super::{ContextExt, PositionText, RequestContext};
 use crate::problem::{Problem, ServiceError};
 use crate::service;

@@ -8,8 +8,10 @@ use domain::identity::DossierId;
 use projections::Model;
 use uuid::Uuid;
 
-use super::objects::{Agency, Dossier, DossierStage, local};
+use super::dossier::Dossier;
+use super::objects::{Agency, local};
 use super::procedures::{ProcedureDefect, ProcedureVersions};
+use super::stage::DossierStage;
 use super::{ContextExt, PositionText, of_failure};
 use crate::import::procedure_json::Unreadable;
 use crate::messages;

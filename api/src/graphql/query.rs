@@ -8,12 +8,15 @@ use projections::Model;
 use projections::dossier_summary::{Cursor, Waiting};
 use uuid::Uuid;
 
+use super::dossier::Dossier;
 use super::execution::Execution;
-use super::objects::{Agency, Dossier, DossierStage, Node, Procedure, PublicStatus, local_micros};
+use super::objects::{Agency, Node, Procedure, local_micros};
+use super::public_status::PublicStatus;
+use super::stage::DossierStage;
 use super::{ContextExt, PAGE_DEFAULT, PAGE_MAX, PositionText};
 use crate::input::Channel;
 use crate::problem::{Problem, ServiceError};
-use crate::service::{self, Hit, SearchInput};
+use crate::service::{self, Hit, SearchInput, Shown};
 
 #[derive(Default)]
 pub struct DossierQuery;
@@ -249,7 +252,7 @@ impl DossierQuery {
         let hits = hits.map_err(|error| ctx.error(error))?;
         // Whoever finds a dossier by a person knows about the person what was looked for.
         for (dossier, field) in hits.iter().filter_map(Hit::exposes) {
-            ctx.data::<Execution>()?.expose(dossier, None, field);
+            ctx.data::<Execution>()?.expose(dossier, Shown::Plain, field);
         }
         Ok(hits
             .into_iter()

@@ -33,6 +33,8 @@ pub enum ReadPurpose {
     AuthorityRequest,
     /// Mở dữ liệu khẩn cấp. By the disclosure that is named beside it.
     BreakGlass,
+    /// Người được ủy quyền xem hồ sơ của mình. Who acts for the applicant looks at the dossier they act on.
+    OwnDossier,
 }
 
 impl From<Purpose> for ReadPurpose {
@@ -45,6 +47,7 @@ impl From<Purpose> for ReadPurpose {
             Purpose::DataSubjectRequest => Self::DataSubjectRequest,
             Purpose::AuthorityRequest => Self::AuthorityRequest,
             Purpose::BreakGlass(_) => Self::BreakGlass,
+            Purpose::OwnDossier => Self::OwnDossier,
         }
     }
 }

@@ -7,12 +7,13 @@ use domain::dossier::{
     self, Applicant, ApplicantKind, Command, Delegate, Dossier, Event, FileAttached, FilePurpose, Filed,
     Phase,
 };
-use domain::identity::{DisclosureId, DossierId, PrincipalId};
+use domain::identity::{DossierId, PrincipalId};
 use domain::private::Private;
 use domain::recorded;
 use domain::time::Instant;
 use projections::applicant_dossier;
 use projections::dossier_summary::{self, Cursor, DossierSummary};
+use uuid::Uuid;
 
 use super::dossiers::{NAME_CHARS_MAX, optional, required};
 use super::{Accepted, Caller, DossierPage, Exposed, HistoryEntry, PersonalField, Service, Shown};
@@ -43,32 +44,27 @@ pub struct Person {
     pub particulars: [(PersonalField, Option<Private>); 5],
 }
 
-/// By what somebody sees the personal data of a dossier.
+/// How somebody sees the personal data of a dossier.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Sight {
-    /// It is their own dossier, as the applicant or as who acts for them.
-    Own { is_applicant: bool },
-    /// They work on it; by a disclosure, where they have no right.
-    Office(Option<DisclosureId>),
+pub(super) struct Sight {
+    shown: Shown,
+    /// Nothing is written down of what somebody sees of themselves.
+    is_of_themselves: bool,
 }
 
 impl Sight {
     pub(super) fn is_own(self) -> bool {
-        matches!(self, Self::Own { .. })
+        self.shown == Shown::Own
     }
 
-    /// What is shown is to be written down, but to the applicant: what somebody sees of themselves is no reading of
-    /// somebody else's data.
     pub(super) fn expose(
         self,
         exposed: &mut Exposed,
         id: DossierId,
         fields: impl IntoIterator<Item = PersonalField>,
     ) {
-        match self {
-            Self::Own { is_applicant: true } => {}
-            Self::Own { is_applicant: false } => exposed.add(id, None, fields),
-            Self::Office(disclosure) => exposed.add(id, disclosure, fields),
+        if !self.is_of_themselves {
+            exposed.add(id, self.shown, fields);
         }
     }
 }
@@ -158,15 +154,11 @@ pub fn application(history: &[HistoryEntry]) -> Option<Application> {
 
 /// What the office told the applicant, less what it has taken back.
 pub fn told(history: &[HistoryEntry]) -> Vec<Told> {
-    let mut standing: Vec<&HistoryEntry> = Vec::new();
-    for entry in history {
-        match &entry.recorded.event {
-            recorded::Event::Dossier(Event::Corrected(_)) => drop(standing.pop()),
-            _ => standing.push(entry),
-        }
-    }
-    let told = standing.into_iter().filter_map(|entry| {
-        let recorded::Event::Dossier(event) = &entry.recorded.event else { return None };
+    let happened = history.iter().filter_map(|entry| match &entry.recorded.event {
+        recorded::Event::Dossier(event) => Some((entry, event)),
+        _ => None,
+    });
+    let told = dossier::standing(happened, |(_, event)| event).into_iter().filter_map(|(entry, event)| {
         let nothing = (Vec::new(), None, None);
         let (about, reason, (papers, answer_by, due_at)) = match event {
             Event::IntakeSupplementRequested(dossier::IntakeSupplementRequested { request })
@@ -206,7 +198,16 @@ impl Service {
         caller.principal.require(Function::File).map_err(Problem::from)?;
         let after = after.unwrap_or(Cursor::START);
         let rows = applicant_dossier::of(self.database(), caller.principal.id, after, first + 1).await?;
-        let (rows, has_more) = super::boards::page(rows, first);
+        let (mut rows, has_more) = super::boards::page(rows, first);
+        // What the read model has not heard of yet: that it is theirs no more.
+        let streams: Vec<String> =
+            rows.iter().map(|row| dossier::stream(DossierId(row.dossier_id))).collect();
+        let known = self.executor.load_all::<Dossier>(&streams).await?;
+        rows.retain(|row| match known.get(&dossier::stream(DossierId(row.dossier_id))) {
+            Some(Ok(known)) => known.state.filed().is_some_and(|filed| filed.is_theirs(&caller.principal)),
+            // Nothing personal can be read of it, and its error is told of it alone.
+            Some(Err(_)) | None => true,
+        });
         Ok(DossierPage { rows, has_more })
     }
 
@@ -238,9 +239,13 @@ impl Service {
         };
         match by_right {
             Err(ServiceError::Problem(_)) if filed.is_theirs(&caller.principal) => {
-                Ok(Sight::Own { is_applicant: filed.applicant == Some(caller.principal.id) })
+                let is_of_themselves = filed.applicant == Some(caller.principal.id);
+                Ok(Sight { shown: Shown::Own, is_of_themselves })
             }
-            by_right => by_right.map(Sight::Office),
+            by_right => {
+                let shown = by_right?.map_or(Shown::Plain, Shown::Disclosed);
+                Ok(Sight { shown, is_of_themselves: false })
+            }
         }
     }
 
@@ -259,6 +264,7 @@ impl Service {
         caller: &Caller,
         input: &NameDelegateInput,
     ) -> Result<Accepted, ServiceError> {
+        in_no_name_of_their_own(caller.principal.id, input.delegate.account_id)?;
         let command = Command::NameDelegate(self.delegate(&input.delegate, None).await?);
         self.act(caller, "nameDelegate", &input.on, input, command).await
     }
@@ -272,9 +278,11 @@ impl Service {
         self.act(caller, "removeDelegate", &input.on, input, Command::RemoveDelegate).await
     }
 
-    /// `filer`: who files online is the applicant, or acts for them, and says nothing of accounts.
+    /// `filer`: who files online is the applicant, or acts for them, and says nothing of accounts. Whoever takes in for
+    /// others (`by`) says nothing of their own.
     pub(super) async fn people(
         &self,
+        by: PrincipalId,
         filer: Option<PrincipalId>,
         applicant: &ApplicantInput,
         delegate: Option<&DelegateInput>,
@@ -283,6 +291,9 @@ impl Service {
         if filer.is_some() && said.iter().any(Option::is_some) {
             let reason = "who files online is who it is";
             return Err(Problem::invalid("accountId", reason).into());
+        }
+        for account in said {
+            in_no_name_of_their_own(by, account)?;
         }
         let delegate = match delegate {
             Some(delegate) => Some(self.delegate(delegate, filer).await?),
@@ -321,10 +332,17 @@ impl Service {
     }
 }
 
-impl Shown {
-    /// To an applicant and who acts for them their own dossier is plain. What is shown to somebody else than whom it is
-    /// about is written down.
-    pub fn is_recorded_for(caller: &Caller, application: &Application) -> bool {
-        application.applicant.account != Some(caller.principal.id)
+/// nobody lets themselves see.
+fn in_no_name_of_their_own(by: PrincipalId, account: Option<Uuid>) -> Result<(), Problem> {
+    if account == Some(by.0) {
+        return Err(Problem::invalid("accountId", "is that of who says it"));
+    }
+    Ok(())
+}
+
+impl Person {
+    /// What somebody sees of themselves is no reading of somebody else's data, and is not written down.
+    pub fn is(&self, caller: &Caller) -> bool {
+        self.account == Some(caller.principal.id)
     }
 }

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use domain::access::Function;
 use domain::disclosure::{self, Command, Disclosure};
 use domain::dossier::{self, Dossier, Filed};
-use domain::identity::{AgencyId, DisclosureId, DossierId};
+use domain::identity::{DisclosureId, DossierId};
 use domain::private::{Private, SealedToken};
 use domain::time::Instant;
 use infrastructure::event_store::micros;
@@ -74,7 +74,7 @@ impl Service {
         let filed = known.state.filed().ok_or(Problem::NotFound { what: "dossier" })?;
         filed.authorise(&caller.principal, Function::ReadDossiers.into()).map_err(Problem::from)?;
         filed.authorise(&caller.principal, Function::BreakGlass.into()).map_err(Problem::from)?;
-        if caller.principal.may(Function::ReadPersonalData, in_charge(filed)) {
+        if caller.principal.may(Function::ReadPersonalData, filed.answering()) {
             let reason = "the caller may read the personal data of this dossier".to_owned();
             return Err(Problem::Refused { code: "DISCLOSURE_NOT_NEEDED", reason }.into());
         }
@@ -182,7 +182,7 @@ impl Service {
         let opened = known.state.opened().ok_or(NOT_FOUND)?;
         let dossier = self.executor.load::<Dossier>(&dossier::stream(opened.dossier)).await?;
         let filed = dossier.state.filed().ok_or(NOT_FOUND)?;
-        if !caller.principal.may(Function::Audit, in_charge(filed)) {
+        if !caller.principal.may(Function::Audit, filed.answering()) {
             return Err(NOT_FOUND.into());
         }
         let note = plain("note", input.note.as_deref().unwrap_or_default(), NOTE_CHARS_MAX)?;
@@ -211,10 +211,4 @@ impl Service {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// Whose personal data functions are about: see [`super::Shown::to`].
-fn in_charge(filed: &Filed) -> impl Iterator<Item = AgencyId> {
-    let holder = filed.holder.as_ref().map(|holder| holder.agency);
-    [Some(filed.agencies.receiving), Some(filed.agencies.competent), holder].into_iter().flatten()
 }

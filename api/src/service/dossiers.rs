@@ -157,8 +157,9 @@ impl Service {
             Some(code) => Some(self.agency_on("supportingAgency", code, day).await?.0),
             None => None,
         };
-        // Staff take in for their own agency; applicants file with any.
-        if principal.has(Function::Intake) && !principal.may(Function::Intake, [receiving_id]) {
+        // Staff take in for their own agencies; applicants, whatever else they may do elsewhere, file with any.
+        let takes_in = principal.may(Function::Intake, [receiving_id]);
+        if code_rule == CodeRule::AtReceipt && !takes_in {
             return Err(Problem::NotFound { what: "receivingAgency" }.into());
         }
         let code = ProcedureCode::parse(&input.procedure).map_err(Problem::code_of("procedure"))?;
@@ -167,8 +168,9 @@ impl Service {
         let procedure = known.state.in_force().ok_or(Problem::NotFound { what: "procedure" })?;
         // Staff file for others; what is taken over from elsewhere was filed by nobody here.
         let files_online = code_rule == CodeRule::AtSubmission && imported.is_none();
-        let filer = (files_online && !principal.has(Function::Intake)).then_some(principal.id);
-        let (applicant, delegate) = self.people(filer, &input.applicant, input.delegate.as_ref()).await?;
+        let filer = (files_online && !takes_in).then_some(principal.id);
+        let (applicant, delegate) =
+            self.people(principal.id, filer, &input.applicant, input.delegate.as_ref()).await?;
         let (form, public_form) = form(input, procedure.definition.form.as_ref())?;
         let submitted = Submitted {
             code: DossierCode::placeholder(&receiving.codes.code, day),
@@ -367,9 +369,10 @@ impl Service {
         command: impl Fn(&Filed) -> Command,
     ) -> Result<Accepted, ServiceError> {
         // Before anything else, also before the client's version is compared: a conflict tells who did what.
-        if let Err(before) = self.filed(caller, operation, on, canonical, act).await? {
-            return Ok(before);
-        }
+        let filed = match self.filed(caller, operation, on, canonical, act).await? {
+            Ok(filed) => filed,
+            Err(before) => return Ok(before),
+        };
         let dossier_id = DossierId(on.dossier_id);
         let mut request = self.request(caller, operation, on.idempotency_key, canonical)?;
         request.expected = on.expected_version.map(Version);
@@ -382,7 +385,8 @@ impl Service {
             filed.authorise(&caller.principal, relation).map_err(Refusal::Denied)?;
             state.decide(at, &command).map_err(Refusal::Rejected)
         };
-        let done = self.executor.execute(&stream(dossier_id), &request, decide).await?;
+        let done = self.executor.execute(&stream(dossier_id), &request, decide).await;
+        let done = done.map_err(|error| told_to(caller, &filed, error.into()))?;
         self.accepted(dossier_id, done).await
     }
 
@@ -454,7 +458,19 @@ impl Service {
     }
 }
 
-/// The same relation, whatever the state.
+/// What happened since is for those who see the dossier's history: an applicant, and who has a function without that, learns
+/// that their version is old.
+pub(super) fn told_to(caller: &Caller, filed: &Filed, error: ServiceError) -> ServiceError {
+    match error {
+        ServiceError::Problem(Problem::VersionConflict { expected, actual, .. })
+            if !caller.principal.may(Function::ReadDossiers, filed.concerned()) =>
+        {
+            Problem::VersionConflict { expected, actual, since: Vec::new() }.into()
+        }
+        error => error,
+    }
+}
+
 pub(super) fn unit(code: Option<&str>) -> Result<Option<UnitCode>, Problem> {
     code.map(UnitCode::parse).transpose().map_err(Problem::code_of("unit"))
 }

@@ -251,7 +251,7 @@ impl Service {
                 continue;
             };
             let name = match shown {
-                Shown::Plain | Shown::Disclosed(_) => self.file_name(id, attached).await?,
+                Shown::Plain | Shown::Disclosed(_) | Shown::Own => self.file_name(id, attached).await?,
                 Shown::Masked => None,
             };
             files.push(ListedFile { attached: attached.clone(), at: entry.recorded.occurred_at, name });
@@ -266,7 +266,7 @@ impl Service {
         history: &[HistoryEntry],
     ) -> Result<Vec<ListedFile>, ServiceError> {
         let state: Dossier = domain::decider::fold(events_of(history));
-        let mut files = self.files_of(id, history, Shown::Plain).await?;
+        let mut files = self.files_of(id, history, Shown::Own).await?;
         files.retain(|file| state.filed().is_some_and(|filed| is_given_to_applicant(filed, &file.attached)));
         Ok(files)
     }

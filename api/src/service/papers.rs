@@ -15,8 +15,8 @@ use projections::dossier_summary;
 
 use super::queries::{end_of, start_of};
 use super::reads::{line_fields, printed_fields};
-use super::{Caller, Exposed, ReadThrough, Service};
-use crate::graphql::objects::vietnamese;
+use super::{Caller, Exposed, ReadThrough, Service, Shown};
+use crate::messages::stage_name;
 use crate::papers::{
     Apology, Applicant, Circular, Content, ControlSheet, Entry, Extension, HandOver, HandedOver, Issuer,
     Item, Kind, Paper, Receipt, Refusal, Register, StopNotice, SupplementRequest, Timing, Transfer,
@@ -115,7 +115,7 @@ impl Service {
             let (received_at, _) = file.received()?;
             if file.agencies(received_at).receiving == agency {
                 let entry = file.entry(now).await?;
-                exposed.add(DossierId(id), None, line_fields(&entry.applicant));
+                exposed.add(DossierId(id), Shown::Plain, line_fields(&entry.applicant));
                 entries.push(entry);
             }
         }
@@ -148,13 +148,10 @@ impl Service {
             let recorded = row.decode()?;
             if let recorded::Event::Dossier(event) = recorded.event.clone() {
                 state = state.evolve(recorded.occurred_at, &event);
-                match event {
-                    Event::Corrected(_) => drop(events.pop()),
-                    event => events.push((recorded, event)),
-                }
+                events.push((recorded, event));
             }
         }
-        Ok((state, events))
+        Ok((state, dossier::standing(events, |(_, event)| event)))
     }
 
     /// As it was called then: a paper of last year does not change its head when the agency is renamed.
@@ -526,7 +523,7 @@ impl<'a> File<'a> {
             due_at: self.filed.clock().and_then(|clock| clock.due_at),
             returned_at: returned.map(|(recorded, _)| recorded.occurred_at),
             return_method: returned.map(|(_, method)| return_method(method).to_owned()),
-            status: Some(vietnamese(self.filed.stage()).to_owned()),
+            status: Some(stage_name(self.filed.stage()).to_owned()),
             note: None,
         })
     }

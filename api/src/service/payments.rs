@@ -22,7 +22,7 @@ use projections::payment_order::{self, PaymentOrder, Place};
 use projections::read_side::WAIT_MAX;
 use uuid::Uuid;
 
-use super::dossiers::reason;
+use super::dossiers::{reason, told_to};
 use super::queries::ERASED;
 use super::{Accepted, Caller, Done, Service};
 use crate::input::{OnDossier, RefundPaymentInput, SettleDiscrepancyInput, StartPaymentInput};
@@ -382,7 +382,7 @@ impl Service {
                         expected,
                         known.version,
                     );
-                    return Err(conflict.await?.into());
+                    return Err(told_to(caller, filed, conflict.await?.into()));
                 }
                 let command = dossier::Command::Refund { order, reason: reason.clone() };
                 let at = self.clock().now().max(known.last_at);

@@ -98,11 +98,14 @@ pub(super) struct KeptNames {
 }
 
 /// How personal data is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Shown {
+    /// By right.
     Plain,
     /// In plain as well, for as long as this is open.
     Disclosed(DisclosureId),
+    /// In plain as well: it is the caller's own dossier, as the applicant or as who acts for them.
+    Own,
     Masked,
 }
 
@@ -118,16 +121,10 @@ impl Shown {
     /// Plain to who may read personal data of the agency that takes the dossier in, decides it or holds it: who merely
     /// helped to file it, or is asked for an opinion, sees it masked. To whom it is disclosed, [`Service::disclosed`] tells.
     pub fn to(caller: &Caller, row: &DossierSummary) -> Self {
-        let agencies = [Some(row.receiving_agency), Some(row.competent_agency), row.holder_agency];
-        let agencies = agencies.into_iter().flatten().map(AgencyId);
-        if caller.principal.may(Function::ReadPersonalData, agencies) { Self::Plain } else { Self::Masked }
-    }
-
-    /// By which disclosure it is plain, if by one.
-    pub fn disclosure(self) -> Option<DisclosureId> {
-        match self {
-            Self::Disclosed(disclosure) => Some(disclosure),
-            Self::Plain | Self::Masked => None,
+        if caller.principal.may(Function::ReadPersonalData, row.answering()) {
+            Self::Plain
+        } else {
+            Self::Masked
         }
     }
 }
@@ -429,7 +426,9 @@ impl Service {
             opened => opened?,
         };
         Ok(match shown {
-            Shown::Plain | Shown::Disclosed(_) => Opened { text: secret.expose().to_owned(), is_plain: true },
+            Shown::Plain | Shown::Disclosed(_) | Shown::Own => {
+                Opened { text: secret.expose().to_owned(), is_plain: true }
+            }
             Shown::Masked => Opened { text: mask(secret.expose()), is_plain: false },
         })
     }

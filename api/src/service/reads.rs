@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::access::{Function, Purpose};
-use domain::identity::{AgencyId, DisclosureId, DossierId};
+use domain::identity::DossierId;
 use futures::future::try_join_all;
 use infrastructure::read_log::{Numbered, Read, Which};
 use projections::dossier_summary;
 use uuid::Uuid;
 
 use super::boards::page;
-use super::{Caller, Service};
+use super::{Caller, Service, Shown};
 use crate::papers::{Applicant, Content, Transfer};
 use crate::problem::{Failure, Problem, ServiceError};
 
@@ -102,17 +102,12 @@ pub enum ReadThrough {
 
 type Fields = BTreeMap<DossierId, BTreeSet<PersonalField>>;
 
-/// What one answer shows in plain: by right, and by each disclosure.
+/// What one answer shows in plain, by what it is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exposed(BTreeMap<Option<DisclosureId>, Fields>);
+pub struct Exposed(BTreeMap<Shown, Fields>);
 
 impl Exposed {
-    pub fn add(
-        &mut self,
-        dossier: DossierId,
-        by: Option<DisclosureId>,
-        fields: impl IntoIterator<Item = PersonalField>,
-    ) {
+    pub fn add(&mut self, dossier: DossierId, by: Shown, fields: impl IntoIterator<Item = PersonalField>) {
         let mut fields = fields.into_iter().peekable();
         if fields.peek().is_some() {
             self.0.entry(by).or_default().entry(dossier).or_default().extend(fields);
@@ -130,7 +125,7 @@ fn shortened(name: String) -> String {
 
 impl Service {
     /// Writes down what an answer shows; nothing for one that shows nothing. The answer waits for it. What is shown by a
-    /// disclosure has a record of its own.
+    /// disclosure, or because it is the caller's own dossier, has a record of its own.
     pub async fn record_read(
         &self,
         caller: &Caller,
@@ -150,14 +145,19 @@ impl Service {
             fields.into_iter().map(|field| field.name().to_owned()).collect()
         };
         let (at, name) = (self.clock().now(), name.map(shortened));
-        let read = |(by, dossiers): (Option<DisclosureId>, Fields)| Read {
+        let purpose = |by| match by {
+            Shown::Disclosed(disclosure) => Purpose::BreakGlass(disclosure),
+            Shown::Own => Purpose::OwnDossier,
+            Shown::Plain | Shown::Masked => caller.purpose,
+        };
+        let read = |(by, dossiers): (Shown, Fields)| Read {
             at,
             principal: caller.principal.id,
             acting_as: caller.principal.acting_as.clone(),
             channel: channel.to_owned(),
             name: name.clone(),
             traceparent: caller.traceparent.clone(),
-            purpose: Some(by.map_or(caller.purpose, Purpose::BreakGlass)),
+            purpose: Some(purpose(by)),
             dossiers: dossiers.into_iter().map(|(id, fields)| (id, names(fields))).collect(),
         };
         let reads: Vec<Read> = exposed.0.into_iter().map(read).collect();
@@ -207,8 +207,7 @@ impl Service {
     ) -> Result<BTreeSet<DossierId>, ServiceError> {
         let mut audited = BTreeSet::new();
         for row in dossier_summary::by_ids(self.database(), ids).await? {
-            let agencies = [Some(row.receiving_agency), Some(row.competent_agency), row.holder_agency];
-            if caller.principal.may(Function::Audit, agencies.into_iter().flatten().map(AgencyId)) {
+            if caller.principal.may(Function::Audit, row.answering()) {
                 audited.insert(DossierId(row.dossier_id));
             }
         }

@@ -16,8 +16,7 @@ use super::indicators::hours;
 use super::{
     Board, BoardItem, BoardQuestion, Caller, Figures, GroupKey, Measured, Names, ProgressQuestion, Service,
 };
-use crate::graphql::boards::FORMULA;
-use crate::graphql::objects::vietnamese;
+use crate::messages::{FORMULA, stage_name};
 use crate::problem::{Problem, ServiceError};
 use crate::tables::{Cell, Column, Table};
 
@@ -296,7 +295,7 @@ async fn dossier(
         row.holder_agency.map(|id| agency_of(names, id).1).as_deref().into(),
         row.received_at.map(instant).into(),
         item.item.due().map(instant).into(),
-        vietnamese(row.stage).into(),
+        stage_name(row.stage).into(),
         financial(row.finance.0.state()).into(),
         lateness.of(item).await?.into(),
     ])

@@ -148,12 +148,10 @@ impl Act {
             }
             // Who acts for an applicant and is of the counter, too, says it as the counter.
             Self::NameDelegate | Self::RemoveDelegate => {
-                let at_the_counter = filed.authorise(principal, Function::Intake.into()).is_ok();
-                if filed.is_theirs(principal) && !at_the_counter {
-                    Relation::Principal
-                } else {
-                    Relation::Has(Function::Intake)
-                }
+                let counter =
+                    if self == Self::NameDelegate { Relation::Entrusting } else { Function::Intake.into() };
+                let at_the_counter = filed.authorise(principal, counter).is_ok();
+                if filed.is_theirs(principal) && !at_the_counter { Relation::Principal } else { counter }
             }
             Self::Collect => Relation::Applicant,
             // Who may assign may hand over what another holds.
@@ -245,16 +243,14 @@ impl Filed {
                 let outcomes = [Outcome::Granted, Outcome::Declined];
                 runs() && outcomes.iter().any(|outcome| rules::ends_as_decided(self, *outcome).is_ok())
             }
-            Act::ReturnResult => rules::finished(self).is_ok() && rules::nothing_is_due(self).is_ok(),
+            Act::ReturnResult => rules::finished(self, name).is_ok() && rules::nothing_is_due(self).is_ok(),
             Act::Collect => {
-                rules::finished(self).is_ok()
+                rules::finished(self, name).is_ok()
                     && rules::nothing_is_due(self).is_ok()
                     && rules::result_is_a_file(self).is_ok()
             }
             Act::NameDelegate => rules::still_open(self, name).is_ok(),
-            Act::RemoveDelegate => {
-                rules::still_open(self, name).is_ok() && rules::has_a_delegate(self).is_ok()
-            }
+            Act::RemoveDelegate => rules::has_a_delegate(self).is_ok(),
             Act::Withdraw => rules::not_ended(self, name).is_ok(),
             Act::Notify => true,
             Act::AttachPaper => rules::takes_files(self).is_ok(),

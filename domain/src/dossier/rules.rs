@@ -14,6 +14,8 @@ use crate::working_time::{self, DuePolicy, Resume, Term};
 
 /// The most files of a dossier.
 const FILES_MAX: usize = 300;
+/// Of them for results only: whoever brings papers leaves room for what comes of them.
+const FILES_FOR_RESULTS: usize = 50;
 const ATTACH_FILE: &str = "ATTACH_FILE";
 
 /// what is not there cannot be acted on.
@@ -100,11 +102,11 @@ pub(super) fn paused<'a>(
 }
 
 /// the result is returned after processing ended (9 before 10).
-pub(super) fn finished(filed: &Filed) -> Result<(), Rejection> {
+pub(super) fn finished(filed: &Filed, command: &'static str) -> Result<(), Rejection> {
     if matches!(filed.phase, Phase::Finished { .. }) {
         return Ok(());
     }
-    wrong_stage(filed, "RETURN_RESULT")
+    wrong_stage(filed, command)
 }
 
 /// what is taken online is here as a file.
@@ -357,7 +359,7 @@ pub(super) fn not_decided(filed: &Filed) -> Result<(), Rejection> {
     }
 }
 
-/// a mistake is taken back by a further event, as long as nothing else has happened since.
+/// a mistake is taken back by a further event, as long as the office has done nothing else since.
 pub(super) fn mistake(filed: &Filed) -> Result<Correctable, Rejection> {
     filed.correctable.as_ref().map(|(what, _)| *what).ok_or(Rejection::NothingToCorrect)
 }
@@ -436,9 +438,13 @@ pub(super) fn paper_is_named(file: &FileAttached) -> Result<(), Rejection> {
     }
 }
 
-/// a dossier has a bounded number of files.
-pub(super) fn room_for_another_file(filed: &Filed) -> Result<(), Rejection> {
-    if filed.files.len() < FILES_MAX { Ok(()) } else { Err(Rejection::TooManyFiles { most: FILES_MAX }) }
+/// a dossier has a bounded number of files, and room for its results whatever was brought.
+pub(super) fn room_for_another_file(filed: &Filed, purpose: FilePurpose) -> Result<(), Rejection> {
+    let most = match purpose {
+        FilePurpose::Paper => FILES_MAX - FILES_FOR_RESULTS,
+        FilePurpose::Result => FILES_MAX,
+    };
+    if filed.files.len() < most { Ok(()) } else { Err(Rejection::TooManyFiles { most }) }
 }
 
 /// a file is attached once: the same again is no news.

@@ -70,10 +70,15 @@ impl Stage {
         }
     }
 
-    /// The stage after an event, for who keeps no more of a dossier than its stages: `previous` is the one before the
-    /// last event. That it agrees with [`super::Filed::stage`] is a property test.
+    /// The stages after an event, for who keeps no more of a dossier than these: the one before the last act of the office,
+    /// and the one now. That it agrees with [`super::Filed::stage`] is a property test.
     #[must_use]
-    pub fn after(self, previous: Self, event: &Event) -> Self {
+    pub fn after((before, now): (Self, Self), event: &Event) -> (Self, Self) {
+        let next = now.next(before, event);
+        if event.is_beside_the_work() { (before, next) } else { (now, next) }
+    }
+
+    fn next(self, before: Self, event: &Event) -> Self {
         match event {
             Event::Submitted(_)
             | Event::Recalled(_)
@@ -111,7 +116,7 @@ impl Stage {
             Event::ResultReturned(_) => Self::Returned,
             Event::Stopped(_) => Self::Stopped,
             Event::Withdrawn(_) => Self::Withdrawn,
-            Event::Corrected(_) => previous,
+            Event::Corrected(_) => before,
         }
     }
 

@@ -4,17 +4,17 @@ use super::{Correctable, Dossier, Event};
 use crate::decider::Decider;
 use crate::time::Instant;
 
-/// What still stands of a history: without what was taken back, and without the corrections themselves. As of any
-/// instant, a mistake that is known never was.
-pub fn standing<'a>(history: impl IntoIterator<Item = (Instant, &'a Event)>) -> Vec<(Instant, &'a Event)> {
-    let mut standing: Vec<(Instant, &Event)> = Vec::new();
-    for (at, event) in history {
-        let Event::Corrected(corrected) = event else {
-            standing.push((at, event));
+/// What still stands of a history, whatever comes with its events: without what was taken back, and without the corrections
+/// themselves. As of any instant, a mistake that is known never was.
+pub fn standing<T>(history: impl IntoIterator<Item = T>, event_of: impl Fn(&T) -> &Event) -> Vec<T> {
+    let mut standing: Vec<T> = Vec::new();
+    for occurrence in history {
+        let Event::Corrected(corrected) = event_of(&occurrence) else {
+            standing.push(occurrence);
             continue;
         };
-        let mistake = |(_, event): &(Instant, &Event)| can_be_taken_back(event) == Some(corrected.what);
-        if let Some(mistake) = standing.iter().rposition(mistake) {
+        let is_it = |earlier: &T| can_be_taken_back(event_of(earlier)) == Some(corrected.what);
+        if let Some(mistake) = standing.iter().rposition(is_it) {
             standing.remove(mistake);
         }
     }
@@ -23,7 +23,8 @@ pub fn standing<'a>(history: impl IntoIterator<Item = (Instant, &'a Event)>) -> 
 
 /// The state as of an instant, from what is known of the history.
 pub fn as_of<'a>(history: impl IntoIterator<Item = (Instant, &'a Event)>, at: Instant) -> Dossier {
-    let happened = standing(history).into_iter().filter(|(occurred_at, _)| *occurred_at <= at);
+    let standing = standing(history, |(_, event)| event);
+    let happened = standing.into_iter().filter(|(occurred_at, _)| *occurred_at <= at);
     happened.fold(Dossier::default(), |dossier, (occurred_at, event)| dossier.evolve(occurred_at, event))
 }
 

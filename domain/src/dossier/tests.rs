@@ -1097,7 +1097,7 @@ proptest! {
             let stage = dossier.filed().map(Filed::stage);
             // Who keeps stages only comes to the same.
             if let Some(before) = before {
-                stages = (before, before.after(stages.0, &event));
+                stages = Stage::after((stages.0, before), &event);
                 prop_assert_eq!(stage, Some(stages.1), "{}", event.type_name());
             }
             prop_assert!(imported || previous.is_none_or(|previous| previous <= at));

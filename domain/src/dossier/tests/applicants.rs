@@ -53,9 +53,8 @@ pub(super) fn refusals() -> Vec<(History, &'static str, Command, Rejection)> {
     vec![
         (finished, LATER, Command::Collect, Rejection::NoResultFile),
         (owing, LATER, Command::Collect, Rejection::PaymentDue { amount_vnd: 50_000 }),
-        (theirs(), LATER, Command::Collect, wrong("RETURN_RESULT", Stage::Submitted)),
+        (theirs(), LATER, Command::Collect, wrong("COLLECT", Stage::Submitted)),
         (theirs(), LATER, Command::RemoveDelegate, Rejection::NoDelegate),
-        (collected.clone(), LATER, Command::RemoveDelegate, wrong("REMOVE_DELEGATE", Stage::Returned)),
         (collected, LATER, Command::NameDelegate(delegate(3, None)), wrong("NAME_DELEGATE", Stage::Returned)),
     ]
 }
@@ -115,11 +114,81 @@ fn one_acts_for_the_applicant_until_another_does_or_nobody() {
     let of = |who: &Principal| second.authorise(who, naming.relation(&second, who));
     assert_eq!(of(&citizen(1)), Ok(()));
     assert_eq!(of(&citizen(2)), Err(Denial::NotApplicant));
-    assert_eq!(of(&principal(officer(1), receiving(), &[Function::Intake], Scope::of(receiving()))), Ok(()));
-    assert_eq!(
-        of(&principal(officer(1), receiving(), &[Function::Process], Scope::of(receiving()))),
-        Err(Denial::NoFunction { function: Function::Intake })
-    );
+    let staff =
+        |functions: &[Function]| principal(officer(1), receiving(), functions, Scope::of(receiving()));
+    assert_eq!(of(&staff(&[Function::Intake, Function::ReadPersonalData])), Ok(()));
+    assert_eq!(of(&staff(&[Function::Process])), Err(Denial::NoFunction { function: Function::Intake }));
+    // Nobody lets another see what they do not see themselves, and everybody at the counter ends it.
+    let masked = staff(&[Function::Intake]);
+    assert_eq!(of(&masked), Err(Denial::NoFunction { function: Function::ReadPersonalData }));
+    assert_eq!(second.authorise(&masked, Act::RemoveDelegate.relation(&second, &masked)), Ok(()));
+    let elsewhere = agency(99);
+    let mut helper = staff(&[Function::Intake]);
+    helper.powers.add(Function::ReadPersonalData, Scope::of(elsewhere));
+    assert_eq!(of(&helper), Err(Denial::OutOfScope));
+}
+
+/// Whoever has let somebody act for them can end it whatever has become of the dossier: what is over is still seen.
+#[test]
+fn nobody_acts_for_an_applicant_longer_than_the_applicant_wants() {
+    let withdrawn = then(with_a_delegate(), [(TUESDAY, withdraw())]);
+    let refused = then(with_a_delegate(), [(TUESDAY, refuse())]);
+    let received = || then(with_a_delegate(), [(MONDAY, receive(&ten_days()))]);
+    let stopped = then(received(), [(TUESDAY, stop())]);
+    let returned = then(result_is_there(with_a_delegate()), [(TUESDAY, Command::Collect)]);
+    for (history, stage) in [
+        (withdrawn, Stage::Withdrawn),
+        (refused, Stage::Refused),
+        (stopped, Stage::Stopped),
+        (returned, Stage::Returned),
+    ] {
+        let ended = filed(history.clone());
+        assert_eq!(ended.stage(), stage);
+        assert!(ended.allowed(&citizen(1)).contains(&Act::RemoveDelegate), "{stage:?}");
+        let alone = filed(then(history, [(LATER, Command::RemoveDelegate)]));
+        assert!(!alone.is_known_to(&citizen(2)) && alone.is_known_to(&citizen(1)), "{stage:?}");
+        assert_eq!(alone.stage(), stage);
+    }
+}
+
+/// Papers and delegates are beside the work: what the office could take back before, it can after.
+#[test]
+fn an_applicant_takes_nothing_from_the_office() {
+    let brought = || {
+        [
+            (LATER, attach(file(7))),
+            (LATER, Command::NameDelegate(delegate(2, Some(account(2))))),
+            (LATER, Command::RemoveDelegate),
+        ]
+    };
+    let received = || then(theirs(), [(MONDAY, receive(&ten_days()))]);
+    for (work, mistake) in [
+        (complete_step("THU_LY", &ten_days()), Correctable::StepCompleted),
+        (finish_processing(), Correctable::ProcessingFinished),
+    ] {
+        let before = filed(received());
+        let done = then(then(received(), [(TUESDAY, work)]), brought());
+        let corrected = filed(then(done.clone(), [(LATER, correct())]));
+        let events = given::<Dossier>(done).when(at(LATER), correct());
+        events.then([Event::Corrected(Corrected { what: mistake, reason: open("Bấm nhầm hồ sơ") })]);
+        assert_eq!(corrected.phase, before.phase, "{mistake:?}");
+        assert_eq!(corrected.files.len(), 1, "what was brought stays");
+    }
+    // Stopped is closed to naming, not to papers and to ending.
+    let stopped = then(then(received(), [(TUESDAY, stop())]), [(LATER, attach(file(7)))]);
+    assert_eq!(filed(then(stopped, [(LATER, correct())])).stage(), Stage::Received);
+    // What was handed over comes back as long as nobody has begun, whatever was brought meanwhile.
+    let handed_over = then(then(received(), [(TUESDAY, forward(desk_of(officer(3))))]), brought());
+    let holder = filed(received()).holder;
+    assert_ne!(filed(handed_over.clone()).holder, holder);
+    assert_eq!(filed(then(handed_over, [(LATER, recall())])).holder, holder);
+    // Nobody is told the same twice for it.
+    let told = then(then(received(), [(TUESDAY, notify(Notice::Received))]), brought());
+    given::<Dossier>(told).when(at(LATER), notify(Notice::Received)).then([]);
+    // A result is the office's: with it there, something has happened since.
+    let with_result =
+        then(received(), [(TUESDAY, complete_step("THU_LY", &ten_days())), (LATER, attach(result_file(1)))]);
+    given::<Dossier>(with_result).when(at(LATER), correct()).rejected(Rejection::NothingToCorrect);
 }
 
 /// What somebody is to a dossier takes nothing from what their function allows, nor the other way round.
@@ -131,8 +200,9 @@ fn who_acts_for_an_applicant_and_is_of_the_counter_may_what_either_may() {
         let who = principal(account(2), receiving(), functions, Scope::of(over));
         filed.authorise(&who, naming.relation(&filed, &who))
     };
-    assert_eq!(of(&[Function::File, Function::Intake], receiving()), Ok(()));
-    assert_eq!(of(&[Function::File, Function::Intake], agency(99)), Err(Denial::NotApplicant));
+    let counter = [Function::File, Function::Intake, Function::ReadPersonalData];
+    assert_eq!(of(&counter, receiving()), Ok(()));
+    assert_eq!(of(&counter, agency(99)), Err(Denial::NotApplicant));
     let who = principal(account(2), receiving(), &[Function::File, Function::Intake], Scope::of(receiving()));
     for act in [Act::Withdraw, Act::AttachPaper, Act::Collect, Act::RemoveDelegate] {
         assert_eq!(filed.authorise(&who, act.relation(&filed, &who)), Ok(()), "{act:?}");

@@ -9,6 +9,12 @@ fn with_files(count: u32) -> History {
     then(online(), (0..count).map(|number| (MONDAY, attach(file(number)))))
 }
 
+/// As many papers as a dossier takes, and results on top.
+fn with_results(count: u32) -> History {
+    let received = then(with_files(250), [(MONDAY, receive(&ten_days()))]);
+    then(received, (250..count).map(|number| (TUESDAY, attach(result_file(number)))))
+}
+
 /// One example of every refusal: history, time, command, answer.
 pub(super) fn refusals() -> Vec<(History, &'static str, Command, Rejection)> {
     let unnamed = FileAttached { paper: None, ..file(1) };
@@ -18,7 +24,8 @@ pub(super) fn refusals() -> Vec<(History, &'static str, Command, Rejection)> {
     let wrong = |stage| Rejection::WrongStage { command: "ATTACH_FILE", stage };
     vec![
         (online(), LATER, attach(unnamed), Rejection::PaperNotNamed),
-        (with_files(300), LATER, attach(file(300)), Rejection::TooManyFiles { most: 300 }),
+        (with_files(250), LATER, attach(file(300)), Rejection::TooManyFiles { most: 250 }),
+        (with_results(300), LATER, attach(result_file(300)), Rejection::TooManyFiles { most: 300 }),
         (refused.clone(), LATER, attach(file(1)), wrong(Stage::Refused)),
         (refused, LATER, attach(result_file(1)), wrong(Stage::Refused)),
         (withdrawn, LATER, attach(file(1)), wrong(Stage::Withdrawn)),
@@ -68,12 +75,13 @@ fn a_file_attached_twice_is_one_file() {
     let attached = then(online(), [(MONDAY, attach(file(1)))]);
     given::<Dossier>(attached).when(at(LATER), attach(file(1))).then([]);
     // Also where there is no room for another.
-    given::<Dossier>(with_files(300)).when(at(LATER), attach(file(7))).then([]);
+    given::<Dossier>(with_results(300)).when(at(LATER), attach(file(7))).then([]);
 }
 
 #[test]
-fn a_file_is_something_that_has_happened_since() {
-    let mistaken = then(received_on_monday(), [(TUESDAY, finish_processing()), (TUESDAY, attach(file(1)))]);
+fn a_result_is_something_that_has_happened_since() {
+    let attached = (TUESDAY, attach(result_file(1)));
+    let mistaken = then(received_on_monday(), [(TUESDAY, finish_processing()), attached]);
     given::<Dossier>(mistaken).when(at(LATER), correct()).rejected(Rejection::NothingToCorrect);
 }
 
