@@ -332,7 +332,7 @@ impl Service {
     }
 }
 
-/// nobody lets themselves see.
+/// Nobody lets themselves see (docs/adr/0030).
 fn in_no_name_of_their_own(by: PrincipalId, account: Option<Uuid>) -> Result<(), Problem> {
     if account == Some(by.0) {
         return Err(Problem::invalid("accountId", "is that of who says it"));
