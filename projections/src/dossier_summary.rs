@@ -6,6 +6,7 @@ mod query;
 use domain::dossier::{
     self, Channel, Correctable, Event as Dossier, Finance, FinancialState, Measure, Notice, Outcome, Stage,
 };
+use domain::identity::AgencyId;
 use domain::recorded::Event;
 use infrastructure::event_store::{instant, micros};
 use uuid::Uuid;

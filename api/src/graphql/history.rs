@@ -74,7 +74,7 @@ impl HistoryEvent {
 }
 
 impl HistoryEvent {
-    fn new(names: &Names, history: &Arc<Vec<HistoryEntry>>, at: usize, of: Of) -> Self {
+    pub(super) fn new(names: &Names, history: &Arc<Vec<HistoryEntry>>, at: usize, of: Of) -> Self {
         let HistoryEntry { recorded, stage, due_at } = &history[at];
         Self {
             version: recorded.version.0,

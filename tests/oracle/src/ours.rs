@@ -40,6 +40,8 @@ pub(crate) enum Domain {
     WithoutFiling,
     /// Who acts for an applicant does so for ever.
     WithDelegatesForEver,
+    /// The counter lets others see what it does not see itself.
+    WithABlindCounter,
     /// Who acts for an applicant passes it on.
     WithDelegatesAsApplicants,
 }
@@ -177,6 +179,9 @@ impl Ours {
         match relation {
             Relation::Has(function) if self.domain == Domain::WithoutRelations => {
                 self.principal.may(function, self.filed.concerned())
+            }
+            Relation::Entrusting if self.domain == Domain::WithABlindCounter => {
+                self.allows(Relation::Has(Function::Intake))
             }
             Relation::Principal if self.domain == Domain::WithDelegatesAsApplicants => {
                 self.allows(Relation::Applicant)

@@ -77,6 +77,7 @@ fn a_mistake_of_the_domain_is_noticed() {
         Domain::WithOneScopeForAll,
         Domain::WithEveryFunctionAReasonToKnow,
         Domain::WithoutFiling,
+        Domain::WithABlindCounter,
         Domain::WithDelegatesForEver,
         Domain::WithDelegatesAsApplicants,
     ] {

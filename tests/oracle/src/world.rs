@@ -8,7 +8,7 @@ use chrono::{Days, NaiveDate, TimeDelta};
 use domain::access::Function;
 use domain::account::{LockReason, Over};
 use domain::decider::{Decider, fold};
-use domain::dossier::{Act, Command, Event, Holder};
+use domain::dossier::{Act, Command, Event, FilePurpose, Holder};
 use domain::identity::{AgencyId, GrantId, PrincipalId};
 use domain::testing::{
     agency, at, competent, delegate, dossier_histories, officer, receiving, request_opinion, send,
@@ -187,6 +187,13 @@ impl World {
 
 impl Dossier {
     fn after(&mut self, event: &Event) {
+        // What is brought, and who acts for the applicant, changes nothing of what the office can take back.
+        match event {
+            Event::DelegateNamed(named) => return self.delegate = named.delegate.account,
+            Event::DelegateRemoved(_) => return self.delegate = None,
+            Event::FileAttached(attached) if attached.purpose == FilePurpose::Paper => return,
+            _ => {}
+        }
         // Somebody has begun with it: what was handed over stays where it is, unless it merely goes to a successor.
         let handed_over_by = self.handed_over_by.take();
         self.last_done_by = match event {
@@ -212,8 +219,6 @@ impl Dossier {
             Event::OpinionGiven(given) => {
                 self.consulted.remove(&given.opinion);
             }
-            Event::DelegateNamed(named) => self.delegate = named.delegate.account,
-            Event::DelegateRemoved(_) => self.delegate = None,
             Event::CarriedOver(carried) => {
                 self.handed_over_by = handed_over_by;
                 self.carried_over(carried.from, carried.to);
