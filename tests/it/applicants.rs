@@ -282,7 +282,7 @@ async fn what_is_another_applicants_is_as_if_it_were_not_there(backend: Backend)
         ("supplyIntakeSupplement", "AnswerInput", json!({})),
         ("receiveSupplement", "AnswerInput", json!({})),
         ("collectResult", "CollectResultInput", json!({})),
-        ("nameDelegate", "NameDelegateInput", json!({"delegate": friend(json!(account(OTHER)))})),
+        ("nameDelegate", "NameDelegateInput", json!({"delegate": friend(json!(account(FRIEND)))})),
         ("removeDelegate", "RemoveDelegateInput", json!({})),
         ("receiveDossier", "ReceiveDossierInput", json!({})),
         ("finishProcessing", "FinishProcessingInput", json!({"outcome": "GRANTED"})),

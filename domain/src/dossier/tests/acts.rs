@@ -20,7 +20,8 @@ fn names(acts: &[Act]) -> Vec<&'static str> {
 #[test]
 fn a_screen_offers_what_is_decided() {
     let filed_of = |history: History| filed(history);
-    let counter = principal(receiving(), &[Function::Intake, Function::ReadDossiers]);
+    let counter =
+        principal(receiving(), &[Function::Intake, Function::ReadDossiers, Function::ReadPersonalData]);
     let online = filed_of(online());
     assert_eq!(
         names(&online.allowed(&counter)),

@@ -125,7 +125,7 @@ fn one_acts_for_the_applicant_until_another_does_or_nobody() {
     let elsewhere = agency(99);
     let mut helper = staff(&[Function::Intake]);
     helper.powers.add(Function::ReadPersonalData, Scope::of(elsewhere));
-    assert_eq!(of(&helper), Err(Denial::OutOfScope));
+    assert_eq!(of(&helper), Err(Denial::NoFunction { function: Function::ReadPersonalData }));
 }
 
 /// Whoever has let somebody act for them can end it whatever has become of the dossier: what is over is still seen.
@@ -178,7 +178,10 @@ fn an_applicant_takes_nothing_from_the_office() {
     let stopped = then(then(received(), [(TUESDAY, stop())]), [(LATER, attach(file(7)))]);
     assert_eq!(filed(then(stopped, [(LATER, correct())])).stage(), Stage::Received);
     // What was handed over comes back as long as nobody has begun, whatever was brought meanwhile.
-    let handed_over = then(then(received(), [(TUESDAY, forward(desk_of(officer(3))))]), brought());
+    let handed_over = then(
+        then(received(), [(TUESDAY, forward(Holder { assignee: Some(officer(3)), ..counter() }))]),
+        brought(),
+    );
     let holder = filed(received()).holder;
     assert_ne!(filed(handed_over.clone()).holder, holder);
     assert_eq!(filed(then(handed_over, [(LATER, recall())])).holder, holder);
