@@ -249,6 +249,33 @@ async fn a_request_that_takes_too_long_is_given_up_and_can_be_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_answer_tells_browsers_to_be_careful() {
+    let system = System::new(Backend::Sqlite, "2024-04-22T09:00:00+07:00").await;
+    let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    let nobody = Request::get("/graphql?query=%7Bme%7Bid%7D%7D").header("authorization", "Bearer nobody");
+    for (request, status) in [
+        (get("/graphql?query=%7B__typename%7D"), StatusCode::OK),
+        (get("/graphql"), StatusCode::BAD_REQUEST),
+        (nobody.body(Body::empty()).unwrap(), StatusCode::UNAUTHORIZED),
+        (get("/livez"), StatusCode::OK),
+        (get("/nothing"), StatusCode::NOT_FOUND),
+        (get("/papers/6d1c9f5e-0000-4000-8000-000000000001/receipt.pdf"), StatusCode::UNAUTHORIZED),
+        (posted("text/plain", &json!({"query": "{ __typename }"})), StatusCode::NOT_ACCEPTABLE),
+    ] {
+        let path = request.uri().to_string();
+        let answer = system.send(request).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "same-origin"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(answer.headers.get(name).unwrap(), value, "{path}: {name}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_are_no_request_are_refused_as_json() {
     let system = System::new(Backend::Sqlite, "2024-04-22T09:00:00+07:00").await;
     let post = |content_type: &'static str, body: Vec<u8>| {
