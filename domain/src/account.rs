@@ -326,6 +326,14 @@ impl Known {
         self.grants.iter().filter(holds).map(|grant| &grant.granted)
     }
 
+    /// The grants that hold on a day or may hold after it, as things are: those that an unlocked account would have.
+    pub fn grants_from(&self, day: NaiveDate) -> impl Iterator<Item = &Granted> {
+        let lasts = move |grant: &&Grant| {
+            grant.revoked_at.is_none() && grant.granted.until.is_none_or(|until| day <= until)
+        };
+        self.grants.iter().filter(lasts).map(|grant| &grant.granted)
+    }
+
     /// What they may do at an instant. A group that `groups` does not have allows nothing.
     pub fn powers_at<'a>(
         &self,

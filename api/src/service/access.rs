@@ -182,21 +182,8 @@ impl Service {
                 return Err(Problem::invalid("agency", "an agency code is needed").into());
             }
         };
-        let manages_it = match (caller.principal.powers.of(Function::ManageAccess), &over) {
-            (Some(Scope::Province), _) => true,
-            // What would let somebody grant on is for who manages the whole province.
-            (Some(_), _) if defined.functions.contains(&Function::ManageAccess) => false,
-            (Some(Scope::Agencies(managed)), Over::Agency(_) | Over::Subtree(_)) => {
-                match self.names().await?.scope_of(over) {
-                    Scope::Agencies(asked) => asked.is_subset(managed),
-                    Scope::Province => false,
-                }
-            }
-            (Some(Scope::Agencies(_)), Over::Province) | (None, _) => false,
-        };
-        if !manages_it {
-            let reason = "the grant reaches beyond what the caller manages".to_owned();
-            return Err(Problem::Refused { code: "GRANT_TOO_WIDE", reason }.into());
+        if !could_grant(caller, &*self.names().await?, over, Some(defined)) {
+            return Err(too_wide("the grant reaches beyond what the caller manages").into());
         }
         let request = self.request(caller, "grant", input.idempotency_key, input)?;
         let grant = request.command.grant();
@@ -212,8 +199,11 @@ impl Service {
         caller: &Caller,
         input: &RevokeGrantInput,
     ) -> Result<AccountDone, ServiceError> {
-        let id = self.managed(caller, input.account_id).await?;
-        let command = account::Command::Revoke { grant: GrantId(input.grant_id) };
+        let (id, known) = self.managed_account(caller, input.account_id).await?;
+        let grant = GrantId(input.grant_id);
+        let named = known.grants().iter().map(|known| &known.granted).filter(|known| known.grant == grant);
+        self.could_have_granted(caller, named).await?;
+        let command = account::Command::Revoke { grant };
         self.change_account(caller, "revokeGrant", input.idempotency_key, input, id, command).await
     }
 
@@ -222,7 +212,7 @@ impl Service {
         caller: &Caller,
         input: &LockAccountInput,
     ) -> Result<AccountDone, ServiceError> {
-        let id = self.managed(caller, input.account_id).await?;
+        let (id, _) = self.managed_whole(caller, input.account_id).await?;
         let command = account::Command::Lock { reason: input.reason.into() };
         self.change_account(caller, "lockAccount", input.idempotency_key, input, id, command).await
     }
@@ -232,7 +222,7 @@ impl Service {
         caller: &Caller,
         input: &UnlockAccountInput,
     ) -> Result<AccountDone, ServiceError> {
-        let id = self.managed(caller, input.account_id).await?;
+        let (id, _) = self.managed_whole(caller, input.account_id).await?;
         let command = account::Command::Unlock;
         self.change_account(caller, "unlockAccount", input.idempotency_key, input, id, command).await
     }
@@ -243,7 +233,7 @@ impl Service {
         caller: &Caller,
         input: SetPasswordInput,
     ) -> Result<PrincipalId, ServiceError> {
-        let (id, known) = self.managed_account(caller, input.account_id).await?;
+        let (id, known) = self.managed_whole(caller, input.account_id).await?;
         if !matches!(known.identity, Identity::Login(_)) {
             return Err(Problem::invalid("accountId", "an issuer of tokens says who this is").into());
         }
@@ -263,7 +253,7 @@ impl Service {
         caller: &Caller,
         input: &IssueMachineKeyInput,
     ) -> Result<(String, Secret, Instant), ServiceError> {
-        let (id, known) = self.managed_account(caller, input.account_id).await?;
+        let (id, known) = self.managed_whole(caller, input.account_id).await?;
         if known.kind != AccountKind::Machine {
             return Err(Problem::invalid("accountId", "people sign in by themselves").into());
         }
@@ -288,7 +278,7 @@ impl Service {
         caller: &Caller,
         input: &RevokeMachineKeyInput,
     ) -> Result<PrincipalId, ServiceError> {
-        let (id, _) = self.managed_account(caller, input.account_id).await?;
+        let (id, _) = self.managed_whole(caller, input.account_id).await?;
         if !self.executor.keys.revoke_machine_key(id, &input.key_id).await? {
             return Err(Problem::NotFound { what: "keyId" }.into());
         }
@@ -337,6 +327,37 @@ impl Service {
             return Err(Problem::Refused { code: "OWN_ACCOUNT", reason }.into());
         }
         Ok((id, Box::new(known.clone())))
+    }
+
+    /// One whose credentials and locks the caller may change as well: it reaches nowhere that they could not have granted. Who
+    /// gives somebody a password can sign in as them, and who locks somebody takes all from them.
+    async fn managed_whole(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<(PrincipalId, Box<Known>), ServiceError> {
+        let (id, known) = self.managed_account(caller, id).await?;
+        self.could_have_granted(caller, known.grants_from(self.today(caller))).await?;
+        Ok((id, known))
+    }
+
+    async fn could_have_granted(
+        &self,
+        caller: &Caller,
+        grants: impl Iterator<Item = &Granted>,
+    ) -> Result<(), ServiceError> {
+        let grants: Vec<&Granted> = grants.collect();
+        let groups = self.groups(grants.iter().map(|granted| granted.group).collect()).await?;
+        let names = self.names().await?;
+        let could = |granted: &&Granted| {
+            let defined = groups.get(&granted.group).and_then(|group| group.state.latest());
+            could_grant(caller, &names, granted.over, defined)
+        };
+        if grants.iter().all(could) {
+            Ok(())
+        } else {
+            Err(too_wide("the account is granted something beyond what the caller manages").into())
+        }
     }
 
     /// Who has the account, with what they may do now. `None` where there is no account, or it is locked.
@@ -483,14 +504,28 @@ fn looks_into_access(caller: &Caller) -> Result<Scope, Problem> {
     }
 }
 
+/// Nobody grants over more than they manage; what lets somebody grant on is for who manages the whole province.
+fn could_grant(caller: &Caller, names: &Names, over: Over, group: Option<&Defined>) -> bool {
+    match caller.principal.powers.of(Function::ManageAccess) {
+        Some(Scope::Province) => true,
+        Some(_) if group.is_some_and(|group| group.functions.contains(&Function::ManageAccess)) => false,
+        Some(Scope::Agencies(managed)) => match names.scope_of(over) {
+            Scope::Agencies(asked) => asked.is_subset(managed),
+            Scope::Province => false,
+        },
+        None => false,
+    }
+}
+
+fn too_wide(reason: &str) -> Problem {
+    Problem::Refused { code: "GRANT_TOO_WIDE", reason: reason.to_owned() }
+}
+
 /// Permission groups hold for everybody.
 fn whole_province(caller: &Caller) -> Result<(), Problem> {
     match caller.principal.require(Function::ManageAccess)? {
         Scope::Province => Ok(()),
-        Scope::Agencies(_) => {
-            let reason = "permission groups are defined for the whole province".to_owned();
-            Err(Problem::Refused { code: "GRANT_TOO_WIDE", reason })
-        }
+        Scope::Agencies(_) => Err(too_wide("permission groups are defined for the whole province")),
     }
 }
 
