@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::access::{ActingAs, Function, Powers, Principal, Scope};
-use domain::account::{self, Account, AccountKind, Granted, Identity, Known, Over};
+use domain::account::{self, Account, AccountKind, Granted, Identity, Known, Over, SecondFactor};
 use domain::codes::{LoginName, PermissionGroupCode, UnitCode};
 use domain::identity::{AgencyId, GrantId, PermissionGroupId, PrincipalId};
 use domain::permission_group::{self, Defined, PermissionGroup};
 use domain::private::{Private, SealedToken, Secret};
+use domain::recorded::{Recorded, Version};
 use domain::time::{Instant, day_start, local_date};
+use infrastructure::event_store::StoredRow;
 use infrastructure::execute::Folded;
 use infrastructure::keys::KeyError;
 use infrastructure::keys::credentials::{KeyFunctions, MachineKey};
@@ -182,7 +184,7 @@ impl Service {
                 return Err(Problem::invalid("agency", "an agency code is needed").into());
             }
         };
-        if !could_grant(caller, &*self.names().await?, over, Some(defined)) {
+        if !could_grant(caller, &self.names().await?, over, Some(defined)) {
             return Err(too_wide("the grant reaches beyond what the caller manages").into());
         }
         let request = self.request(caller, "grant", input.idempotency_key, input)?;
@@ -227,7 +229,7 @@ impl Service {
         self.change_account(caller, "unlockAccount", input.idempotency_key, input, id, command).await
     }
 
-    /// Gives somebody a password that they have to change. Not an event: what is told to one person is no fact to keep.
+    /// Gives somebody a password that they have to change.
     pub async fn set_password(
         &self,
         caller: &Caller,
@@ -239,12 +241,43 @@ impl Service {
         }
         check_password(&input.password).map_err(|reason| Problem::invalid("password", reason))?;
         let keys = &self.executor.keys;
-        keys.set_password(id, Secret::new(input.password), true).await?;
-        if input.without_second_factor {
+        let password = keys.hash_password(Secret::new(input.password)).await?;
+        self.write_down(caller, id, account::Command::SetPassword { to_be_changed: true }).await?;
+        keys.set_password(id, &password, true).await?;
+        if input.without_second_factor && keys.has_second_factor(id).await? {
+            let command = account::Command::RemoveSecondFactor { kind: SecondFactor::Totp };
+            self.write_down(caller, id, command).await?;
             keys.take_second_factor_away(id).await?;
         }
-        tracing::info!(account = %id, by = %caller.principal.id, "a password was set");
         Ok(id)
+    }
+
+    /// Of whom the caller is.
+    pub async fn change_password(&self, caller: &Caller, password: Secret) -> Result<(), ServiceError> {
+        let id = caller.principal.id;
+        let password = self.executor.keys.hash_password(password).await?;
+        self.write_down(caller, id, account::Command::SetPassword { to_be_changed: false }).await?;
+        Ok(self.executor.keys.set_password(id, &password, false).await?)
+    }
+
+    /// Of whom the caller is: the secret, to be put into their device.
+    pub async fn set_second_factor(&self, caller: &Caller) -> Result<Option<Secret>, ServiceError> {
+        let id = caller.principal.id;
+        let command = account::Command::SetSecondFactor { kind: SecondFactor::Totp };
+        self.write_down(caller, id, command).await?;
+        Ok(self.executor.keys.set_second_factor(id).await?)
+    }
+
+    /// That somebody signs in with something else from now on. It is written down before it is so: passwords and keys are in
+    /// another database than the log, and whatever happens between the two, nothing is changed of which the log knows nothing.
+    async fn write_down(
+        &self,
+        caller: &Caller,
+        id: PrincipalId,
+        command: account::Command,
+    ) -> Result<(), ServiceError> {
+        let fresh = self.executor.keys.new_id()?;
+        self.change_account(caller, "changeCredentials", fresh, &id.0, id, command).await.map(drop)
     }
 
     /// A new key of a machine, beside those that it has: so one follows another without a gap. Shown this once.
@@ -268,9 +301,16 @@ impl Service {
             return Err(Problem::invalid("functions", "a key is for something").into());
         }
         let expires_at = input.until.succ_opt().map_or(Instant::MAX_UTC, day_start);
-        let (name, key) = self.executor.keys.create_machine_key(id, expires_at, &functions).await?;
-        tracing::info!(account = %id, key = name, by = %caller.principal.id, "a machine's key was issued");
-        Ok((name, key, expires_at))
+        let keys = &self.executor.keys;
+        let key = keys.make_machine_key()?;
+        let issued = account::MachineKeyIssued {
+            machine_key: key.name.clone(),
+            expires_at,
+            functions: functions.clone(),
+        };
+        self.write_down(caller, id, account::Command::IssueMachineKey(issued)).await?;
+        keys.keep_machine_key(id, &key, expires_at, &functions).await?;
+        Ok((key.name, key.whole, expires_at))
     }
 
     pub async fn revoke_machine_key(
@@ -279,10 +319,14 @@ impl Service {
         input: &RevokeMachineKeyInput,
     ) -> Result<PrincipalId, ServiceError> {
         let (id, _) = self.managed_whole(caller, input.account_id).await?;
-        if !self.executor.keys.revoke_machine_key(id, &input.key_id).await? {
+        let keys = &self.executor.keys;
+        let has_it = |key: &MachineKey| key.key_id == input.key_id && key.revoked_at.is_none();
+        if !keys.machine_keys(id).await?.iter().any(has_it) {
             return Err(Problem::NotFound { what: "keyId" }.into());
         }
-        tracing::info!(account = %id, key = input.key_id, by = %caller.principal.id, "a machine's key was revoked");
+        let command = account::Command::RevokeMachineKey { machine_key: input.key_id.clone() };
+        self.write_down(caller, id, command).await?;
+        keys.revoke_machine_key(id, &input.key_id).await?;
         Ok(id)
     }
 
@@ -443,6 +487,12 @@ impl Service {
             Err(KeyError::Destroyed(_)) => Ok(ERASED.to_owned()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// All that was done to an account, the oldest first. For who looks into access, of whom they have found.
+    pub async fn account_history(&self, id: PrincipalId) -> Result<Vec<Recorded>, ServiceError> {
+        let rows = self.store().read_stream(&account::stream(id), Version(0)).await?;
+        Ok(rows.into_iter().map(StoredRow::decode).collect::<Result<_, _>>()?)
     }
 
     /// Who could do something at an instant, and by which grant: over one agency, or over any.
