@@ -184,7 +184,8 @@ impl Service {
                 return Err(Problem::invalid("agency", "an agency code is needed").into());
             }
         };
-        if !could_grant(caller, &self.names().await?, over, Some(defined)) {
+        let names = self.names().await?;
+        if !could_grant(caller, &names, over, Some(defined)) {
             return Err(too_wide("the grant reaches beyond what the caller manages").into());
         }
         let request = self.request(caller, "grant", input.idempotency_key, input)?;
