@@ -75,16 +75,21 @@ impl Server {
         Self { api: schema(service.clone()), service, settings, limiter, listener }
     }
 
-    /// Asking, and signing in.
     fn asked() -> Router<Self> {
+        Router::new().route(
+            "/graphql",
+            get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method),
+        )
+    }
+
+    /// Signing in. Whoever guesses passwords may be somebody already: it counts for the address, whoever it is.
+    fn signing_in(&self) -> Router<Self> {
         Router::new()
-            .route(
-                "/graphql",
-                get(graphql::by_get).post(graphql::by_post).fallback(graphql::by_another_method),
-            )
             .route("/session", post(session::begin).delete(session::end))
             .route("/session/password", post(session::change_password))
             .route("/session/second-factor", post(session::second_factor))
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(from_fn_with_state(self.clone(), rate::limit_address))
     }
 }
 
@@ -122,6 +127,7 @@ pub fn router(service: Service, settings: Settings) -> Router {
         .route("/dossiers/{dossier}/files", post(files::upload))
         .route("/dossiers/{dossier}/files/{file}", get(files::download))
         .layer(from_fn_with_state(server.clone(), rate::limit))
+        .merge(server.signing_in())
         // Whoever watches over the server asks as often as they like.
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready));
@@ -134,7 +140,8 @@ pub fn admin_router(service: Service, settings: Settings) -> Router {
     let server = Server::new(service, settings, Listener::Admin);
     let asked = if server.settings.sign_in.administration.on_admin_listener {
         let asked = Server::asked().layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
-        with_headers(asked.layer(from_fn_with_state(server.clone(), rate::limit)))
+        let asked = asked.layer(from_fn_with_state(server.clone(), rate::limit));
+        with_headers(asked.merge(server.signing_in()))
     } else {
         Router::new()
     };

@@ -18,7 +18,7 @@ use chrono::TimeDelta;
 use domain::access::{ActingAs, Function, Powers, Principal, Scope};
 use domain::account::Identity;
 use domain::time::Instant;
-use infrastructure::keys::credentials::{CredentialPolicy, MACHINE_KEY_PREFIX};
+use infrastructure::keys::credentials::{CredentialPolicy, Look, MACHINE_KEY_PREFIX};
 
 use self::administration::{ADMINISTRATION, Administration};
 use self::issuers::{Issuers, Kind};
@@ -115,16 +115,17 @@ impl SignIn {
         service: &Service,
         credential: &Credential,
         entrance: Entrance,
+        look: Look,
     ) -> Result<SignedIn, NotSignedIn> {
         let (mut signed_in, strong) = match credential {
-            Credential::Session(token) => self.by_session(service, token).await?,
+            Credential::Session(token) => self.by_session(service, token, look).await?,
             Credential::Bearer(token) if token.starts_with("dev:") => {
                 (self.by_development_token(service, token)?, true)
             }
             Credential::Bearer(key) if key.starts_with(MACHINE_KEY_PREFIX) => {
-                (by_machine_key(service, key).await?, true)
+                (by_machine_key(service, key, look).await?, true)
             }
-            Credential::Bearer(token) => (self.by_token(service, token).await?, true),
+            Credential::Bearer(token) => self.by_token(service, token).await?,
         };
         let principal = &mut signed_in.principal;
         if ADMINISTRATION.iter().any(|function| principal.has(*function))
@@ -136,8 +137,13 @@ impl SignIn {
         Ok(signed_in)
     }
 
-    async fn by_session(&self, service: &Service, token: &str) -> Result<(SignedIn, bool), NotSignedIn> {
-        let session = service.executor.keys.session(token, &self.credentials).await?;
+    async fn by_session(
+        &self,
+        service: &Service,
+        token: &str,
+        look: Look,
+    ) -> Result<(SignedIn, bool), NotSignedIn> {
+        let session = service.executor.keys.session(token, &self.credentials, look).await?;
         let session = session.ok_or(NotSignedIn::Refused("the session has ended"))?;
         let principal = service.principal(session.principal).await?.ok_or(NO_ACCOUNT)?;
         // Without a second factor nobody administers.
@@ -154,7 +160,7 @@ impl SignIn {
         Ok(SignedIn { principal, until, client: self.session_client.clone() })
     }
 
-    async fn by_token(&self, service: &Service, token: &str) -> Result<SignedIn, NotSignedIn> {
+    async fn by_token(&self, service: &Service, token: &str) -> Result<(SignedIn, bool), NotSignedIn> {
         let verified = self.issuers.verify(token, service.clock().now()).await?;
         let id = service.principal_of_subject(&verified.issuer, &verified.subject);
         let principal = match verified.kind {
@@ -166,12 +172,13 @@ impl SignIn {
                 powers: Powers::over(&[Function::File], &Scope::nothing()),
             },
         };
-        Ok(SignedIn { principal, until: Some(verified.expires_at), client: verified.client })
+        let signed_in = SignedIn { principal, until: Some(verified.expires_at), client: verified.client };
+        Ok((signed_in, verified.strong))
     }
 }
 
-async fn by_machine_key(service: &Service, key: &str) -> Result<SignedIn, NotSignedIn> {
-    let shown = service.executor.keys.show_machine_key(key).await?;
+async fn by_machine_key(service: &Service, key: &str, look: Look) -> Result<SignedIn, NotSignedIn> {
+    let shown = service.executor.keys.show_machine_key(key, look).await?;
     let shown = shown.ok_or(NotSignedIn::Refused("the key is not valid"))?;
     let (mut principal, identity) = service.account_holder(shown.principal).await?.ok_or(NO_ACCOUNT)?;
     if let Some(functions) = &shown.functions {

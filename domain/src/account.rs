@@ -1,15 +1,18 @@
 //! Account: a person on the staff, or a machine, that may sign in; where they work, and which permission groups they are
 //! granted, over what and for which days. What it was at any instant can still be told, so "who could do this on that
-//! day" is a question that has an answer. Passwords and keys are elsewhere: they are no facts to be kept for ever.
+//! day" is a question that has an answer. Passwords and keys themselves are elsewhere: that they were changed is a fact to be
+//! kept for ever, what they are is not.
 //! Terms: docs/glossary.md; why so: docs/adr/0020
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::access::{ActingAs, Powers, Scope};
+use crate::access::{ActingAs, Function, Powers, Scope};
 use crate::codes::LoginName;
 use crate::decider::{self, Decider, events};
 use crate::identity::{AgencyId, GrantId, KeyId, PermissionGroupId, PrincipalId};
@@ -32,6 +35,20 @@ pub enum Command {
         reason: LockReason,
     },
     Unlock,
+    /// Somebody else's choice has to be changed before anything else.
+    SetPassword {
+        to_be_changed: bool,
+    },
+    SetSecondFactor {
+        kind: SecondFactor,
+    },
+    RemoveSecondFactor {
+        kind: SecondFactor,
+    },
+    IssueMachineKey(MachineKeyIssued),
+    RevokeMachineKey {
+        machine_key: String,
+    },
 }
 
 events! {
@@ -43,6 +60,11 @@ events! {
         "account.revoked.v1" => Revoked,
         "account.locked.v1" => Locked,
         "account.unlocked.v1" => Unlocked,
+        "account.password_set.v1" => PasswordSet,
+        "account.second_factor_set.v1" => SecondFactorSet,
+        "account.second_factor_removed.v1" => SecondFactorRemoved,
+        "account.machine_key_issued.v1" => MachineKeyIssued,
+        "account.machine_key_revoked.v1" => MachineKeyRevoked,
     }
 }
 
@@ -126,6 +148,44 @@ pub struct Unlocked {
     pub was: LockReason,
 }
 
+/// By whom, the metadata says: themselves or who manages the account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PasswordSet {
+    pub to_be_changed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondFactor {
+    /// Codes of a device (RFC 6238).
+    Totp,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SecondFactorSet {
+    pub kind: SecondFactor,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SecondFactorRemoved {
+    pub kind: SecondFactor,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MachineKeyIssued {
+    /// The name of the key, which is no secret.
+    pub machine_key: String,
+    pub expires_at: Instant,
+    /// What it may be used for; all that the account may do if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub functions: Option<BTreeSet<Function>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MachineKeyRevoked {
+    pub machine_key: String,
+}
+
 impl HasPrivate for Opened {
     fn each_private(&mut self, visit: &mut dyn FnMut(&'static str, KeyOwner, &mut Private)) {
         visit("name", KeyOwner::Account, &mut self.name);
@@ -137,6 +197,11 @@ impl HasPrivate for Granted {}
 impl HasPrivate for Revoked {}
 impl HasPrivate for Locked {}
 impl HasPrivate for Unlocked {}
+impl HasPrivate for PasswordSet {}
+impl HasPrivate for SecondFactorSet {}
+impl HasPrivate for SecondFactorRemoved {}
+impl HasPrivate for MachineKeyIssued {}
+impl HasPrivate for MachineKeyRevoked {}
 
 /// An account, with all that was ever so.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -230,6 +295,20 @@ impl Decider for Account {
             Command::Unlock => {
                 known.lock().map(|lock| Event::Unlocked(Unlocked { was: lock.reason })).into_iter().collect()
             }
+            // Each time: that it was done is the fact, and what it was is not here.
+            Command::SetPassword { to_be_changed } => {
+                vec![Event::PasswordSet(PasswordSet { to_be_changed: *to_be_changed })]
+            }
+            Command::SetSecondFactor { kind } => {
+                vec![Event::SecondFactorSet(SecondFactorSet { kind: *kind })]
+            }
+            Command::RemoveSecondFactor { kind } => {
+                vec![Event::SecondFactorRemoved(SecondFactorRemoved { kind: *kind })]
+            }
+            Command::IssueMachineKey(issued) => vec![Event::MachineKeyIssued(issued.clone())],
+            Command::RevokeMachineKey { machine_key } => {
+                vec![Event::MachineKeyRevoked(MachineKeyRevoked { machine_key: machine_key.clone() })]
+            }
         })
     }
 
@@ -251,7 +330,12 @@ impl Decider for Account {
             (Self::Opened(known), _) => known,
         };
         match event {
-            Event::Opened(_) => {}
+            Event::Opened(_)
+            | Event::PasswordSet(_)
+            | Event::SecondFactorSet(_)
+            | Event::SecondFactorRemoved(_)
+            | Event::MachineKeyIssued(_)
+            | Event::MachineKeyRevoked(_) => {}
             Event::Placed(placed) => known.placed.push((at, placed.acting_as.clone())),
             Event::Granted(granted) => {
                 let granted = granted.clone();
@@ -324,6 +408,14 @@ impl Known {
                 && grant.granted.until.is_none_or(|until| day <= until)
         };
         self.grants.iter().filter(holds).map(|grant| &grant.granted)
+    }
+
+    /// The grants that hold on a day or may hold after it, as things are: those that an unlocked account would have.
+    pub fn grants_from(&self, day: NaiveDate) -> impl Iterator<Item = &Granted> {
+        let lasts = move |grant: &&Grant| {
+            grant.revoked_at.is_none() && grant.granted.until.is_none_or(|until| day <= until)
+        };
+        self.grants.iter().filter(lasts).map(|grant| &grant.granted)
     }
 
     /// What they may do at an instant. A group that `groups` does not have allows nothing.

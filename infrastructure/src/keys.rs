@@ -127,11 +127,18 @@ pub enum KeyError {
     UnknownFunctions(String),
     #[error("a password cannot be hashed")]
     NotHashed,
+    #[error("too many passwords wait to be hashed")]
+    NoTurn,
     #[error("a value cannot be sealed or opened")]
     Seal(#[from] SealError),
 }
 
 impl Keys {
+    /// An id that nobody has had.
+    pub fn new_id(&self) -> Result<Uuid, KeyError> {
+        Ok(self.0.entropy.uuid()?)
+    }
+
     /// Opens the key store, creating it where there is none. Makes no keys yet.
     pub async fn open(
         url: &DbUrl,

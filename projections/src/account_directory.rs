@@ -97,7 +97,14 @@ impl ReadModel for AccountDirectory {
         }
         let Some(row) = rows.first_mut() else { return Err(nonsense) };
         match event {
-            Account::Opened(_) | Account::Granted(_) | Account::Revoked(_) => {}
+            Account::Opened(_)
+            | Account::Granted(_)
+            | Account::Revoked(_)
+            | Account::PasswordSet(_)
+            | Account::SecondFactorSet(_)
+            | Account::SecondFactorRemoved(_)
+            | Account::MachineKeyIssued(_)
+            | Account::MachineKeyRevoked(_) => {}
             Account::Placed(placed) => row.place(&placed.acting_as),
             Account::Locked(_) => row.locked = 1,
             Account::Unlocked(_) => row.locked = 0,

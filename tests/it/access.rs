@@ -2,7 +2,8 @@
 
 use api::input::{
     AccountKind, DefinePermissionGroupInput, EstablishAgencyInput, Function as FunctionInput, GrantInput,
-    GrantOver, LockAccountInput, LockReason, OpenAccountInput, PlaceInput,
+    GrantOver, IssueMachineKeyInput, LockAccountInput, LockReason, OpenAccountInput, PlaceInput,
+    RevokeGrantInput, RevokeMachineKeyInput, SetPasswordInput, UnlockAccountInput,
 };
 use api::problem::{Problem, ServiceError};
 use api::service::{Caller, Service};
@@ -20,6 +21,8 @@ on_each_backend!(
     an_account_may_do_what_it_is_granted_and_where,
     who_could_do_it_on_that_day_is_told,
     nobody_grants_to_themselves_or_beyond_what_they_manage,
+    nobody_takes_over_who_reaches_beyond_what_they_manage,
+    what_is_signed_in_with_is_changed_on_the_record,
     what_makes_no_sense_is_refused,
     who_has_the_place_of_an_agency_has_its_dossiers_in_scope,
 );
@@ -204,7 +207,7 @@ async fn who_could_do_it_on_that_day_is_told(backend: Backend) {
     clock.set(instant("2026-03-04T09:00:00+07:00"));
     define(&[FunctionInput::Intake, FunctionInput::Approve]).await;
     clock.set(instant("2026-03-05T09:00:00+07:00"));
-    let revoke = api::input::RevokeGrantInput {
+    let revoke = RevokeGrantInput {
         idempotency_key: key("revoke"),
         account_id: minh.0,
         grant_id: granted.grant.unwrap().0,
@@ -288,6 +291,204 @@ async fn nobody_grants_to_themselves_or_beyond_what_they_manage(backend: Backend
         assert_eq!(code_of(service.open_account(&nobody, &account("moi", AGENCY)).await), "NO_FUNCTION");
         assert_eq!(code_of(service.accounts(&nobody, None, 10).await), "NO_FUNCTION");
         assert_eq!(code_of(service.access_as_of(&nobody, Function::Intake, None, None).await), "NO_FUNCTION");
+    }
+}
+
+/// What changes an account, asked by a caller of one account: what each was answered, by the name of what was asked.
+async fn changed_by(
+    service: &Service,
+    by: &Caller,
+    account: PrincipalId,
+    grant: domain::identity::GrantId,
+    machine_key: &str,
+) -> Vec<(&'static str, Option<&'static str>)> {
+    fn code<T>(outcome: Result<T, ServiceError>) -> Option<&'static str> {
+        match outcome {
+            Ok(_) => None,
+            Err(ServiceError::Problem(problem)) => Some(problem.code()),
+            Err(ServiceError::Failure(failure)) => panic!("{failure:?}"),
+        }
+    }
+    let account_id = account.0;
+    let named = |what: &str| key(&format!("{what} {account} {}", by.principal.id));
+    let lock = LockAccountInput { idempotency_key: named("lock"), account_id, reason: LockReason::Suspected };
+    let password =
+        SetPasswordInput { account_id, password: "Mat-khau-dau-1".to_owned(), without_second_factor: true };
+    let issue = IssueMachineKeyInput { account_id, until: "2026-03-31".parse().unwrap(), functions: None };
+    let revoke_key = RevokeMachineKeyInput { account_id, key_id: machine_key.to_owned() };
+    let revoke = RevokeGrantInput { idempotency_key: named("revoke"), account_id, grant_id: grant.0 };
+    let unlock = UnlockAccountInput { idempotency_key: named("unlock"), account_id };
+    vec![
+        ("setPassword", code(service.set_password(by, password).await)),
+        ("issueMachineKey", code(service.issue_machine_key(by, &issue).await)),
+        ("revokeMachineKey", code(service.revoke_machine_key(by, &revoke_key).await)),
+        ("lockAccount", code(service.lock_account(by, &lock).await)),
+        ("unlockAccount", code(service.unlock_account(by, &unlock).await)),
+        ("revokeGrant", code(service.revoke_grant(by, &revoke).await)),
+    ]
+}
+
+/// Whoever gives somebody a password can sign in as them.
+async fn nobody_takes_over_who_reaches_beyond_what_they_manage(backend: Backend) {
+    let place = Place::new(backend).await;
+    let service = office(&place, &clock()).await;
+    let admin = caller(ADMIN);
+    for (code, functions) in [
+        ("QUAN_LY", &[FunctionInput::ManageAccess][..]),
+        ("QUAN_TRI", &[FunctionInput::ManageAccess, FunctionInput::Administer]),
+        ("MOT_CUA", &[FunctionInput::Intake]),
+    ] {
+        service.define_permission_group(&admin, &group(code, functions)).await.unwrap();
+    }
+    let head = opened(&service, "truong", AGENCY).await;
+    service.grant(&admin, &granting(head, "QUAN_LY", GrantOver::Subtree, Some(AGENCY))).await.unwrap();
+    let manager = acting(&service, head).await;
+    let machine = async |login: &str, at: &str| {
+        let input = OpenAccountInput { kind: AccountKind::Machine, ..account(login, at) };
+        service.open_account(&admin, &input).await.unwrap().account
+    };
+    // A machine, so that everything can be asked of it; and each works where the manager manages.
+    let in_a_week = |mut input: GrantInput| {
+        input.from = "2026-03-09".parse().ok();
+        input
+    };
+    let mut wide = Vec::new();
+    for (login, grant) in [
+        ("tinh", |id| granting(id, "QUAN_TRI", GrantOver::Province, None)),
+        ("so-khac", |id| granting(id, "MOT_CUA", GrantOver::Agency, Some(OTHER_AGENCY))),
+        ("quan-ly-khac", |id| granting(id, "QUAN_LY", GrantOver::Agency, Some(WARD))),
+    ] as [(&str, fn(PrincipalId) -> GrantInput); 3]
+    {
+        let id = machine(login, AGENCY).await;
+        wide.push((id, service.grant(&admin, &grant(id)).await.unwrap().grant.unwrap()));
+    }
+    let later = machine("sau-nay", WARD).await;
+    let from_then = in_a_week(granting(later, "QUAN_TRI", GrantOver::Province, None));
+    wide.push((later, service.grant(&admin, &from_then).await.unwrap().grant.unwrap()));
+    for (id, grant) in wide {
+        let issue =
+            IssueMachineKeyInput { account_id: id.0, until: "2026-03-31".parse().unwrap(), functions: None };
+        let (machine_key, whole, _) = service.issue_machine_key(&admin, &issue).await.unwrap();
+        let before = service.executor.load::<domain::account::Account>(&domain::account::stream(id)).await;
+        let version = before.unwrap().version;
+        for (what, code) in changed_by(&service, &manager, id, grant, &machine_key).await {
+            assert_eq!(code, Some("GRANT_TOO_WIDE"), "{what}");
+        }
+        let after = service.executor.load::<domain::account::Account>(&domain::account::stream(id)).await;
+        assert_eq!(after.unwrap().version, version, "nothing was written");
+        let look = infrastructure::keys::credentials::Look::Again;
+        assert!(service.executor.keys.show_machine_key(whole.expose(), look).await.unwrap().is_some());
+        // Whoever manages the province does all of it, in the same order.
+        for (what, code) in changed_by(&service, &admin, id, grant, &machine_key).await {
+            assert_eq!(code, None, "{what}");
+        }
+    }
+    // What lies within is the manager's, also where it once reached further.
+    let id = machine("trong-so", WARD).await;
+    let mut is_over = granting(id, "QUAN_TRI", GrantOver::Province, None);
+    is_over.from = "2026-02-02".parse().ok();
+    is_over.until = "2026-03-01".parse().ok();
+    service.grant(&admin, &is_over).await.unwrap();
+    let revoked =
+        service.grant(&admin, &granting(id, "QUAN_LY", GrantOver::Agency, Some(WARD))).await.unwrap();
+    let revoke = RevokeGrantInput {
+        idempotency_key: key("revoke"),
+        account_id: id.0,
+        grant_id: revoked.grant.unwrap().0,
+    };
+    service.revoke_grant(&admin, &revoke).await.unwrap();
+    let grant =
+        service.grant(&manager, &granting(id, "MOT_CUA", GrantOver::Agency, Some(WARD))).await.unwrap();
+    let issue =
+        IssueMachineKeyInput { account_id: id.0, until: "2026-03-31".parse().unwrap(), functions: None };
+    let (machine_key, ..) = service.issue_machine_key(&manager, &issue).await.unwrap();
+    for (what, code) in changed_by(&service, &manager, id, grant.grant.unwrap(), &machine_key).await {
+        assert_eq!(code, None, "{what}");
+    }
+    // What they have granted somebody who reaches further they take back, and nothing else of theirs.
+    let id = machine("hai-noi", AGENCY).await;
+    service.grant(&admin, &granting(id, "MOT_CUA", GrantOver::Agency, Some(OTHER_AGENCY))).await.unwrap();
+    let own = service.grant(&manager, &granting(id, "MOT_CUA", GrantOver::Agency, Some(WARD))).await.unwrap();
+    let revoke = RevokeGrantInput {
+        idempotency_key: key("revoke own"),
+        account_id: id.0,
+        grant_id: own.grant.unwrap().0,
+    };
+    service.revoke_grant(&manager, &revoke).await.unwrap();
+}
+
+async fn what_is_signed_in_with_is_changed_on_the_record(backend: Backend) {
+    let place = Place::new(backend).await;
+    let service = office(&place, &clock()).await;
+    let admin = caller(ADMIN);
+    let input = OpenAccountInput { kind: AccountKind::Machine, ..account("may", AGENCY) };
+    let id = service.open_account(&admin, &input).await.unwrap().account;
+    let set = |password: &str| SetPasswordInput {
+        account_id: id.0,
+        password: password.to_owned(),
+        without_second_factor: true,
+    };
+    service.set_password(&admin, set("Mat-khau-dau-1")).await.unwrap();
+    let own = acting(&service, id).await;
+    let secret = service.set_second_factor(&own).await.unwrap().unwrap();
+    service.change_password(&own, domain::private::Secret::new("Cua-rieng-toi-2")).await.unwrap();
+    service.set_password(&admin, set("Mat-khau-khac-3")).await.unwrap();
+    let issue = IssueMachineKeyInput {
+        account_id: id.0,
+        until: "2026-03-31".parse().unwrap(),
+        functions: Some(vec![FunctionInput::ReadDossiers]),
+    };
+    let (machine_key, whole, _) = service.issue_machine_key(&admin, &issue).await.unwrap();
+    let revoke = RevokeMachineKeyInput { account_id: id.0, key_id: machine_key.clone() };
+    service.revoke_machine_key(&admin, &revoke).await.unwrap();
+    assert_eq!(code_of(service.revoke_machine_key(&admin, &revoke).await), "NOT_FOUND", "it is revoked");
+    // What cannot be written down is not done.
+    place.refuse_insert("NEW.type LIKE 'account.%'", "23514").await;
+    let refused = service.set_password(&admin, set("Mat-khau-la-4")).await;
+    assert!(matches!(refused, Err(ServiceError::Failure(_))), "{refused:?}");
+    assert!(service.issue_machine_key(&admin, &issue).await.is_err());
+    place.allow_insert().await;
+    let keys = service.machine_keys(id).await.unwrap();
+    assert_eq!(keys.iter().map(|key| &key.key_id).collect::<Vec<_>>(), [&machine_key]);
+    let policy = infrastructure::keys::credentials::CredentialPolicy::default();
+    for (password, is_right) in [("Mat-khau-la-4", false), ("Mat-khau-khac-3", true)] {
+        let typed = domain::private::Secret::new(password);
+        let shown = service.executor.keys.show_password(id, typed, None, &policy).await.unwrap();
+        let is_kept = matches!(shown, infrastructure::keys::credentials::Shown::MustChange);
+        assert_eq!(is_kept, is_right, "{password}");
+    }
+
+    service.read_side.catch_up().await.unwrap();
+    const HISTORY: &str = "{ accounts { nodes { history { eventType occurredAt actor machineKeyId } } } }";
+    let themselves = id.0;
+    let manager = admin.principal.id.0;
+    let expected: Vec<Value> = [
+        ("opened", manager, None),
+        ("password_set", manager, None),
+        ("second_factor_set", themselves, None),
+        ("password_set", themselves, None),
+        ("password_set", manager, None),
+        ("second_factor_removed", manager, None),
+        ("machine_key_issued", manager, Some(&machine_key)),
+        ("machine_key_revoked", manager, Some(&machine_key)),
+    ]
+    .into_iter()
+    .map(|(what, actor, machine_key)| {
+        json!({
+            "eventType": format!("account.{what}.v1"), "occurredAt": "2026-03-02T09:00:00+07:00", "actor": actor,
+            "machineKeyId": machine_key,
+        })
+    })
+    .collect();
+    // For who manages it, and for who audits.
+    for token in [ADMIN, "dev:auditor:kiem-tra@000.00.16.H42"] {
+        let seen = ask(&service, token, HISTORY, json!({})).await;
+        assert_eq!(seen["accounts"]["nodes"][0]["history"], json!(expected), "{token}");
+    }
+    let log: String = whole_log(service.store()).await.iter().map(|row| row.data.clone()).collect();
+    for secret in ["Mat-khau", "Cua-rieng-toi-2", secret.expose(), whole.expose().split_once('.').unwrap().1]
+    {
+        assert!(!log.contains(secret));
     }
 }
 

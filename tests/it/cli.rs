@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use api::input::{LockAccountInput, LockReason, RetirePermissionGroupInput, RevokeGrantInput};
 use api::service::Service;
 use domain::private::Secret;
 use domain::recorded::Position;
@@ -845,9 +846,42 @@ async fn the_first_administrator_gets_an_account() {
         );
         let (policy, typed) = (CredentialPolicy::default(), Secret::new(password.trim_end()));
         let shown = service.executor.keys.show_password(id, typed, None, &policy).await.unwrap();
-        assert_eq!(shown, Shown::MustChange);
+        assert!(matches!(shown, Shown::MustChange), "{shown:?}");
         assert!(!stderr(&done).contains(password.trim_end()));
-    } // Where there is nothing at all yet.
+    }
+    // What became of it since then is not what it says: it does what it says.
+    let admin = crate::support::office::caller(crate::support::office::ADMIN);
+    let id = service.account_of_login("quan-tri").unwrap();
+    let held = async || {
+        let state =
+            service.executor.load::<domain::account::Account>(&domain::account::stream(id)).await.unwrap();
+        let known = state.state.known().unwrap();
+        let today = domain::time::local_date(service.clock().now());
+        known.grants_from(today).map(|granted| granted.grant).collect::<Vec<_>>()
+    };
+    let [grant] = held().await[..] else { panic!("one grant, however often it is run") };
+    let (grant_id, account_id) = (grant.0, id.0);
+    let revoke = RevokeGrantInput { idempotency_key: uuid::Uuid::from_u128(1), account_id, grant_id };
+    service.revoke_grant(&admin, &revoke).await.unwrap();
+    let lock =
+        LockAccountInput { idempotency_key: uuid::Uuid::from_u128(2), account_id, reason: LockReason::Left };
+    service.lock_account(&admin, &lock).await.unwrap();
+    for _ in 0..2 {
+        let done = told(&place.folder, &administrator(agency), "Mat-khau-khac-2").await;
+        assert!(done.status.success(), "{}", stderr(&done));
+        let principal = service.principal(id).await.unwrap().expect("it is not locked");
+        assert!(
+            principal.powers.of(domain::access::Function::ManageAccess)
+                == Some(&domain::access::Scope::Province),
+            "it is granted again"
+        );
+        assert_eq!(held().await.len(), 1);
+    }
+    let retire =
+        RetirePermissionGroupInput { idempotency_key: uuid::Uuid::from_u128(3), code: "QUAN_TRI".to_owned() };
+    service.retire_permission_group(&admin, &retire).await.unwrap();
+    fails(&told(&place.folder, &administrator(agency), "Mat-khau-khac-2").await, 3, "MANAGE_ACCESS");
+    // Where there is nothing at all yet.
     let fresh = Place::new(Backend::Sqlite).await;
     let mut begin =
         stored(&fresh, &["accounts", "administrator", "--login", "quan-tri", "--name", "MẪU Quản trị"]);

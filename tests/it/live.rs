@@ -11,16 +11,20 @@ use std::time::Duration;
 use api::documents::{Documents, id_of};
 use api::graphql::PositionText;
 use api::http::{Rates, Settings, admin_router, router};
+use api::input::{AccountKind, Function, GrantOver, IssueMachineKeyInput, OpenAccountInput};
 use api::sign_in::SignIn;
 use api::sign_in::administration::Administration;
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
+use domain::identity::PrincipalId;
+use domain::private::Secret;
 use domain::recorded::Position;
 use futures::future::join_all;
 use futures::{SinkExt, StreamExt};
 use infrastructure::event_store::PageLimit;
+use infrastructure::location::DbUrl;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,10 +37,12 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tower::ServiceExt;
 
+use crate::access::{account, granting, group};
 use crate::graphql::{
     ADMIN, AUDITOR, Answer, INTAKE, OFFICER_B, STRANGER, System, answer_of, key, submission,
 };
 use crate::schema::judges;
+use crate::support::office::{AGENCY, caller};
 use crate::support::{Backend, Place, Server, TempFolder, instant, on_each_backend};
 
 const NOW: &str = "2024-04-22T09:00:00+07:00";
@@ -917,14 +923,110 @@ async fn a_credential_that_ends_ends_what_it_opened() {
     system.stop().await;
 }
 
+/// By the clock that waits, not by that of the system.
+async fn seconds_later(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+/// An account that may listen.
+async fn listener(system: &System, kind: AccountKind) -> PrincipalId {
+    let (service, admin) = (&system.service, caller(ADMIN));
+    service.define_permission_group(&admin, &group("XEM", &[Function::ReadDossiers])).await.unwrap();
+    let input = OpenAccountInput { kind, ..account("nghe.tin", AGENCY) };
+    let id = service.open_account(&admin, &input).await.unwrap().account;
+    service.grant(&admin, &granting(id, "XEM", GrantOver::Province, None)).await.unwrap();
+    id
+}
+
+/// The server looks by itself whether the session goes on: that is no request.
+#[tokio::test]
+async fn listening_keeps_no_session_awake() {
+    let system = System::new(Backend::Sqlite, NOW).await;
+    let id = listener(&system, AccountKind::Person).await;
+    let keys = &system.service.executor.keys;
+    let password = keys.hash_password(Secret::new("Cua-rieng-toi-2")).await.unwrap();
+    keys.set_password(id, &password, false).await.unwrap();
+    let body = json!({"login": "nghe.tin", "password": "Cua-rieng-toi-2"});
+    let request = Request::post("/session").header("content-type", "application/json");
+    let begun = system.send(request.body(Body::from(body.to_string())).unwrap()).await;
+    let cookie = begun.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let request = asked("").header("cookie", cookie).header("sec-fetch-site", "same-origin");
+    let request = request.body(self::body(EVENTS, json!({}))).unwrap();
+    let mut stream = Stream::of(&system.router, request).await;
+    assert!(!stream.any().await.unwrap().id.is_empty(), "it tells where it begins");
+    for minutes in [11, 22] {
+        system.clock.set(instant(NOW) + chrono::TimeDelta::minutes(minutes));
+        seconds_later(61).await;
+        system.act(ADMIN, "submitDossier", &submission(&minutes.to_string())).await;
+        let told = stream.next().await.unwrap();
+        assert_eq!(told.json()["data"]["dossierEvents"]["eventType"], "dossier.submitted.v1", "{told:?}");
+    }
+    system.clock.set(instant(NOW) + chrono::TimeDelta::minutes(31));
+    seconds_later(61).await;
+    assert_eq!(stream.refusal().await, "UNAUTHENTICATED");
+    system.stop().await;
+}
+
+/// What cannot be told now is asked again: nobody is signed out by a key store that is away for a moment.
+#[tokio::test]
+async fn nobody_is_signed_out_because_it_cannot_be_told_who_they_are() {
+    let system = System::new(Backend::Sqlite, NOW).await;
+    let id = listener(&system, AccountKind::Machine).await;
+    let until = "2024-05-22".parse().unwrap();
+    let issue = IssueMachineKeyInput { account_id: id.0, until, functions: None };
+    let (_, key, _) = system.service.issue_machine_key(&caller(ADMIN), &issue).await.unwrap();
+    let key = key.expose();
+    let keys = system.place.by_hand_in(&DbUrl::parse(&system.place.keys()).unwrap(), "keys").await;
+    let rename = async |from: &str, to: &str| {
+        let text = format!("ALTER TABLE {from} RENAME TO {to}");
+        let done = infrastructure::on_db!(&keys, pool => {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(pool).await.map(|_| ())
+        });
+        done.unwrap();
+    };
+    let mut stream = Stream::open(&system.router, key, EVENTS, json!({})).await;
+    assert!(!stream.any().await.unwrap().id.is_empty(), "it tells where it begins");
+    let mut is_told = async |name: &str| {
+        system.act(ADMIN, "submitDossier", &submission(name)).await;
+        let told = stream.next().await.unwrap();
+        assert_eq!(told.json()["data"]["dossierEvents"]["eventType"], "dossier.submitted.v1", "{told:?}");
+    };
+    rename("machine_key", "away").await;
+    seconds_later(61).await;
+    is_told("while it is away").await;
+    seconds_later(100).await;
+    is_told("still").await;
+    rename("away", "machine_key").await;
+    seconds_later(6).await;
+    is_told("it is there again").await;
+    // The time that it is away begins anew; and it is not borne for ever.
+    rename("machine_key", "away").await;
+    seconds_later(61).await;
+    is_told("away again").await;
+    seconds_later(181).await;
+    let ended = stream.next().await.unwrap();
+    assert_eq!(
+        (ended.event.as_str(), ended.retry.as_str()),
+        ("", "10000"),
+        "not complete: clients come back"
+    );
+    assert_eq!(stream.next().await, None);
+    // Who opens a socket meanwhile is told by a code after which clients come back.
+    let served = Served::new(&system, settings()).await;
+    let mut socket = connect(&served.address, &[PROTOCOL]).await.unwrap();
+    assert_eq!(init(&mut socket, key).await.unwrap_err(), 1013);
+    rename("away", "machine_key").await;
+    drop(signed_in(&served.address, key).await);
+    drop(served);
+    system.stop().await;
+}
+
 /// Each minute it is asked again whom a stream belongs to, as somebody who came in where they came in.
 #[tokio::test]
 async fn a_stream_administers_where_it_was_opened() {
-    let a_minute_later = async || {
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(61)).await;
-        tokio::time::resume();
-    };
+    let a_minute_later = async || seconds_later(61).await;
     let system = System::new(Backend::Sqlite, NOW).await;
     let administration = Administration {
         in_office_hours: true,

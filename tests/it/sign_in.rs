@@ -1,8 +1,10 @@
 //! Who a request is from: tokens of issuers, keys of machines, sessions with passwords and second factors.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
-use api::http::{Settings, router};
+use api::http::{Rates, Settings, router};
 use api::input::{
     AccountKind, ForwardDossierInput, Function as FunctionInput, GrantOver, IssueMachineKeyInput,
     LockAccountInput, LockReason, OpenAccountInput, PlaceInput,
@@ -17,7 +19,9 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::TimeDelta;
 use domain::identity::PrincipalId;
 use domain::private::Secret;
+use futures::future::join_all;
 use infrastructure::clock::Clock;
+use infrastructure::keys::credentials::{CredentialPolicy, Look, Shown};
 use infrastructure::location::DbUrl;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use openidconnect::core::{CoreClient, CoreProviderMetadata};
@@ -28,7 +32,7 @@ use tower::ServiceExt;
 use crate::access::{account, granting, group};
 use crate::support::issuer::{AUDIENCE, Issuer, Signer};
 use crate::support::office::{ADMIN, AGENCY, CITIZEN, LEADER, ask, caller, established, key, on, registered};
-use crate::support::{Backend, Place, instant, on_each_backend, whole_log};
+use crate::support::{Backend, Place, Server, backends, instant, on_each_backend, whole_log};
 
 on_each_backend!(
     a_token_of_an_issuer_is_an_account_here,
@@ -39,6 +43,12 @@ on_each_backend!(
     a_key_is_good_for_what_it_was_issued_for,
     a_password_is_changed_before_anything_else,
     wrong_passwords_close_the_account_for_a_while,
+    many_passwords_at_once_are_judged_no_oftener_than_one_by_one,
+    whoever_guesses_passwords_is_counted_by_address,
+    a_session_does_not_begin_with_a_password_of_before,
+    nobody_learns_of_a_locked_account_that_the_password_was_right,
+    an_issuer_that_hangs_holds_up_nobody_whose_key_is_known,
+    an_issuer_says_whether_a_second_factor_was_shown,
     nobody_administers_without_a_second_factor,
     a_session_ends_and_is_good_for_this_site_only,
     administration_is_closed_outside_office_hours,
@@ -80,7 +90,7 @@ impl Office {
     }
 
     pub(crate) async fn served(backend: Backend, clock: Clock, settings: Settings) -> Self {
-        let place = Place::new(backend).await;
+        let place = Place::with_keys(backend).await;
         let service = established(&place, clock.clone()).await;
         let router = router(service.clone(), settings);
         let admin = caller(ADMIN);
@@ -130,6 +140,16 @@ impl Office {
         kept
     }
 
+    /// How many wrong passwords in a row are counted.
+    async fn failures(&self) -> i64 {
+        let url = DbUrl::parse(&self.place.keys()).unwrap();
+        let database = self.place.by_hand_in(&url, "keys").await;
+        let (failures,): (i64,) = infrastructure::on_db!(&database, pool => {
+            sqlx::query_as("SELECT failures FROM password").fetch_one(pool).await.unwrap()
+        });
+        failures
+    }
+
     pub(crate) async fn send(
         &self,
         method: &str,
@@ -169,8 +189,15 @@ impl Office {
     /// With a password that they have chosen.
     pub(crate) async fn somebody(&self, group: &str) -> PrincipalId {
         let id = self.opened(&account(LOGIN, AGENCY), group).await;
-        self.service.executor.keys.set_password(id, Secret::new(OWN), false).await.unwrap();
+        self.give_password(id, OWN).await;
         id
+    }
+
+    /// That they would have chosen themselves.
+    async fn give_password(&self, id: PrincipalId, password: &str) {
+        let keys = &self.service.executor.keys;
+        let password = keys.hash_password(Secret::new(password)).await.unwrap();
+        keys.set_password(id, &password, false).await.unwrap();
     }
 
     pub(crate) async fn sign_in(&self, password: &str, code: Option<&str>) -> Answer {
@@ -195,6 +222,7 @@ pub(crate) fn settings(issuer: &Issuer, names: Named) -> IssuerSettings {
         algorithms: vec![AllowedAlgorithm::RS256],
         names,
         portal: (names == Named::Citizens).then(|| AGENCY.to_owned()),
+        second_factor_acr: None,
     }
 }
 
@@ -326,6 +354,18 @@ async fn a_token_that_is_not_quite_right_is_refused(backend: Backend) {
     let plain =
         IssuerSettings { issuer: "http://dang-nhap.test".to_owned(), ..settings(&issuer, Named::Staff) };
     assert!(matches!(Issuers::new(vec![plain]), Err(InvalidIssuers::NotEncrypted(_))));
+    for url in [
+        "http://127.0.0.1:x@dang-nhap.test/",
+        "http://127.0.0.1.dang-nhap.test/",
+        "ftp://127.0.0.1/",
+        "127.0.0.1",
+    ] {
+        let right = settings(&issuer, Named::Staff);
+        let (issuer, jwks) = (url.to_owned(), Some(url.to_owned()));
+        for unsafe_one in [IssuerSettings { issuer, ..right.clone() }, IssuerSettings { jwks, ..right }] {
+            assert!(matches!(Issuers::new(vec![unsafe_one]), Err(InvalidIssuers::NotEncrypted(_))), "{url}");
+        }
+    }
     let any = IssuerSettings { algorithms: Vec::new(), ..settings(&issuer, Named::Staff) };
     assert!(matches!(Issuers::new(vec![any]), Err(InvalidIssuers::NoAlgorithm(_))));
     let nowhere = IssuerSettings { portal: None, ..settings(&issuer, Named::Citizens) };
@@ -368,6 +408,73 @@ async fn keys_of_an_issuer_change_and_cannot_always_be_fetched(backend: Backend)
     issuer.go_down(false);
     office.later(31);
     assert_eq!(status(&issuer.signer().sign(&long(3_000))).await, StatusCode::OK);
+}
+
+async fn an_issuer_that_hangs_holds_up_nobody_whose_key_is_known(backend: Backend) {
+    let issuer = Issuer::start(now()).await;
+    let office = Office::with(backend, &issuer, Named::Staff).await;
+    office.opened(&of_issuer(&issuer, "lan"), "XEM").await;
+    let mut claims = issuer.claims("lan");
+    claims["exp"] = json!(now() + 3 * 24 * 3600);
+    let token = issuer.signer().sign(&claims);
+    assert_eq!(office.by(&token).await.status, StatusCode::OK);
+    issuer.hang(true);
+    for _ in 0..3 {
+        office.later(11 * 60);
+        // Less than what a request to an issuer may take.
+        let answer = tokio::time::timeout(Duration::from_secs(3), office.by(&token)).await;
+        assert_eq!(answer.expect("nobody waits for the issuer").status, StatusCode::OK);
+    }
+    // It is asked all the same, behind them.
+    let asked = async {
+        while issuer.fetched() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), asked).await.expect("the keys are fetched again");
+    // And what it says when it answers again is what holds: the old key is gone.
+    issuer.hang(false);
+    issuer.rotate("second");
+    let gone = async {
+        loop {
+            office.later(11 * 60);
+            if office.by(&token).await.status == StatusCode::UNAUTHORIZED {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.expect("a key that is gone is not taken");
+    // Keys that the discovery document would have fetched in the open are not fetched.
+    let open = Issuer::with_jwks(now(), "http://khoa.test/jwks").await;
+    let office = Office::with(backend, &open, Named::Staff).await;
+    let refused = office.by(&open.token_for("lan")).await;
+    assert_eq!((refused.status, open.fetched()), (StatusCode::SERVICE_UNAVAILABLE, 0));
+}
+
+async fn an_issuer_says_whether_a_second_factor_was_shown(backend: Backend) {
+    let issuer = Issuer::start(now()).await;
+    let acr = ["loa2".to_owned(), "loa3".to_owned()];
+    for (asked, said, administers) in [
+        (None, None, true),
+        (Some(acr.to_vec()), Some("loa3"), true),
+        (Some(acr.to_vec()), Some("loa1"), false),
+        (Some(acr.to_vec()), None, false),
+        (Some(Vec::new()), Some("loa3"), false),
+    ] {
+        let settings = IssuerSettings { second_factor_acr: asked.clone(), ..settings(&issuer, Named::Staff) };
+        let issuers = Arc::new(Issuers::new(vec![settings]).unwrap());
+        let sign_in = SignIn { issuers, ..SignIn::default() };
+        let office = Office::new(backend, Clock::fixed(instant_of(now())), sign_in).await;
+        office.opened(&of_issuer(&issuer, "lan"), "QUAN_TRI").await;
+        let mut claims = issuer.claims("lan");
+        if let Some(said) = said {
+            claims["acr"] = json!(said);
+        }
+        let me = office.by(&issuer.signer().sign(&claims)).await;
+        let expected = if administers { &["ADMINISTER", "AUDIT"][..] } else { &["AUDIT"] };
+        assert_eq!(powers(&me), expected, "{asked:?} {said:?}");
+    }
 }
 
 async fn a_citizen_files_and_sees_nothing_else(backend: Backend) {
@@ -551,7 +658,7 @@ async fn a_password_is_changed_before_anything_else(backend: Backend) {
     let me = office.me(&[("cookie", &session), ("sec-fetch-site", "same-origin")]).await;
     assert_eq!(me.body["data"]["me"]["principalId"], json!(id.0));
     // A new password ends what was begun with the old one, and gets old.
-    office.service.executor.keys.set_password(id, Secret::new(FIRST), false).await.unwrap();
+    office.give_password(id, FIRST).await;
     let me = office.me(&[("cookie", &session), ("sec-fetch-site", "same-origin")]).await;
     assert_eq!(me.code(), "UNAUTHENTICATED");
     office.later(91 * 24 * 3600);
@@ -594,6 +701,122 @@ async fn wrong_passwords_close_the_account_for_a_while(backend: Backend) {
             StatusCode::BAD_REQUEST,
             "{body}"
         );
+    }
+}
+
+/// They wait for their turn together: what was so when they came is not what is so when they are judged.
+async fn many_passwords_at_once_are_judged_no_oftener_than_one_by_one(backend: Backend) {
+    let office = Office::on_monday(backend).await;
+    office.somebody("XEM").await;
+    let mut tries: Vec<_> = (0..50).map(|n| format!("Sai-mat-khau-{n}")).collect();
+    tries.push(OWN.to_owned());
+    let answers = join_all(tries.iter().map(|password| office.sign_in(password, None))).await;
+    for (answer, password) in answers.iter().zip(&tries) {
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::UNAUTHORIZED, "SIGN_IN_FAILED"),
+            "{password}"
+        );
+    }
+    assert_eq!(office.failures().await, 5, "no more were judged");
+    assert_eq!(office.sign_in(OWN, None).await.code(), "SIGN_IN_FAILED", "it is closed");
+    office.later(15 * 60);
+    assert_eq!(office.sign_in(OWN, None).await.status, StatusCode::OK);
+    assert_eq!(office.failures().await, 0);
+}
+
+/// Whatever else they bring along: a token of their own opens no second measure.
+async fn whoever_guesses_passwords_is_counted_by_address(backend: Backend) {
+    let rates = Rates { per_address: NonZeroU32::new(1), ..Rates::default() };
+    let settings = Settings { rates, sign_in: SignIn::development(), ..Settings::default() };
+    let clock = Clock::fixed(instant("2026-03-02T09:30:00+07:00"));
+    let office = Office::served(backend, clock, settings).await;
+    let bearer = format!("Bearer {CITIZEN}");
+    let with_token = [("authorization", bearer.as_str())];
+    for path in ["/session", "/session/password", "/session/second-factor"] {
+        let mut codes = Vec::new();
+        for _ in 0..7 {
+            codes.push(office.send("POST", path, &with_token, &json!([])).await.code().to_owned());
+        }
+        assert_eq!(codes[6], "RATE_LIMITED", "{path}: {codes:?}");
+    }
+    for _ in 0..7 {
+        assert_eq!(office.by(CITIZEN).await.status, StatusCode::OK, "who is known is counted by who that is");
+    }
+}
+
+async fn a_session_does_not_begin_with_a_password_of_before(backend: Backend) {
+    let office = Office::on_monday(backend).await;
+    let id = office.somebody("XEM").await;
+    let (keys, policy) = (&office.service.executor.keys, CredentialPolicy::default());
+    let shown = async |password: &str, code: Option<&str>| match keys
+        .show_password(id, Secret::new(password), code, &policy)
+        .await
+        .unwrap()
+    {
+        Shown::Right(verified) => verified,
+        shown => panic!("{shown:?}"),
+    };
+    let verified = shown(OWN, None).await;
+    assert!(keys.begin_session(&verified, &policy).await.unwrap().is_some());
+    // The same password again is another one: what was shown before is of before.
+    office.give_password(id, OWN).await;
+    assert!(keys.begin_session(&verified, &policy).await.unwrap().is_none());
+    // So is a second factor.
+    let verified = shown(OWN, None).await;
+    let secret = keys.set_second_factor(id).await.unwrap().unwrap();
+    assert!(keys.begin_session(&verified, &policy).await.unwrap().is_none());
+    let verified = shown(OWN, Some(&code_of(secret.expose(), &office.clock, 0))).await;
+    let (token, _) = keys.begin_session(&verified, &policy).await.unwrap().unwrap();
+    keys.take_second_factor_away(id).await.unwrap();
+    assert_eq!(
+        keys.session(token.expose(), &policy, Look::Request).await.unwrap(),
+        None,
+        "it has ended with it"
+    );
+    // Whatever comes first: no session of an old password goes on.
+    for n in 0..10 {
+        let verified = shown(OWN, None).await;
+        let began = async {
+            for _ in 0..n {
+                tokio::task::yield_now().await;
+            }
+            keys.begin_session(&verified, &policy).await.unwrap()
+        };
+        let (begun, ()) = tokio::join!(began, office.give_password(id, OWN));
+        if let Some((token, _)) = begun {
+            assert_eq!(keys.session(token.expose(), &policy, Look::Request).await.unwrap(), None);
+        }
+    }
+}
+
+async fn nobody_learns_of_a_locked_account_that_the_password_was_right(backend: Backend) {
+    let office = Office::on_monday(backend).await;
+    let id = office.somebody("XEM").await;
+    let session = office.sign_in(OWN, None).await;
+    assert_eq!(session.status, StatusCode::OK);
+    let lock =
+        LockAccountInput { idempotency_key: key("lock"), account_id: id.0, reason: LockReason::Suspected };
+    office.service.lock_account(&caller(ADMIN), &lock).await.unwrap();
+    let kept = office.kept().await;
+    let asked = async |password: &str| {
+        let body = json!({"login": LOGIN, "password": password});
+        let change = json!({"login": LOGIN, "password": password, "newPassword": "Mat-khau-khac-3"});
+        [
+            office.send("POST", "/session", &[], &body).await,
+            office.send("POST", "/session/password", &[], &change).await,
+            office.send("POST", "/session/second-factor", &[], &body).await,
+        ]
+    };
+    let wrong = office.sign_in("Sai-mat-khau-3", None).await;
+    for answer in asked(OWN).await {
+        assert_eq!((answer.status, &answer.body), (StatusCode::UNAUTHORIZED, &wrong.body));
+    }
+    assert_eq!(office.kept().await, kept, "nothing was changed");
+    // Nor that it has to be changed.
+    office.later(91 * 24 * 3600);
+    for answer in asked(OWN).await {
+        assert_eq!((answer.status, &answer.body), (StatusCode::UNAUTHORIZED, &wrong.body));
     }
 }
 
@@ -760,6 +983,121 @@ async fn no_secret_is_in_the_log(backend: Backend) {
     for kept in kept {
         for plain in plain {
             assert!(!kept.windows(plain.len()).any(|window| window == plain));
+        }
+    }
+}
+
+/// Seeded where somebody signs in, and looked for in all that the program says, with everything that it can say about it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_what_the_server_says() {
+    for backend in backends() {
+        let clock = Clock::System;
+        let issuer = Issuer::start(now()).await;
+        let office = Office::new(backend, clock, SignIn::default()).await;
+        office.somebody("QUAN_TRI").await;
+        let machine = OpenAccountInput { kind: AccountKind::Machine, ..account("may-moc", AGENCY) };
+        let machine = office.opened(&machine, "XEM").await;
+        let until = domain::time::local_date(office.clock.now());
+        let input = IssueMachineKeyInput { account_id: machine.0, until, functions: None };
+        let (_, machine_key, _) = office.service.issue_machine_key(&caller(ADMIN), &input).await.unwrap();
+        office.opened(&of_issuer(&issuer, "lan"), "XEM").await;
+        let issuers = office.place.folder.join("issuers.toml");
+        let (url, audience) = (issuer.url(), AUDIENCE);
+        std::fs::write(
+            &issuers,
+            format!("[[issuer]]\nissuer = \"{url}\"\naudience = \"{audience}\"\nalgorithms = [\"RS256\"]\nnames = \"staff\"\n"),
+        )
+        .unwrap();
+        let arguments = ["--issuers", issuers.to_str().unwrap()];
+        let server = Server::start_in(&office.place, &arguments, &[("MOTCUA_LOG", "trace")]).await;
+        let client = reqwest::Client::new();
+        let post = async |path: &str, headers: &[(&str, &str)], body: &Value| {
+            let mut request = client.post(format!("http://{}{path}", server.address)).json(body);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            request.send().await.unwrap()
+        };
+        let credentials = |password: &str, code: Option<&str>| json!({"login": LOGIN, "password": password, "code": code, "newPassword": "Mat-khau-khac-3"});
+        let sign_in =
+            |password: &str, code: Option<&str>| json!({"login": LOGIN, "password": password, "code": code});
+        // Wrong ones, and one that somebody typed where the login goes.
+        let wrong = "Sai-mat-khau-4";
+        assert_eq!(post("/session", &[], &sign_in(wrong, None)).await.status(), 401);
+        assert_eq!(post("/session/password", &[], &credentials(wrong, None)).await.status(), 401);
+        let swapped = json!({"login": "nham-cho-mat-khau-5", "password": wrong});
+        assert_eq!(post("/session", &[], &swapped).await.status(), 401);
+        assert_eq!(post("/session/password", &[], &credentials(OWN, None)).await.status(), 204);
+        let own = "Mat-khau-khac-3";
+        let told: Value =
+            post("/session/second-factor", &[], &sign_in(own, None)).await.json().await.unwrap();
+        let secret = told["secret"].as_str().unwrap().to_owned();
+        let code = code_of(&secret, &office.clock, 0);
+        let begun = post("/session", &[], &sign_in(own, Some(&code))).await;
+        assert_eq!(begun.status(), 200);
+        let cookie = begun.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let session = cookie.split_once('=').unwrap().1.to_owned();
+        let me = json!({"query": "{ me { principalId } }"});
+        let right = issuer.token_for("lan");
+        let unknown = issuer.token_for("nobody that is known");
+        let made_up = format!("{}x", machine_key.expose());
+        for (token, status) in
+            [(machine_key.expose(), 200), (&made_up, 401), (&right, 200), (&unknown, 401), (CITIZEN, 200)]
+        {
+            let bearer = format!("Bearer {token}");
+            assert_eq!(post("/graphql", &[("authorization", &bearer)], &me).await.status(), status);
+        }
+        let headers = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
+        assert_eq!(post("/graphql", &headers, &me).await.status(), 200);
+        // A password that is set for somebody, as a literal of the document and as a variable.
+        let set =
+            "mutation M($input: SetPasswordInput!) { setPassword(input: $input) { problems { code } } }";
+        let literal = format!(
+            "mutation {{ setPassword(input: {{accountId: \"{machine}\", password: \"Dat-cho-nguoi-6\"}}) {{ problems {{ code }} }} }}"
+        );
+        let variables = json!({"input": {"accountId": machine.0, "password": "Dat-cho-nguoi-7"}});
+        let admin = format!("Bearer {ADMIN}");
+        for body in [json!({"query": literal}), json!({"query": set, "variables": variables})] {
+            let done = post("/graphql", &[("authorization", &admin)], &body).await;
+            let done: Value = done.json().await.unwrap();
+            assert_eq!(done["data"]["setPassword"]["problems"], json!([]), "{done}");
+        }
+        // Five in a row.
+        for _ in 0..6 {
+            assert_eq!(post("/session", &[], &sign_in(wrong, None)).await.status(), 401);
+        }
+        server.signal("TERM").await;
+        let said = server.ended().await.join("\n");
+        let id = PrincipalId::of(&domain::codes::LoginName::parse(LOGIN).unwrap());
+        for expected in
+            ["somebody signed in", "a password or a code was wrong", "is_closed=true", &id.to_string()]
+        {
+            assert!(said.contains(expected), "{expected} is not said: {said}");
+        }
+        assert!(said.contains("DEBUG") || said.contains("TRACE"), "it says everything: {said}");
+        let key_secret = machine_key.expose().split_once('.').unwrap().1;
+        let signature = |token: &str| token.rsplit('.').next().unwrap().to_owned();
+        let typed = PrincipalId::of(&domain::codes::LoginName::parse("nham-cho-mat-khau-5").unwrap());
+        for secret in [
+            OWN,
+            own,
+            wrong,
+            "nham-cho-mat-khau-5",
+            &typed.to_string(),
+            "Dat-cho-nguoi-6",
+            "Dat-cho-nguoi-7",
+            &secret,
+            &format!("\"{code}\""),
+            key_secret,
+            &session,
+            &right,
+            &signature(&right),
+            &unknown,
+            &signature(&unknown),
+            CITIZEN,
+            ADMIN,
+        ] {
+            assert!(!said.contains(secret), "{secret} is said");
         }
     }
 }

@@ -3,8 +3,12 @@
 use std::io::{IsTerminal, Read};
 
 use clap::{Args, Subcommand};
-use domain::identity::NAMESPACE;
+use domain::access::{self, Scope};
+use domain::account::{self, Account, Granted, Over};
+use domain::codes::PermissionGroupCode;
+use domain::identity::{NAMESPACE, PermissionGroupId, PrincipalId};
 use domain::recorded::Via;
+use domain::time::local_date;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -12,9 +16,10 @@ use super::import::default_operator;
 use super::{CliError, StoreArgs, output};
 use crate::input::{
     AccountKind, DefinePermissionGroupInput, EstablishAgencyInput, Function, GrantInput, GrantOver,
-    OpenAccountInput, PlaceInput, SetPasswordInput,
+    OpenAccountInput, PlaceInput, SetPasswordInput, UnlockAccountInput,
 };
-use crate::problem::{Problem, ServiceError};
+use crate::problem::{Failure, Problem, ServiceError};
+use crate::service::{Caller, Service};
 
 const GROUP: &str = "QUAN_TRI";
 /// A password and a line end.
@@ -116,18 +121,21 @@ impl Administrator {
             )) => service.account_of_login(&self.login)?,
             Err(error) => return Err(error.into()),
         };
-        let grant = GrantInput {
-            idempotency_key: key("grant", &self.login),
-            account_id: account.0,
-            group: GROUP.to_owned(),
-            over: GrantOver::Province,
-            agency: None,
-            from: None,
-            until: None,
-        };
-        service.grant(&operator, &grant).await?;
+        self.open_the_way(&service, &operator, account).await?;
         let set = SetPasswordInput { account_id: account.0, password, without_second_factor: true };
         service.set_password(&operator, set).await?;
+        let principal = service.principal(account).await?;
+        let may = |function| {
+            let scope = principal.as_ref().and_then(|principal| principal.powers.of(function));
+            scope == Some(&Scope::Province)
+        };
+        if ![access::Function::Administer, access::Function::ManageAccess].into_iter().all(may) {
+            let (login, code) = (&self.login, GROUP);
+            return Err(CliError::Refused(format!(
+                "{login} has the password and the permission group {code}, which does not allow ADMINISTER and MANAGE_ACCESS any \
+                 more: whoever manages access over the province says what it allows"
+            )));
+        }
         if self.json {
             return output::json(&json!({"accountId": account.0, "login": self.login, "group": GROUP}));
         }
@@ -136,6 +144,47 @@ impl Administrator {
              set up (POST /session/second-factor): see docs/runbooks/accounts.md\n",
             self.login
         ))
+    }
+}
+
+impl Administrator {
+    /// As things are: what was granted once may have been revoked, and the account locked.
+    async fn open_the_way(
+        &self,
+        service: &Service,
+        operator: &Caller,
+        account: PrincipalId,
+    ) -> Result<(), CliError> {
+        let fresh = || service.executor.keys.new_id().map_err(Failure::from);
+        let folded =
+            service.executor.load::<Account>(&account::stream(account)).await.map_err(Failure::from)?;
+        let Some(known) = folded.state.known() else { return Ok(()) };
+        if known.lock().is_some() {
+            let unlock = UnlockAccountInput { idempotency_key: fresh()?, account_id: account.0 };
+            service.unlock_account(operator, &unlock).await?;
+        }
+        let code = PermissionGroupCode::parse(GROUP).map_err(|error| CliError::Usage(error.to_string()))?;
+        let group = PermissionGroupId::of(&code);
+        let today = local_date(service.clock().now());
+        let holds = |granted: &Granted| {
+            granted.group == group
+                && granted.over == Over::Province
+                && granted.from <= today
+                && granted.until.is_none()
+        };
+        if !known.grants_from(today).any(holds) {
+            let grant = GrantInput {
+                idempotency_key: fresh()?,
+                account_id: account.0,
+                group: GROUP.to_owned(),
+                over: GrantOver::Province,
+                agency: None,
+                from: None,
+                until: None,
+            };
+            service.grant(operator, &grant).await?;
+        }
+        Ok(())
     }
 }
 

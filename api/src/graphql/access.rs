@@ -4,9 +4,10 @@ use async_graphql::connection::{Connection, Edge, EmptyFields, OpaqueCursor, que
 use async_graphql::{ComplexObject, Context, Object, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use domain::access::Scope;
-use domain::account::{Grant, Granted, Over};
+use domain::account::{self, Grant, Granted, Over};
 use domain::identity::PrincipalId;
 use domain::permission_group::Defined;
+use domain::recorded::{Event, Recorded};
 use projections::Model;
 use projections::account_directory::AccountDirectory;
 use projections::permission_group_directory::PermissionGroupDirectory;
@@ -324,6 +325,15 @@ impl Account {
         let keys = keys.map_err(|error| ctx.error(error))?;
         Ok(keys.into_iter().map(MachineKey::new).collect())
     }
+
+    /// Lịch sử tài khoản. All that was done to the account, oldest first: also that a password, a second factor or a key was
+    /// changed, never what it is.
+    #[graphql(complexity = "1 + 10 * child_complexity")]
+    async fn history(&self, ctx: &Context<'_>) -> Result<Vec<AccountEvent>> {
+        let history = ctx.service().account_history(PrincipalId(self.account_id)).await;
+        let history = history.map_err(|error| ctx.error(error))?;
+        Ok(history.iter().map(AccountEvent::new).collect())
+    }
 }
 
 impl Account {
@@ -345,6 +355,35 @@ impl Account {
                 .map(|grant| AccountGrant::new(names, grant))
                 .collect(),
             row,
+        }
+    }
+}
+
+/// Sự kiện của tài khoản. Something that was done to an account.
+#[derive(SimpleObject)]
+pub struct AccountEvent {
+    /// Loại sự kiện. Such as `account.password_set.v1`.
+    pub event_type: String,
+    /// Thời điểm xảy ra. When it was done.
+    pub occurred_at: DateTime<FixedOffset>,
+    /// Tài khoản thực hiện. Id of the account that did it; the account's own where they did it themselves.
+    pub actor: Uuid,
+    /// Mã khóa của hệ thống khác. Id of the key that was issued or revoked; null in other events.
+    pub machine_key_id: Option<String>,
+}
+
+impl AccountEvent {
+    fn new(recorded: &Recorded) -> Self {
+        let machine_key_id = match &recorded.event {
+            Event::Account(account::Event::MachineKeyIssued(issued)) => Some(&issued.machine_key),
+            Event::Account(account::Event::MachineKeyRevoked(revoked)) => Some(&revoked.machine_key),
+            _ => None,
+        };
+        Self {
+            event_type: recorded.event.type_name().to_owned(),
+            occurred_at: local(recorded.occurred_at),
+            actor: recorded.metadata.actor.0,
+            machine_key_id: machine_key_id.cloned(),
         }
     }
 }

@@ -11,6 +11,7 @@ use axum::response::Response;
 use domain::access::Purpose;
 use domain::recorded::Via;
 use domain::time::Instant;
+use infrastructure::keys::credentials::Look;
 
 use super::{Server, header, refuse};
 use crate::service::Caller;
@@ -41,6 +42,11 @@ pub(super) struct Refused {
 }
 
 impl Refused {
+    /// It cannot be told now: nobody is turned away for good.
+    pub(super) fn is_for_now(self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE
+    }
+
     fn unauthenticated(reason: &'static str) -> Self {
         Self { status: StatusCode::UNAUTHORIZED, code: "UNAUTHENTICATED", reason }
     }
@@ -101,16 +107,36 @@ fn purpose(headers: &HeaderMap) -> Result<Purpose, Refused> {
     })
 }
 
-/// Whose credential it is, and what they may do here and now.
+/// Whose credential a request brings along, and what they may do here and now.
 pub(super) async fn authenticate(
     server: &Server,
     entrance: Entrance,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Option<SignedIn>, Refused> {
+    look_at(server, entrance, method, headers, Look::Request).await
+}
+
+/// The same of a request that goes on, by the server itself.
+pub(super) async fn authenticate_again(
+    server: &Server,
+    entrance: Entrance,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Option<SignedIn>, Refused> {
+    look_at(server, entrance, method, headers, Look::Again).await
+}
+
+async fn look_at(
+    server: &Server,
+    entrance: Entrance,
+    method: &Method,
+    headers: &HeaderMap,
+    look: Look,
+) -> Result<Option<SignedIn>, Refused> {
     let purpose = purpose(headers)?;
     let Some(credential) = credential(method, headers)? else { return Ok(None) };
-    match server.settings.sign_in.of(&server.service, &credential, entrance).await {
+    match server.settings.sign_in.of(&server.service, &credential, entrance, look).await {
         Ok(signed_in) => {
             let traceparent = header(headers, &TRACEPARENT).filter(|value| is_traceparent(value));
             let caller = Caller {

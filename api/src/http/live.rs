@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 pub(super) use self::events::stream;
 pub(super) use self::socket::open as open_socket;
 
-use super::authentication::{SignedIn, authenticate};
+use super::authentication::{SignedIn, authenticate, authenticate_again};
 use super::graphql::{Parameters, Prepared, Unprepared, coded, prepare, record, with_code};
 use super::{Server, header};
 use crate::graphql::live::{Progress, Reached, ResumeAfter};
@@ -30,6 +30,10 @@ use crate::sign_in::Entrance;
 
 /// How often a credential is looked at again.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(60);
+/// And how often while it cannot be told whether it holds.
+const ASK_AGAIN_EVERY: Duration = Duration::from_secs(5);
+/// How long whoever listens stays meanwhile.
+const UNKNOWN_MAX: Duration = Duration::from_secs(180);
 const TOO_MANY_STREAMS: &str = "too many streams are open: close one";
 
 pub(super) fn asks_for_socket(headers: &HeaderMap) -> bool {
@@ -50,6 +54,8 @@ struct Session {
     signed_in: SignedIn,
     until: Option<Instant>,
     look_again: Instant,
+    /// Since when it cannot be told whether the credential holds.
+    unknown_since: Option<Instant>,
     stopping: watch::Receiver<bool>,
     _place: Open,
 }
@@ -61,6 +67,14 @@ enum Due {
     /// The credential has come to its end.
     Expiry,
     LookAgain,
+}
+
+/// What a credential comes to that is looked at again.
+enum Standing {
+    Holds,
+    Ended,
+    /// Nobody could tell for too long: whoever listens comes back later.
+    Unknown,
 }
 
 impl Session {
@@ -78,6 +92,7 @@ impl Session {
             signed_in,
             until,
             look_again: Instant::now() + LOOK_AGAIN_EVERY,
+            unknown_since: None,
             stopping: live.stopping(),
         })
     }
@@ -97,11 +112,21 @@ impl Session {
     }
 
     /// Whether the credential still says what it said. Whoever may do something else now connects again.
-    async fn is_signed_in(&mut self) -> bool {
-        self.look_again = Instant::now() + LOOK_AGAIN_EVERY;
-        let again = authenticate(&self.server, self.entrance, &Method::GET, &self.credential).await;
+    async fn standing(&mut self) -> Standing {
+        let again = authenticate_again(&self.server, self.entrance, &Method::GET, &self.credential).await;
+        let now = Instant::now();
+        if again.as_ref().is_err_and(|refused| refused.is_for_now()) {
+            self.look_again = now + ASK_AGAIN_EVERY;
+            let since = *self.unknown_since.get_or_insert(now);
+            return if now - since < UNKNOWN_MAX { Standing::Holds } else { Standing::Unknown };
+        }
+        self.look_again = now + LOOK_AGAIN_EVERY;
+        self.unknown_since = None;
         let principal = &self.signed_in.caller.principal;
-        again.is_ok_and(|again| again.is_some_and(|again| again.caller.principal == *principal))
+        match again {
+            Ok(Some(again)) if again.caller.principal == *principal => Standing::Holds,
+            Ok(_) | Err(_) => Standing::Ended,
+        }
     }
 
     fn subscribe(

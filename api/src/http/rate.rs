@@ -117,11 +117,21 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// In front of every route but those of health.
-pub(super) async fn limit(State(server): State<Server>, mut request: Request, next: Next) -> Response {
+fn address_of(server: &Server, request: &Request) -> Option<IpAddr> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+    server.limiter.address(peer, request.headers())
+}
+
+fn too_often(wait: Duration) -> Response {
+    let mut refused = refuse(StatusCode::TOO_MANY_REQUESTS, RATE_LIMITED, TOO_OFTEN);
+    refused.headers_mut().insert(RETRY_AFTER, wait.as_secs().saturating_add(1).into());
+    refused
+}
+
+/// In front of every route but those of health and of signing in.
+pub(super) async fn limit(State(server): State<Server>, mut request: Request, next: Next) -> Response {
     // A token that is not taken is somebody's guess, and counts for the address.
-    let address = server.limiter.address(peer, request.headers());
+    let address = address_of(&server, &request);
     let entrance = Entrance { listener: server.listener, address };
     let signed_in = authenticate(&server, entrance, request.method(), request.headers()).await;
     let who = Who { entrance, signed_in };
@@ -131,11 +141,15 @@ pub(super) async fn limit(State(server): State<Server>, mut request: Request, ne
             request.extensions_mut().insert(who);
             next.run(request).await
         }
-        Err(wait) => {
-            let mut refused = refuse(StatusCode::TOO_MANY_REQUESTS, RATE_LIMITED, TOO_OFTEN);
-            refused.headers_mut().insert(RETRY_AFTER, wait.as_secs().saturating_add(1).into());
-            refused
-        }
+        Err(wait) => too_often(wait),
+    }
+}
+
+/// In front of signing in.
+pub(super) async fn limit_address(State(server): State<Server>, request: Request, next: Next) -> Response {
+    match server.limiter.check(None, address_of(&server, &request)) {
+        Ok(()) => next.run(request).await,
+        Err(wait) => too_often(wait),
     }
 }
 

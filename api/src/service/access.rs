@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::access::{ActingAs, Function, Powers, Principal, Scope};
-use domain::account::{self, Account, AccountKind, Granted, Identity, Known, Over};
+use domain::account::{self, Account, AccountKind, Granted, Identity, Known, Over, SecondFactor};
 use domain::codes::{LoginName, PermissionGroupCode, UnitCode};
 use domain::identity::{AgencyId, GrantId, PermissionGroupId, PrincipalId};
 use domain::permission_group::{self, Defined, PermissionGroup};
 use domain::private::{Private, SealedToken, Secret};
+use domain::recorded::{Recorded, Version};
 use domain::time::{Instant, day_start, local_date};
+use infrastructure::event_store::StoredRow;
 use infrastructure::execute::Folded;
 use infrastructure::keys::KeyError;
 use infrastructure::keys::credentials::{KeyFunctions, MachineKey};
@@ -182,21 +184,9 @@ impl Service {
                 return Err(Problem::invalid("agency", "an agency code is needed").into());
             }
         };
-        let manages_it = match (caller.principal.powers.of(Function::ManageAccess), &over) {
-            (Some(Scope::Province), _) => true,
-            // What would let somebody grant on is for who manages the whole province.
-            (Some(_), _) if defined.functions.contains(&Function::ManageAccess) => false,
-            (Some(Scope::Agencies(managed)), Over::Agency(_) | Over::Subtree(_)) => {
-                match self.names().await?.scope_of(over) {
-                    Scope::Agencies(asked) => asked.is_subset(managed),
-                    Scope::Province => false,
-                }
-            }
-            (Some(Scope::Agencies(_)), Over::Province) | (None, _) => false,
-        };
-        if !manages_it {
-            let reason = "the grant reaches beyond what the caller manages".to_owned();
-            return Err(Problem::Refused { code: "GRANT_TOO_WIDE", reason }.into());
+        let names = self.names().await?;
+        if !could_grant(caller, &names, over, Some(defined)) {
+            return Err(too_wide("the grant reaches beyond what the caller manages").into());
         }
         let request = self.request(caller, "grant", input.idempotency_key, input)?;
         let grant = request.command.grant();
@@ -212,8 +202,11 @@ impl Service {
         caller: &Caller,
         input: &RevokeGrantInput,
     ) -> Result<AccountDone, ServiceError> {
-        let id = self.managed(caller, input.account_id).await?;
-        let command = account::Command::Revoke { grant: GrantId(input.grant_id) };
+        let (id, known) = self.managed_account(caller, input.account_id).await?;
+        let grant = GrantId(input.grant_id);
+        let named = known.grants().iter().map(|known| &known.granted).filter(|known| known.grant == grant);
+        self.could_have_granted(caller, named).await?;
+        let command = account::Command::Revoke { grant };
         self.change_account(caller, "revokeGrant", input.idempotency_key, input, id, command).await
     }
 
@@ -222,7 +215,7 @@ impl Service {
         caller: &Caller,
         input: &LockAccountInput,
     ) -> Result<AccountDone, ServiceError> {
-        let id = self.managed(caller, input.account_id).await?;
+        let (id, _) = self.managed_whole(caller, input.account_id).await?;
         let command = account::Command::Lock { reason: input.reason.into() };
         self.change_account(caller, "lockAccount", input.idempotency_key, input, id, command).await
     }
@@ -232,29 +225,60 @@ impl Service {
         caller: &Caller,
         input: &UnlockAccountInput,
     ) -> Result<AccountDone, ServiceError> {
-        let id = self.managed(caller, input.account_id).await?;
+        let (id, _) = self.managed_whole(caller, input.account_id).await?;
         let command = account::Command::Unlock;
         self.change_account(caller, "unlockAccount", input.idempotency_key, input, id, command).await
     }
 
-    /// Gives somebody a password that they have to change. Not an event: what is told to one person is no fact to keep.
+    /// Gives somebody a password that they have to change.
     pub async fn set_password(
         &self,
         caller: &Caller,
         input: SetPasswordInput,
     ) -> Result<PrincipalId, ServiceError> {
-        let (id, known) = self.managed_account(caller, input.account_id).await?;
+        let (id, known) = self.managed_whole(caller, input.account_id).await?;
         if !matches!(known.identity, Identity::Login(_)) {
             return Err(Problem::invalid("accountId", "an issuer of tokens says who this is").into());
         }
         check_password(&input.password).map_err(|reason| Problem::invalid("password", reason))?;
         let keys = &self.executor.keys;
-        keys.set_password(id, Secret::new(input.password), true).await?;
-        if input.without_second_factor {
+        let password = keys.hash_password(Secret::new(input.password)).await?;
+        self.write_down(caller, id, account::Command::SetPassword { to_be_changed: true }).await?;
+        keys.set_password(id, &password, true).await?;
+        if input.without_second_factor && keys.has_second_factor(id).await? {
+            let command = account::Command::RemoveSecondFactor { kind: SecondFactor::Totp };
+            self.write_down(caller, id, command).await?;
             keys.take_second_factor_away(id).await?;
         }
-        tracing::info!(account = %id, by = %caller.principal.id, "a password was set");
         Ok(id)
+    }
+
+    /// Of whom the caller is.
+    pub async fn change_password(&self, caller: &Caller, password: Secret) -> Result<(), ServiceError> {
+        let id = caller.principal.id;
+        let password = self.executor.keys.hash_password(password).await?;
+        self.write_down(caller, id, account::Command::SetPassword { to_be_changed: false }).await?;
+        Ok(self.executor.keys.set_password(id, &password, false).await?)
+    }
+
+    /// Of whom the caller is: the secret, to be put into their device.
+    pub async fn set_second_factor(&self, caller: &Caller) -> Result<Option<Secret>, ServiceError> {
+        let id = caller.principal.id;
+        let command = account::Command::SetSecondFactor { kind: SecondFactor::Totp };
+        self.write_down(caller, id, command).await?;
+        Ok(self.executor.keys.set_second_factor(id).await?)
+    }
+
+    /// That somebody signs in with something else from now on. It is written down before it is so: passwords and keys are in
+    /// another database than the log, and whatever happens between the two, nothing is changed of which the log knows nothing.
+    async fn write_down(
+        &self,
+        caller: &Caller,
+        id: PrincipalId,
+        command: account::Command,
+    ) -> Result<(), ServiceError> {
+        let fresh = self.executor.keys.new_id()?;
+        self.change_account(caller, "changeCredentials", fresh, &id.0, id, command).await.map(drop)
     }
 
     /// A new key of a machine, beside those that it has: so one follows another without a gap. Shown this once.
@@ -263,7 +287,7 @@ impl Service {
         caller: &Caller,
         input: &IssueMachineKeyInput,
     ) -> Result<(String, Secret, Instant), ServiceError> {
-        let (id, known) = self.managed_account(caller, input.account_id).await?;
+        let (id, known) = self.managed_whole(caller, input.account_id).await?;
         if known.kind != AccountKind::Machine {
             return Err(Problem::invalid("accountId", "people sign in by themselves").into());
         }
@@ -278,9 +302,16 @@ impl Service {
             return Err(Problem::invalid("functions", "a key is for something").into());
         }
         let expires_at = input.until.succ_opt().map_or(Instant::MAX_UTC, day_start);
-        let (name, key) = self.executor.keys.create_machine_key(id, expires_at, &functions).await?;
-        tracing::info!(account = %id, key = name, by = %caller.principal.id, "a machine's key was issued");
-        Ok((name, key, expires_at))
+        let keys = &self.executor.keys;
+        let key = keys.make_machine_key()?;
+        let issued = account::MachineKeyIssued {
+            machine_key: key.name.clone(),
+            expires_at,
+            functions: functions.clone(),
+        };
+        self.write_down(caller, id, account::Command::IssueMachineKey(issued)).await?;
+        keys.keep_machine_key(id, &key, expires_at, &functions).await?;
+        Ok((key.name, key.whole, expires_at))
     }
 
     pub async fn revoke_machine_key(
@@ -288,11 +319,15 @@ impl Service {
         caller: &Caller,
         input: &RevokeMachineKeyInput,
     ) -> Result<PrincipalId, ServiceError> {
-        let (id, _) = self.managed_account(caller, input.account_id).await?;
-        if !self.executor.keys.revoke_machine_key(id, &input.key_id).await? {
+        let (id, _) = self.managed_whole(caller, input.account_id).await?;
+        let keys = &self.executor.keys;
+        let has_it = |key: &MachineKey| key.key_id == input.key_id && key.revoked_at.is_none();
+        if !keys.machine_keys(id).await?.iter().any(has_it) {
             return Err(Problem::NotFound { what: "keyId" }.into());
         }
-        tracing::info!(account = %id, key = input.key_id, by = %caller.principal.id, "a machine's key was revoked");
+        let command = account::Command::RevokeMachineKey { machine_key: input.key_id.clone() };
+        self.write_down(caller, id, command).await?;
+        keys.revoke_machine_key(id, &input.key_id).await?;
         Ok(id)
     }
 
@@ -337,6 +372,37 @@ impl Service {
             return Err(Problem::Refused { code: "OWN_ACCOUNT", reason }.into());
         }
         Ok((id, Box::new(known.clone())))
+    }
+
+    /// One whose credentials and locks the caller may change as well: it reaches nowhere that they could not have granted. Who
+    /// gives somebody a password can sign in as them, and who locks somebody takes all from them.
+    async fn managed_whole(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<(PrincipalId, Box<Known>), ServiceError> {
+        let (id, known) = self.managed_account(caller, id).await?;
+        self.could_have_granted(caller, known.grants_from(self.today(caller))).await?;
+        Ok((id, known))
+    }
+
+    async fn could_have_granted(
+        &self,
+        caller: &Caller,
+        grants: impl Iterator<Item = &Granted>,
+    ) -> Result<(), ServiceError> {
+        let grants: Vec<&Granted> = grants.collect();
+        let groups = self.groups(grants.iter().map(|granted| granted.group).collect()).await?;
+        let names = self.names().await?;
+        let could = |granted: &&Granted| {
+            let defined = groups.get(&granted.group).and_then(|group| group.state.latest());
+            could_grant(caller, &names, granted.over, defined)
+        };
+        if grants.iter().all(could) {
+            Ok(())
+        } else {
+            Err(too_wide("the account is granted something beyond what the caller manages").into())
+        }
     }
 
     /// Who has the account, with what they may do now. `None` where there is no account, or it is locked.
@@ -424,6 +490,12 @@ impl Service {
         }
     }
 
+    /// All that was done to an account, the oldest first. For who looks into access, of whom they have found.
+    pub async fn account_history(&self, id: PrincipalId) -> Result<Vec<Recorded>, ServiceError> {
+        let rows = self.store().read_stream(&account::stream(id), Version(0)).await?;
+        Ok(rows.into_iter().map(StoredRow::decode).collect::<Result<_, _>>()?)
+    }
+
     /// Who could do something at an instant, and by which grant: over one agency, or over any.
     pub async fn access_as_of(
         &self,
@@ -483,14 +555,28 @@ fn looks_into_access(caller: &Caller) -> Result<Scope, Problem> {
     }
 }
 
+/// Nobody grants over more than they manage; what lets somebody grant on is for who manages the whole province.
+fn could_grant(caller: &Caller, names: &Names, over: Over, group: Option<&Defined>) -> bool {
+    match caller.principal.powers.of(Function::ManageAccess) {
+        Some(Scope::Province) => true,
+        Some(_) if group.is_some_and(|group| group.functions.contains(&Function::ManageAccess)) => false,
+        Some(Scope::Agencies(managed)) => match names.scope_of(over) {
+            Scope::Agencies(asked) => asked.is_subset(managed),
+            Scope::Province => false,
+        },
+        None => false,
+    }
+}
+
+fn too_wide(reason: &str) -> Problem {
+    Problem::Refused { code: "GRANT_TOO_WIDE", reason: reason.to_owned() }
+}
+
 /// Permission groups hold for everybody.
 fn whole_province(caller: &Caller) -> Result<(), Problem> {
     match caller.principal.require(Function::ManageAccess)? {
         Scope::Province => Ok(()),
-        Scope::Agencies(_) => {
-            let reason = "permission groups are defined for the whole province".to_owned();
-            Err(Problem::Refused { code: "GRANT_TOO_WIDE", reason })
-        }
+        Scope::Agencies(_) => Err(too_wide("permission groups are defined for the whole province")),
     }
 }
 

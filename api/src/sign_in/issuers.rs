@@ -1,18 +1,21 @@
 //! Tokens of issuers (OpenID Connect, RFC 7519): which are taken, and whom they name. Keys of an issuer are fetched once
-//! and kept; an issuer that cannot be reached is believed by the keys that it had, for a day.
+//! and kept, and fetched again behind whoever asks: an issuer that is slow, or cannot be reached, holds up nobody whose key is
+//! known, and is believed by the keys that it had, for a day.
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::codes::AgencyCode;
 use domain::identity::AgencyId;
 use domain::time::Instant;
+use infrastructure::payment_gateway::is_safe;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use reqwest::Url;
 use serde::Deserialize;
-use tokio::sync::Mutex;
 
 use super::{INVALID, NotSignedIn};
 
@@ -32,7 +35,7 @@ const STALE_FOR: TimeDelta = TimeDelta::hours(24);
 /// The issuers whose tokens are taken.
 #[derive(Debug, Default)]
 pub struct Issuers {
-    by_name: HashMap<String, Issuer>,
+    by_name: HashMap<String, Arc<Issuer>>,
     client: reqwest::Client,
 }
 
@@ -40,7 +43,9 @@ pub struct Issuers {
 struct Issuer {
     settings: IssuerSettings,
     kind: Kind,
-    keys: Mutex<Kept>,
+    kept: Mutex<Kept>,
+    /// Whoever has it fetches the keys.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 /// Whom an issuer's tokens name.
@@ -80,6 +85,8 @@ pub struct IssuerSettings {
     pub names: Named,
     /// Of citizens: the code of the agency whose portal they come through.
     pub portal: Option<String>,
+    /// What `acr` says where a second factor was shown. If absent it is the issuer's business that one always is.
+    pub second_factor_acr: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -118,7 +125,7 @@ pub enum InvalidIssuers {
     Twice(String),
     #[error("the issuer {0} names citizens, so it needs the agency code of their portal")]
     NoPortal(String),
-    #[error("the issuer {0} is not asked over https")]
+    #[error("the issuer {0} or its keys are not asked for over https")]
     NotEncrypted(String),
     #[error("the issuer {0} allows no algorithm")]
     NoAlgorithm(String),
@@ -133,6 +140,8 @@ pub struct Verified {
     pub expires_at: Instant,
     /// Which program it was issued to, if it says so.
     pub client: Option<String>,
+    /// A second factor was shown, as far as the issuer's settings ask for that.
+    pub strong: bool,
 }
 
 /// Who is read first, to know which issuer is asked; nothing of it is believed before the signature is.
@@ -150,6 +159,8 @@ struct Claims {
     azp: Option<String>,
     /// As RFC 9068 does.
     client_id: Option<String>,
+    /// How they showed who they are.
+    acr: Option<String>,
 }
 
 impl Claims {
@@ -178,8 +189,7 @@ impl Issuers {
         let mut by_name = HashMap::new();
         for settings in settings {
             let name = settings.issuer.clone();
-            let is_safe = |url: &str| url.starts_with("https://") || url.starts_with("http://127.0.0.1:");
-            if !is_safe(&name) || !settings.jwks.as_deref().is_none_or(is_safe) {
+            if !is_encrypted(&name) || !settings.jwks.as_deref().is_none_or(is_encrypted) {
                 return Err(InvalidIssuers::NotEncrypted(name));
             }
             if settings.algorithms.is_empty() {
@@ -191,8 +201,9 @@ impl Issuers {
                 (Named::Citizens, Some(code)) => Kind::Citizens { portal: AgencyId::of(&code) },
                 (Named::Citizens, None) => return Err(InvalidIssuers::NoPortal(name)),
             };
-            let issuer = Issuer { settings, kind, keys: Mutex::default() };
-            if by_name.insert(name.clone(), issuer).is_some() {
+            let issuer =
+                Issuer { settings, kind, kept: Mutex::default(), fetching: tokio::sync::Mutex::default() };
+            if by_name.insert(name.clone(), Arc::new(issuer)).is_some() {
                 return Err(InvalidIssuers::Twice(name));
             }
         }
@@ -241,8 +252,10 @@ impl Issuers {
             return Err(INVALID);
         }
         let client = claims.client().cloned();
+        let is_strong = |acr: &Vec<String>| claims.acr.as_ref().is_some_and(|said| acr.contains(said));
         Ok(Verified {
             client,
+            strong: issuer.settings.second_factor_acr.as_ref().is_none_or(is_strong),
             issuer: claimed.iss,
             subject: claims.sub,
             kind: issuer.kind,
@@ -251,36 +264,87 @@ impl Issuers {
     }
 }
 
+impl Kept {
+    fn key(&self, kid: Option<&str>) -> Option<&Jwk> {
+        self.keys.as_ref().and_then(|keys| find(keys, kid))
+    }
+
+    fn is_believed(&self, now: Instant) -> bool {
+        !is_older(self.fetched_at, STALE_FOR, now)
+    }
+
+    fn may_be_asked_for(&self, now: Instant) -> bool {
+        is_older(self.tried_at, UNKNOWN_KEY_EVERY, now)
+    }
+}
+
+fn is_older(at: Option<Instant>, than: TimeDelta, now: Instant) -> bool {
+    at.is_none_or(|at| than < now - at)
+}
+
 impl Issuer {
-    /// The key that a token names. One fetches, the others wait for it.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key that a token names. Only who names one that is not known waits for the issuer.
     async fn key(
-        &self,
+        self: &Arc<Self>,
         client: &reqwest::Client,
         kid: Option<&str>,
         now: Instant,
     ) -> Result<DecodingKey, NotSignedIn> {
-        let mut kept = self.keys.lock().await;
-        let older = |at: Option<Instant>, than: TimeDelta| at.is_none_or(|at| than < now - at);
-        let is_known = kept.keys.as_ref().is_some_and(|keys| find(keys, kid).is_some());
-        let is_due = older(kept.fetched_at, FRESH_FOR) || !is_known;
-        if is_due && older(kept.tried_at, UNKNOWN_KEY_EVERY) {
-            kept.tried_at = Some(now);
-            match self.fetch(client).await {
-                Ok(keys) => {
-                    kept.keys = Some(keys);
-                    kept.fetched_at = Some(now);
-                }
-                Err(error) => {
-                    let error: &(dyn std::error::Error + 'static) = &error;
-                    tracing::warn!(error, issuer = self.settings.issuer, "keys of an issuer are not fetched");
-                }
-            }
+        if let Some(key) = self.known_key(client, kid, now) {
+            return DecodingKey::from_jwk(&key).map_err(|_| INVALID);
         }
-        if older(kept.fetched_at, STALE_FOR) {
+        let _fetching = self.fetching.lock().await;
+        // Whoever fetched before may have found it.
+        let is_known = self.kept().key(kid).is_some() && self.kept().is_believed(now);
+        if !is_known {
+            self.fetch_in_turn(client, now).await;
+        }
+        let kept = self.kept();
+        if !kept.is_believed(now) {
             return Err(NotSignedIn::NoKeys);
         }
-        let key = kept.keys.as_ref().and_then(|keys| find(keys, kid)).ok_or(INVALID)?;
-        DecodingKey::from_jwk(key).map_err(|_| INVALID)
+        DecodingKey::from_jwk(kept.key(kid).ok_or(INVALID)?).map_err(|_| INVALID)
+    }
+
+    /// From memory. What is not fresh is fetched again meanwhile, by one.
+    fn known_key(self: &Arc<Self>, client: &reqwest::Client, kid: Option<&str>, now: Instant) -> Option<Jwk> {
+        let kept = self.kept();
+        let key = kept.key(kid).filter(|_| kept.is_believed(now)).cloned()?;
+        if is_older(kept.fetched_at, FRESH_FOR, now) && kept.may_be_asked_for(now) {
+            let (issuer, client) = (Arc::clone(self), client.clone());
+            tokio::spawn(async move {
+                if let Ok(_fetching) = issuer.fetching.try_lock() {
+                    issuer.fetch_in_turn(&client, now).await;
+                }
+            });
+        }
+        Some(key)
+    }
+
+    /// By whoever has the turn, and not too often.
+    async fn fetch_in_turn(&self, client: &reqwest::Client, now: Instant) {
+        {
+            let mut kept = self.kept();
+            if !kept.may_be_asked_for(now) {
+                return;
+            }
+            kept.tried_at = Some(now);
+        }
+        match self.fetch(client).await {
+            Ok(keys) => {
+                let mut kept = self.kept();
+                kept.keys = Some(keys);
+                kept.fetched_at = Some(now);
+            }
+            Err(error) => {
+                let error: &(dyn std::error::Error + 'static) = &error;
+                tracing::warn!(error, issuer = self.settings.issuer, "keys of an issuer are not fetched");
+            }
+        }
     }
 
     async fn fetch(&self, client: &reqwest::Client) -> Result<JwkSet, FetchError> {
@@ -293,11 +357,19 @@ impl Issuer {
                 if found.issuer != self.settings.issuer {
                     return Err(FetchError::OtherIssuer);
                 }
+                if !is_encrypted(&found.jwks_uri) {
+                    return Err(FetchError::NotEncrypted);
+                }
                 found.jwks_uri
             }
         };
         Ok(serde_json::from_slice(&get(client, &jwks).await?)?)
     }
+}
+
+/// What is fetched is believed: over the open network only where nobody can change it on the way.
+fn is_encrypted(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| is_safe(&url))
 }
 
 /// By its name; without one only where there is one key to choose from.
@@ -321,6 +393,8 @@ enum FetchError {
     Malformed(#[from] serde_json::Error),
     #[error("the discovery document is another issuer's")]
     OtherIssuer,
+    #[error("the discovery document names keys that are not asked for over https")]
+    NotEncrypted,
 }
 
 async fn get(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, FetchError> {

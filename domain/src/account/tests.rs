@@ -114,6 +114,60 @@ fn a_locked_account_may_do_nothing_meanwhile() {
 }
 
 #[test]
+fn what_somebody_signs_in_with_is_written_down_each_time_and_changes_nothing_else() {
+    let issued = MachineKeyIssued {
+        machine_key: "AbCdEfGhIjKl".to_owned(),
+        expires_at: at("2027-03-02 00:00"),
+        functions: Some(BTreeSet::from([Function::ReadDossiers])),
+    };
+    let machine_key = issued.machine_key.clone();
+    let account = done(&[("2026-03-02 08:00", opened())]);
+    for (command, event) in [
+        (
+            Command::SetPassword { to_be_changed: true },
+            Event::PasswordSet(PasswordSet { to_be_changed: true }),
+        ),
+        (
+            Command::SetSecondFactor { kind: SecondFactor::Totp },
+            Event::SecondFactorSet(SecondFactorSet { kind: SecondFactor::Totp }),
+        ),
+        (
+            Command::RemoveSecondFactor { kind: SecondFactor::Totp },
+            Event::SecondFactorRemoved(SecondFactorRemoved { kind: SecondFactor::Totp }),
+        ),
+        (Command::IssueMachineKey(issued.clone()), Event::MachineKeyIssued(issued)),
+        (
+            Command::RevokeMachineKey { machine_key: machine_key.clone() },
+            Event::MachineKeyRevoked(MachineKeyRevoked { machine_key }),
+        ),
+    ] {
+        let now = at("2026-03-03 08:00");
+        assert_eq!(Account::default().decide(now, &command), Err(Rejection::NotOpened), "{command:?}");
+        let again = account.clone().evolve(now, &event);
+        assert_eq!(again, account, "{event:?}");
+        assert_eq!(again.decide(now, &command), Ok(vec![event]));
+    }
+}
+
+#[test]
+fn what_may_still_hold_is_told_of_a_locked_account_as_well() {
+    let account = done(&[
+        ("2026-03-02 08:00", opened()),
+        ("2026-03-02 08:00", granted(1, Over::Province, "2026-03-02", Some("2026-03-04"))),
+        ("2026-03-02 08:00", granted(2, Over::Province, "2026-03-20", None)),
+        ("2026-03-02 08:00", granted(3, Over::Province, "2026-03-02", None)),
+        ("2026-03-03 08:00", Command::Revoke { grant: GrantId(Uuid::from_u128(3)) }),
+        ("2026-03-03 08:00", Command::Lock { reason: LockReason::Absent }),
+    ]);
+    let from = |text: &str| {
+        let grants = account.known().unwrap().grants_from(day(text));
+        grants.map(|granted| granted.grant.0.as_u128()).collect::<Vec<_>>()
+    };
+    assert_eq!(from("2026-03-04"), [1, 2]);
+    assert_eq!(from("2026-03-05"), [2]);
+}
+
+#[test]
 fn where_somebody_worked_is_known_of_every_instant() {
     let account = done(&[
         ("2026-03-02 08:00", opened()),
@@ -178,6 +232,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0_u128..6).prop_map(|number| Command::Revoke { grant: GrantId(Uuid::from_u128(number)) }),
         1 => Just(Command::Lock { reason: LockReason::Absent }),
         1 => Just(Command::Unlock),
+        1 => any::<bool>().prop_map(|to_be_changed| Command::SetPassword { to_be_changed }),
     ];
     proptest::collection::vec((1_u32..25, command).prop_map(|(day, command)| Step { day, command }), 0..25)
         .prop_map(|mut steps| {
@@ -208,7 +263,13 @@ proptest! {
                 Event::Revoked(revoked) => drop(held.remove(&revoked.grant.0)),
                 Event::Locked(_) => locked = true,
                 Event::Unlocked(_) => locked = false,
-                Event::Opened(_) | Event::Placed(_) => {}
+                Event::Opened(_)
+                | Event::Placed(_)
+                | Event::PasswordSet(_)
+                | Event::SecondFactorSet(_)
+                | Event::SecondFactorRemoved(_)
+                | Event::MachineKeyIssued(_)
+                | Event::MachineKeyRevoked(_) => {}
             }
         }
         let functions: HashMap<_, BTreeSet<Function>> = [

@@ -2,6 +2,7 @@
 //! hash; nothing here is a fact for the log.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -14,6 +15,8 @@ use domain::identity::PrincipalId;
 use domain::private::Secret;
 use domain::time::Instant;
 use sha2::{Digest, Sha256};
+use tokio::sync::SemaphorePermit;
+use tokio::time::timeout;
 use totp_rs::{Builder, Totp};
 use uuid::Uuid;
 
@@ -26,6 +29,8 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 /// More would let whoever guesses passwords take all memory: the others wait.
 pub(super) const HASHED_TOGETHER: usize = 4;
+/// How long somebody waits for that. Who waits longer comes again.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
 const TOTP_SECRET_BYTES: usize = 20;
 /// One step of 30 seconds before and after, for clocks that differ.
 const TOTP_SKEW: u16 = 1;
@@ -34,18 +39,21 @@ pub const MACHINE_KEY_PREFIX: &str = "mck_";
 /// The last use of a key and of a session is written down this often at most.
 const SEEN_EVERY: TimeDelta = TimeDelta::seconds(60);
 
-const PASSWORD: &str = "
-    SELECT hash, must_change, changed_at, failures, locked_until, totp, totp_step FROM password WHERE principal_id = $1";
+// A try counts as a wrong one before it is judged: of many that come together no more are judged than of those that come one by
+// one.
+const BEGIN_TRY: &str = "
+    UPDATE password SET failures = failures + 1,
+        locked_until = CASE WHEN failures + 1 >= $2 THEN $3 ELSE locked_until END
+    WHERE principal_id = $1 AND locked_until <= $4
+    RETURNING hash, must_change, changed_at, failures, totp, totp_step";
 const SET_PASSWORD: &str = "
     INSERT INTO password (principal_id, hash, must_change, changed_at) VALUES ($1, $2, $3, $4)
     ON CONFLICT (principal_id) DO UPDATE SET hash = excluded.hash, must_change = excluded.must_change,
         changed_at = excluded.changed_at, failures = 0, locked_until = 0";
-const COUNT_FAILURE: &str = "
-    UPDATE password SET failures = failures + 1,
-        locked_until = CASE WHEN failures + 1 >= $2 THEN $3 ELSE locked_until END WHERE principal_id = $1";
 const FORGET_FAILURES: &str = "UPDATE password SET failures = 0, locked_until = 0 WHERE principal_id = $1";
 // Of two requests with one code, one changes a row.
 const USE_STEP: &str = "UPDATE password SET totp_step = $2 WHERE principal_id = $1 AND totp_step < $2";
+const HAS_TOTP: &str = "SELECT COUNT(*) FROM password WHERE principal_id = $1 AND totp IS NOT NULL";
 const SET_TOTP: &str = "UPDATE password SET totp = $2, totp_step = 0 WHERE principal_id = $1";
 const CREATE_KEY: &str = "
     INSERT INTO machine_key (key_id, principal_id, hash, created_at, expires_at, functions)
@@ -58,6 +66,9 @@ const KEYS: &str = "
 const KEY_USED: &str = "UPDATE machine_key SET last_used_at = $2 WHERE key_id = $1";
 const REVOKE_KEY: &str = "
     UPDATE machine_key SET revoked_at = $3 WHERE key_id = $1 AND principal_id = $2 AND revoked_at IS NULL";
+// Holds on to the row, if it is what was shown: whoever sets another password comes before, or ends what is begun here.
+const HOLD_AS_SHOWN: &str = "
+    UPDATE password SET hash = hash WHERE principal_id = $1 AND hash = $2 AND totp IS NOT DISTINCT FROM $3";
 const BEGIN_SESSION: &str = "
     INSERT INTO session (hash, principal_id, strong, seen_at, ends_at) VALUES ($1, $2, $3, $4, $5)";
 const SESSION: &str = "SELECT principal_id, strong, seen_at, ends_at FROM session WHERE hash = $1";
@@ -91,14 +102,40 @@ impl Default for CredentialPolicy {
 }
 
 /// What a password, with a code where there is a second factor, comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Shown {
-    /// They are who they say. `strong` where a second factor was shown.
-    Right { strong: bool },
+    /// They are who they say.
+    Right(Verified),
     /// The password is right, and has to be changed first.
     MustChange,
     /// Wrong, closed for a while, or there is none: nobody outside learns which.
     Wrong,
+}
+
+/// What is kept of a password.
+pub struct HashedPassword(String);
+
+/// That somebody has shown who they are, by what was kept of it then.
+pub struct Verified {
+    pub principal: PrincipalId,
+    /// A second factor was shown.
+    pub strong: bool,
+    hash: String,
+    totp: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Verified {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Verified({}, strong: {})", self.principal, self.strong)
+    }
+}
+
+/// Whether somebody asks, or the server looks again by itself at what somebody asked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It keeps a session awake, and is the last use of a key.
+    Request,
+    Again,
 }
 
 #[derive(sqlx::FromRow)]
@@ -107,7 +144,6 @@ struct PasswordRow {
     must_change: i64,
     changed_at: i64,
     failures: i64,
-    locked_until: i64,
     totp: Option<Vec<u8>>,
     totp_step: i64,
 }
@@ -140,6 +176,14 @@ struct ListedKeyRow {
 fn key_functions(key: &str, text: Option<&str>) -> Result<KeyFunctions, KeyError> {
     let functions = text.map(serde_json::from_str).transpose();
     functions.map_err(|_| KeyError::UnknownFunctions(key.to_owned()))
+}
+
+/// A key that is to be a machine's.
+pub struct NewMachineKey {
+    pub name: String,
+    /// Shown once.
+    pub whole: Secret,
+    hash: Vec<u8>,
 }
 
 /// A key that holds.
@@ -207,10 +251,15 @@ impl Keys {
         self.0.clock.now().timestamp_micros()
     }
 
+    /// Whoever has it may hash.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, KeyError> {
+        let turn = timeout(TURN_WAIT_MAX, self.0.hashing.acquire()).await;
+        turn.ok().and_then(Result::ok).ok_or(KeyError::NoTurn)
+    }
+
     /// The hash of a password, with a salt of its own.
-    async fn hashed(&self, password: Secret) -> Result<String, KeyError> {
+    async fn hashed(&self, password: Secret, _turn: &SemaphorePermit<'_>) -> Result<String, KeyError> {
         let salt: [u8; 16] = self.0.entropy.bytes()?;
-        let _turn = self.0.hashing.acquire().await;
         let hashed = tokio::task::spawn_blocking(move || {
             let hash: Result<PasswordHash, _> =
                 argon2().hash_password_with_salt(password.expose().as_bytes(), &salt);
@@ -219,17 +268,26 @@ impl Keys {
         hashed.await.ok().and_then(Result::ok).ok_or(KeyError::NotHashed)
     }
 
-    /// Gives somebody a password. All their sessions end.
+    /// What is kept of a password.
+    pub async fn hash_password(&self, password: Secret) -> Result<HashedPassword, KeyError> {
+        Ok(HashedPassword(self.hashed(password, &self.turn().await?).await?))
+    }
+
+    /// Gives somebody a password. All their sessions end, also one that begins meanwhile with the password before.
     pub async fn set_password(
         &self,
         principal: PrincipalId,
-        password: Secret,
+        HashedPassword(hash): &HashedPassword,
         must_change: bool,
     ) -> Result<(), KeyError> {
-        let (hash, now) = (self.hashed(password).await?, self.micros());
-        on_db!(&self.0.database.writer, pool => sqlx::query(SET_PASSWORD).bind(principal.0).bind(hash)
-            .bind(i64::from(must_change)).bind(now).execute(pool).await.map(drop))?;
-        self.end_sessions(principal).await
+        let now = self.micros();
+        Ok(on_db!(&self.0.database.writer, pool => {
+            let mut transaction = pool.begin().await?;
+            sqlx::query(SET_PASSWORD).bind(principal.0).bind(hash).bind(i64::from(must_change)).bind(now)
+                .execute(&mut *transaction).await?;
+            sqlx::query(END_SESSIONS).bind(principal.0).execute(&mut *transaction).await?;
+            transaction.commit().await
+        })?)
     }
 
     /// Whether a password, with a code where a second factor is set up, is somebody's. Takes as long for nobody.
@@ -240,44 +298,38 @@ impl Keys {
         code: Option<&str>,
         policy: &CredentialPolicy,
     ) -> Result<Shown, KeyError> {
-        let row: Option<PasswordRow> = on_db!(&self.0.database.readers, pool => {
-            sqlx::query_as(PASSWORD).bind(principal.0).fetch_optional(pool).await
+        let turn = self.turn().await?;
+        let now = self.micros();
+        let until = now + policy.closed_for.num_microseconds().unwrap_or(0);
+        let row: Option<PasswordRow> = on_db!(&self.0.database.writer, pool => {
+            sqlx::query_as(BEGIN_TRY).bind(principal.0).bind(policy.failures_max).bind(until).bind(now)
+                .fetch_optional(pool).await
         })?;
         let Some(row) = row else {
-            self.hashed(password).await?;
+            self.hashed(password, &turn).await?;
             return Ok(Shown::Wrong);
         };
         let hash = row.hash.clone();
-        let is_right = {
-            let _turn = self.0.hashing.acquire().await;
-            tokio::task::spawn_blocking(move || verify(&password, &hash)).await.unwrap_or(false)
-        };
-        let now = self.micros();
-        if now < row.locked_until {
-            return Ok(Shown::Wrong);
-        }
-        let strong = match &row.totp {
-            Some(wrapped) if is_right => match code {
-                Some(code) => self.use_code(principal, wrapped, row.totp_step, code).await?,
-                None => false,
-            },
-            Some(_) | None => false,
+        let is_right = tokio::task::spawn_blocking(move || verify(&password, &hash)).await.unwrap_or(false);
+        drop(turn);
+        let strong = match (&row.totp, code) {
+            (Some(wrapped), Some(code)) if is_right => {
+                self.use_code(principal, wrapped, row.totp_step, code).await?
+            }
+            _ => false,
         };
         if !is_right || (row.totp.is_some() && !strong) {
-            let until = now + policy.closed_for.num_microseconds().unwrap_or(0);
-            on_db!(&self.0.database.writer, pool => sqlx::query(COUNT_FAILURE).bind(principal.0)
-                .bind(policy.failures_max).bind(until).execute(pool).await.map(drop))?;
+            let is_closed = policy.failures_max <= row.failures;
+            tracing::warn!(account = %principal, failures = row.failures, is_closed, "a password or a code was wrong");
             return Ok(Shown::Wrong);
         }
-        if row.failures != 0 {
-            on_db!(&self.0.database.writer, pool => sqlx::query(FORGET_FAILURES).bind(principal.0)
-                .execute(pool).await.map(drop))?;
-        }
+        on_db!(&self.0.database.writer, pool => sqlx::query(FORGET_FAILURES).bind(principal.0)
+            .execute(pool).await.map(drop))?;
         let age_max = policy.password_age_max.num_microseconds().unwrap_or(i64::MAX);
         if row.must_change != 0 || age_max < now - row.changed_at {
             return Ok(Shown::MustChange);
         }
-        Ok(Shown::Right { strong })
+        Ok(Shown::Right(Verified { principal, strong, hash: row.hash, totp: row.totp }))
     }
 
     /// A code is good for its step and once.
@@ -303,39 +355,59 @@ impl Keys {
     pub async fn set_second_factor(&self, principal: PrincipalId) -> Result<Option<Secret>, KeyError> {
         let bytes: [u8; TOTP_SECRET_BYTES] = self.0.entropy.bytes()?;
         let wrapped = self.0.master.wrap_totp(principal, self.0.entropy.bytes()?, &bytes)?;
-        let set = on_db!(&self.0.database.writer, pool => sqlx::query(SET_TOTP).bind(principal.0).bind(wrapped)
-            .execute(pool).await.map(|done| done.rows_affected()))?;
-        self.end_sessions(principal).await?;
+        let set = self.keep_second_factor(principal, Some(wrapped)).await?;
         Ok((set == 1).then(|| Secret::new(totp_rs::Secret::from(bytes.as_slice()).to_base32())))
     }
 
-    pub async fn take_second_factor_away(&self, principal: PrincipalId) -> Result<(), KeyError> {
-        Ok(
-            on_db!(&self.0.database.writer, pool => sqlx::query(SET_TOTP).bind(principal.0).bind(None::<Vec<u8>>)
-            .execute(pool).await.map(drop))?,
-        )
+    pub async fn has_second_factor(&self, principal: PrincipalId) -> Result<bool, KeyError> {
+        let (count,): (i64,) = on_db!(&self.0.database.readers, pool => {
+            sqlx::query_as(HAS_TOTP).bind(principal.0).fetch_one(pool).await
+        })?;
+        Ok(count != 0)
     }
 
-    /// A new key of a machine: its name, and the whole of it, which is shown this once.
-    pub async fn create_machine_key(
+    /// All their sessions end.
+    pub async fn take_second_factor_away(&self, principal: PrincipalId) -> Result<(), KeyError> {
+        self.keep_second_factor(principal, None).await.map(drop)
+    }
+
+    async fn keep_second_factor(
         &self,
         principal: PrincipalId,
-        expires_at: Instant,
-        functions: &KeyFunctions,
-    ) -> Result<(String, Secret), KeyError> {
+        wrapped: Option<Vec<u8>>,
+    ) -> Result<u64, KeyError> {
+        Ok(on_db!(&self.0.database.writer, pool => {
+            let mut transaction = pool.begin().await?;
+            let set = sqlx::query(SET_TOTP).bind(principal.0).bind(wrapped).execute(&mut *transaction).await?;
+            sqlx::query(END_SESSIONS).bind(principal.0).execute(&mut *transaction).await?;
+            transaction.commit().await.map(|()| set.rows_affected())
+        })?)
+    }
+
+    /// A new key of a machine, which is not taken before it is kept.
+    pub fn make_machine_key(&self) -> Result<NewMachineKey, KeyError> {
         let (name, secret): ([u8; 9], [u8; 32]) = (self.0.entropy.bytes()?, self.0.entropy.bytes()?);
         let (name, secret) = (BASE64.encode(name), BASE64.encode(secret));
+        let whole = Secret::new(format!("{MACHINE_KEY_PREFIX}{name}.{secret}"));
+        Ok(NewMachineKey { name, whole, hash: sha256(secret.as_bytes()) })
+    }
+
+    pub async fn keep_machine_key(
+        &self,
+        principal: PrincipalId,
+        key: &NewMachineKey,
+        expires_at: Instant,
+        functions: &KeyFunctions,
+    ) -> Result<(), KeyError> {
         let names = functions.as_ref().map(|functions| functions.iter().map(|function| function.name()));
         let functions = names.map(|names| serde_json::Value::from_iter(names).to_string());
-        on_db!(&self.0.database.writer, pool => sqlx::query(CREATE_KEY).bind(&name).bind(principal.0)
-            .bind(sha256(secret.as_bytes())).bind(self.micros()).bind(expires_at.timestamp_micros()).bind(functions)
-            .execute(pool).await.map(drop))?;
-        let whole = Secret::new(format!("{MACHINE_KEY_PREFIX}{name}.{secret}"));
-        Ok((name, whole))
+        Ok(on_db!(&self.0.database.writer, pool => sqlx::query(CREATE_KEY).bind(&key.name).bind(principal.0)
+            .bind(&key.hash).bind(self.micros()).bind(expires_at.timestamp_micros()).bind(functions)
+            .execute(pool).await.map(drop))?)
     }
 
     /// Whose key it is, until when it holds and what for.
-    pub async fn show_machine_key(&self, key: &str) -> Result<Option<ShownKey>, KeyError> {
+    pub async fn show_machine_key(&self, key: &str, look: Look) -> Result<Option<ShownKey>, KeyError> {
         let Some((name, secret)) = key.strip_prefix(MACHINE_KEY_PREFIX).and_then(|key| key.split_once('.'))
         else {
             return Ok(None);
@@ -348,7 +420,8 @@ impl Keys {
             same(&row.hash, &sha256(secret.as_bytes())) && row.revoked_at.is_none() && now < row.expires_at
         };
         let Some(row) = row.filter(holds) else { return Ok(None) };
-        if row.last_used_at.is_none_or(|at| SEEN_EVERY.num_microseconds().unwrap_or(0) < now - at) {
+        let is_long_ago = |at: i64| SEEN_EVERY.num_microseconds().unwrap_or(0) < now - at;
+        if look == Look::Request && row.last_used_at.is_none_or(is_long_ago) {
             on_db!(&self.0.database.writer, pool => sqlx::query(KEY_USED).bind(name).bind(now)
                 .execute(pool).await.map(drop))?;
         }
@@ -377,27 +450,38 @@ impl Keys {
         Ok(revoked == 1)
     }
 
-    /// Begins a session: its token, which only who signed in has.
+    /// Begins a session: its token, which only who signed in has. `None` where what was shown is not what is kept any more.
     pub async fn begin_session(
         &self,
-        principal: PrincipalId,
-        strong: bool,
+        shown: &Verified,
         policy: &CredentialPolicy,
-    ) -> Result<(Secret, Session), KeyError> {
+    ) -> Result<Option<(Secret, Session)>, KeyError> {
+        let Verified { principal, strong, .. } = *shown;
         let token = BASE64.encode(self.0.entropy.bytes::<32>()?);
         let now = self.0.clock.now();
         let ends_at = now + policy.session_max;
         let idle = (now - policy.session_idle_max).timestamp_micros();
-        on_db!(&self.0.database.writer, pool => {
-            sqlx::query(SWEEP_SESSIONS).bind(now.timestamp_micros()).bind(idle).execute(pool).await?;
-            sqlx::query(BEGIN_SESSION).bind(sha256(token.as_bytes())).bind(principal.0).bind(i64::from(strong))
-                .bind(now.timestamp_micros()).bind(ends_at.timestamp_micros()).execute(pool).await.map(drop)
+        let held = on_db!(&self.0.database.writer, pool => {
+            let mut transaction = pool.begin().await?;
+            let held = sqlx::query(HOLD_AS_SHOWN).bind(principal.0).bind(&shown.hash).bind(&shown.totp)
+                .execute(&mut *transaction).await?.rows_affected();
+            if held == 1 {
+                sqlx::query(SWEEP_SESSIONS).bind(now.timestamp_micros()).bind(idle).execute(&mut *transaction).await?;
+                sqlx::query(BEGIN_SESSION).bind(sha256(token.as_bytes())).bind(principal.0).bind(i64::from(strong))
+                    .bind(now.timestamp_micros()).bind(ends_at.timestamp_micros()).execute(&mut *transaction).await?;
+            }
+            transaction.commit().await.map(|()| held)
         })?;
-        Ok((Secret::new(token), Session { principal, strong, ends_at }))
+        Ok((held == 1).then(|| (Secret::new(token), Session { principal, strong, ends_at })))
     }
 
-    /// The session of a token, if it goes on. Asking keeps it awake.
-    pub async fn session(&self, token: &str, policy: &CredentialPolicy) -> Result<Option<Session>, KeyError> {
+    /// The session of a token, if it goes on.
+    pub async fn session(
+        &self,
+        token: &str,
+        policy: &CredentialPolicy,
+        look: Look,
+    ) -> Result<Option<Session>, KeyError> {
         let hash = sha256(token.as_bytes());
         let row: Option<SessionRow> = on_db!(&self.0.database.readers, pool => {
             sqlx::query_as(SESSION).bind(&hash).fetch_optional(pool).await
@@ -407,7 +491,7 @@ impl Keys {
         let Some(row) = row.filter(|row| now < row.ends_at && now - row.seen_at < idle_max) else {
             return Ok(None);
         };
-        if SEEN_EVERY.num_microseconds().unwrap_or(0) < now - row.seen_at {
+        if look == Look::Request && SEEN_EVERY.num_microseconds().unwrap_or(0) < now - row.seen_at {
             on_db!(&self.0.database.writer, pool => sqlx::query(SESSION_SEEN).bind(&hash).bind(now)
                 .execute(pool).await.map(drop))?;
         }
@@ -420,12 +504,6 @@ impl Keys {
 
     pub async fn end_session(&self, token: &str) -> Result<(), KeyError> {
         Ok(on_db!(&self.0.database.writer, pool => sqlx::query(END_SESSION).bind(sha256(token.as_bytes()))
-            .execute(pool).await.map(drop))?)
-    }
-
-    /// All of somebody's.
-    pub async fn end_sessions(&self, principal: PrincipalId) -> Result<(), KeyError> {
-        Ok(on_db!(&self.0.database.writer, pool => sqlx::query(END_SESSIONS).bind(principal.0)
             .execute(pool).await.map(drop))?)
     }
 }

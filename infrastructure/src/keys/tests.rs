@@ -498,3 +498,20 @@ fn wrapped_key_proof_and_mac_are_pinned() {
     );
     assert_eq!(now, golden);
 }
+
+#[tokio::test]
+async fn nobody_waits_for_ever_for_a_turn_to_hash() {
+    on_each_back_end(async |url| {
+        let keys = open(&url).await;
+        let principal = domain::identity::PrincipalId(Uuid::from_u128(1));
+        let policy = credentials::CredentialPolicy::default();
+        let show =
+            async || keys.show_password(principal, Secret::new("Cua-rieng-toi-2"), None, &policy).await;
+        let together = u32::try_from(credentials::HASHED_TOGETHER).unwrap();
+        let turns = keys.0.hashing.acquire_many(together).await.unwrap();
+        assert!(matches!(show().await, Err(KeyError::NoTurn)));
+        drop(turns);
+        assert!(matches!(show().await, Ok(credentials::Shown::Wrong)));
+    })
+    .await;
+}

@@ -100,6 +100,11 @@ impl Server {
 
     /// The same with further arguments.
     pub(crate) async fn start_with(place: &Place, arguments: &[&str]) -> Self {
+        Self::start_in(place, arguments, &[]).await
+    }
+
+    /// And with variables of the environment.
+    pub(crate) async fn start_in(place: &Place, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let start = std::time::Instant::now();
         let mut child = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--development-tokens"])
@@ -109,6 +114,7 @@ impl Server {
             // Tests ask as fast as they can.
             .args(["--requests-per-address", "0", "--requests-per-principal", "0"])
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

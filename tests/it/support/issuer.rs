@@ -48,6 +48,9 @@ struct State_ {
     signers: Mutex<Vec<Signer>>,
     fetched: AtomicUsize,
     down: Mutex<bool>,
+    hangs: Mutex<bool>,
+    /// What its discovery document says of where its keys are.
+    jwks: String,
     now: i64,
 }
 
@@ -58,14 +61,26 @@ pub(crate) struct Issuer(Arc<State_>);
 impl Issuer {
     /// Its tokens are of this second.
     pub(crate) async fn start(now: i64) -> Self {
+        Self::begin(now, None).await
+    }
+
+    /// One whose keys are said to be elsewhere.
+    pub(crate) async fn with_jwks(now: i64, jwks: &str) -> Self {
+        Self::begin(now, Some(jwks)).await
+    }
+
+    async fn begin(now: i64, jwks: Option<&str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let jwks = jwks.map_or_else(|| format!("{url}/jwks"), str::to_owned);
         let signers = Mutex::new(vec![Signer::new("first")]);
         let issuer = Self(Arc::new(State_ {
             url,
             signers,
             fetched: AtomicUsize::new(0),
             down: Mutex::new(false),
+            hangs: Mutex::new(false),
+            jwks,
             now,
         }));
         let app = Router::new()
@@ -94,6 +109,11 @@ impl Issuer {
         *self.0.down.lock().unwrap() = down;
     }
 
+    /// It takes requests, and answers none.
+    pub(crate) fn hang(&self, hangs: bool) {
+        *self.0.hangs.lock().unwrap() = hangs;
+    }
+
     /// How often its keys were asked for.
     pub(crate) fn fetched(&self) -> usize {
         self.0.fetched.load(Ordering::SeqCst)
@@ -113,13 +133,16 @@ async fn discovery(State(issuer): State<Issuer>) -> Json<Value> {
     let url = issuer.url();
     Json(json!({
         "issuer": url, "authorization_endpoint": format!("{url}/authorize"), "token_endpoint": format!("{url}/token"),
-        "jwks_uri": format!("{url}/jwks"), "response_types_supported": ["code"], "subject_types_supported": ["public"],
+        "jwks_uri": issuer.0.jwks, "response_types_supported": ["code"], "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
     }))
 }
 
 async fn keys(State(issuer): State<Issuer>) -> Response {
     issuer.0.fetched.fetch_add(1, Ordering::SeqCst);
+    while *issuer.0.hangs.lock().unwrap() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     if *issuer.0.down.lock().unwrap() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }

@@ -17,7 +17,7 @@ use futures::stream::unfold;
 use tokio::time::{Instant, sleep_until};
 
 use super::super::authentication::Who;
-use super::{Due, Said, Session, Subscription, TOO_MANY_STREAMS};
+use super::{Due, Said, Session, Standing, Subscription, TOO_MANY_STREAMS};
 use crate::graphql::PositionText;
 use crate::http::graphql::{Parameters, with_code};
 use crate::http::{Server, header, refuse};
@@ -31,6 +31,8 @@ const NO_BUFFERING: (HeaderName, HeaderValue) =
 const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(10);
 /// When to come back after a stop of the server.
 const COME_BACK_AFTER: Duration = Duration::from_secs(1);
+/// And where it could not be told whose the credential is.
+const COME_BACK_LATER: Duration = Duration::from_secs(10);
 
 pub(in crate::http) async fn stream(
     server: &Server,
@@ -122,12 +124,11 @@ impl Running {
                     // Not the end of the subscription: who is told that it is complete does not come back.
                     Due::Stop => Turn::End(vec![Event::default().retry(COME_BACK_AFTER)]),
                     Due::Expiry => Turn::End(signed_out()),
-                    Due::LookAgain => {
-                        if self.session.is_signed_in().await {
-                            continue;
-                        }
-                        Turn::End(signed_out())
-                    }
+                    Due::LookAgain => match self.session.standing().await {
+                        Standing::Holds => continue,
+                        Standing::Ended => Turn::End(signed_out()),
+                        Standing::Unknown => Turn::End(vec![Event::default().retry(COME_BACK_LATER)]),
+                    },
                 },
                 said = said.next() => match said {
                     Some(Said::Next(answer)) => {

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Due, Said, Session, Subscription, TOO_MANY_STREAMS, authenticate};
+use super::{Due, Said, Session, Standing, Subscription, TOO_MANY_STREAMS, authenticate};
 use crate::graphql::PositionText;
 use crate::http::authentication::PURPOSE;
 use crate::http::graphql::{Parameters, with_code};
@@ -63,6 +63,8 @@ enum Closing {
 const UNAUTHORIZED: Closing = Closing::With(4401, "Unauthorized");
 const FORBIDDEN: Closing = Closing::With(4403, "Forbidden");
 const INVALID: Closing = Closing::With(4400, "Invalid message");
+/// After which clients come back, as they do not after most codes of the protocol.
+const TRY_AGAIN_LATER: Closing = Closing::With(1013, "Try again later");
 const UNKNOWN_PURPOSE: Closing = Closing::With(4400, "Unknown purpose");
 
 pub(in crate::http) fn open(
@@ -153,7 +155,11 @@ async fn begin(
         }
     }
     let signed_in = authenticate(server, entrance, &Method::GET, &credential).await.map_err(|refused| {
-        if refused.status == StatusCode::BAD_REQUEST { UNKNOWN_PURPOSE } else { UNAUTHORIZED }
+        match refused.status {
+            StatusCode::BAD_REQUEST => UNKNOWN_PURPOSE,
+            _ if refused.is_for_now() => TRY_AGAIN_LATER,
+            _ => UNAUTHORIZED,
+        }
     })?;
     let signed_in = signed_in.ok_or(UNAUTHORIZED)?;
     let session = Session::open(server, entrance, credential, signed_in);
@@ -256,13 +262,11 @@ impl Connection {
         match turn {
             Turn::Due(Due::Stop) => Err(Closing::With(1001, "Going away")),
             Turn::Due(Due::Expiry) => Err(FORBIDDEN),
-            Turn::Due(Due::LookAgain) => {
-                if self.session.is_signed_in().await {
-                    Ok(())
-                } else {
-                    Err(FORBIDDEN)
-                }
-            }
+            Turn::Due(Due::LookAgain) => match self.session.standing().await {
+                Standing::Holds => Ok(()),
+                Standing::Ended => Err(FORBIDDEN),
+                Standing::Unknown => Err(TRY_AGAIN_LATER),
+            },
             Turn::Ping => {
                 self.ping_at = Instant::now() + PING_EVERY;
                 if SILENCE_MAX < self.heard_at.elapsed() {
