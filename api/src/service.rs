@@ -24,7 +24,7 @@ mod synchronisation;
 mod tables;
 
 pub use access::{Access, AccountDone, check_password};
-pub use agencies::CarriedOver;
+pub use agencies::{CarriedOver, NotCarried};
 pub use applicants::{Application, Person, TellsOf, Told, application, told};
 pub use boards::{
     Board, BoardGroupBy, BoardItem, BoardQuestion, Figure, FigureItem, Figures, GroupKey, Part, ProgressBy,

@@ -2313,6 +2313,8 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         "OWN_ACCOUNT",
         "DISCLOSURE_NOT_NEEDED",
         "AGENCY_NOT_SUCCEEDED",
+        "DOSSIER_UNREADABLE",
+        "TOO_MANY_INPUTS",
         "TABLE_TOO_LONG",
         "FILE_TOO_LARGE",
         "FILE_EMPTY",

@@ -5,6 +5,7 @@ mod agencies;
 mod applicants;
 mod architecture;
 mod boards;
+mod bulk;
 mod calendars;
 mod cli;
 mod crash;

@@ -856,6 +856,14 @@ impl World {
                     let (there, absent) = (attempt(&id).await, attempt(&absent_id).await);
                     assert_eq!((there.status, &there.body), (absent.status, &absent.body), "{mutation}");
                 }
+                // Nor in a list of several.
+                let inputs = [&id, &absent_id].map(|id| on("not to be", id)).map(|on| json!({"on": on}));
+                let query =
+                    "mutation M($inputs: [ReceiveDossierInput!]!) { receiveDossiers(inputs: $inputs) {
+                    items { dossierId problems { code message } } } }";
+                let answer = self.system.ask(&token, query, json!({"inputs": inputs})).await;
+                let items = &answer["receiveDossiers"]["items"];
+                assert_eq!((&items[0], &items[0]["dossierId"]), (&items[1], &Value::Null));
             }
         }
     }

@@ -14,7 +14,7 @@ use super::{ContextExt, PositionText, of_failure};
 use crate::import::procedure_json::Unreadable;
 use crate::messages;
 use crate::problem::{Problem as ServiceProblem, ServiceError};
-use crate::service::{Accepted, AccountDone, Names};
+use crate::service::{Accepted, AccountDone, Names, NotCarried};
 
 /// Kết quả thao tác với hồ sơ. The answer to a command on a dossier.
 #[derive(SimpleObject)]
@@ -159,8 +159,19 @@ pub struct CarryOverPayload {
     pub carried: i64,
     /// Còn hồ sơ chưa chuyển giao. There are more: call again.
     pub remaining: bool,
-    /// Các hồ sơ không chuyển giao được. Ids of dossiers that could not be carried over; the server's log says why.
+    /// Các hồ sơ không chuyển giao được. Ids of dossiers that could not be carried over; `failures` says why.
     pub failed: Vec<Uuid>,
+    /// Lý do không chuyển giao được từng hồ sơ. The same dossiers, each with what is in the way.
+    pub failures: Vec<CarryOverFailure>,
+    pub problems: Vec<Problem>,
+}
+
+/// Hồ sơ không chuyển giao được. A dossier that could not be carried over.
+#[derive(SimpleObject)]
+pub struct CarryOverFailure {
+    /// Mã định danh hồ sơ. Id of the dossier.
+    pub dossier_id: Uuid,
+    /// Lý do không chuyển giao được. Why it stays where it is: `DOSSIER_UNREADABLE` where its events cannot be read.
     pub problems: Vec<Problem>,
 }
 
@@ -510,16 +521,27 @@ pub(super) async fn of_carry_over(
     outcome: Result<crate::service::CarriedOver, ServiceError>,
 ) -> Result<CarryOverPayload> {
     match outcome {
-        Ok(outcome) => Ok(CarryOverPayload {
-            carried: i64::try_from(outcome.carried).unwrap_or(i64::MAX),
-            remaining: outcome.remaining,
-            failed: outcome.failed,
-            problems: Vec::new(),
-        }),
-        Err(ServiceError::Problem(found)) => {
-            let problems = problems(ctx, found).await?;
-            Ok(CarryOverPayload { carried: 0, remaining: true, failed: Vec::new(), problems })
+        Ok(outcome) => {
+            let failed = outcome.failed.iter().map(|failed| failed.dossier_id).collect();
+            let mut failures = Vec::with_capacity(outcome.failed.len());
+            for NotCarried { dossier_id, problem } in outcome.failed {
+                failures.push(CarryOverFailure { dossier_id, problems: problems(ctx, problem).await? });
+            }
+            Ok(CarryOverPayload {
+                carried: i64::try_from(outcome.carried).unwrap_or(i64::MAX),
+                remaining: outcome.remaining,
+                failed,
+                failures,
+                problems: Vec::new(),
+            })
         }
+        Err(ServiceError::Problem(found)) => Ok(CarryOverPayload {
+            carried: 0,
+            remaining: true,
+            failed: Vec::new(),
+            failures: Vec::new(),
+            problems: problems(ctx, found).await?,
+        }),
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }
 }

@@ -40,13 +40,19 @@ const CARRY_OVER_PAGE: i64 = 500;
 const LEVELS_MAX: usize = 50;
 
 /// What became of the open dossiers of an agency that is there no more.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CarriedOver {
     pub carried: usize,
     /// There are more than were asked for: call again.
     pub remaining: bool,
-    /// Dossiers that could not be carried over; the log says why.
-    pub failed: Vec<Uuid>,
+    pub failed: Vec<NotCarried>,
+}
+
+/// A dossier that could not be carried over, and why not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotCarried {
+    pub dossier_id: Uuid,
+    pub problem: Problem,
 }
 
 impl Service {
@@ -283,13 +289,20 @@ impl Service {
         match self.carry_over_one(caller, from, DossierId(id), today).await {
             Ok(carried) => outcome.carried += usize::from(carried),
             Err(error) if error.is_about_one_stream() => {
-                let error: &(dyn std::error::Error + 'static) = &error;
-                tracing::error!(error, dossier = %id, "a dossier is not carried over");
+                let chain: &(dyn std::error::Error + 'static) = &error;
+                tracing::error!(error = chain, dossier = %id, "a dossier is not carried over");
                 // Whose it is cannot be told either: it is named to those who see the whole province.
                 if caller.principal.powers.of(Function::Administer) == Some(&Scope::Province)
-                    && !outcome.failed.contains(&id)
+                    && !outcome.failed.iter().any(|failed| failed.dossier_id == id)
                 {
-                    outcome.failed.push(id);
+                    let problem = match error {
+                        ServiceError::Problem(problem) => problem,
+                        ServiceError::Failure(_) => {
+                            let reason = "its events cannot be read".to_owned();
+                            Problem::Refused { code: "DOSSIER_UNREADABLE", reason }
+                        }
+                    };
+                    outcome.failed.push(NotCarried { dossier_id: id, problem });
                 }
             }
             Err(error) => return Err(error),
