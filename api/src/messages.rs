@@ -280,6 +280,11 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "The dossier's events cannot be read; the server's log says why.",
     ),
     (
+        "MACHINE_KEY_IN_USE",
+        "Khóa này đã được sử dụng hoặc đã bị thu hồi; hãy cấp khóa khác với khóa chống lặp mới.",
+        "This key was used or revoked already; issue another with a new idempotency key.",
+    ),
+    (
         "TOO_MANY_INPUTS",
         "Quá nhiều hồ sơ trong một lần thực hiện; tối đa 50.",
         "Too many dossiers in one call; at most 50.",

@@ -100,7 +100,7 @@ pub struct Caller {
 }
 
 /// Where a command ended up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Done {
     pub version: Version,
     pub position: Position,

@@ -52,7 +52,13 @@ fn first_of_july() -> NaiveDate {
 fn about(name: &str, agency: &str) -> OnAgency {
     let reference = "Nghị quyết 1664/NQ-UBTVQH15".to_owned();
     let decision = Some(DecisionInput { reference, decided_on: Some(day("2025-06-16")) });
-    OnAgency { idempotency_key: key(name), agency: agency.to_owned(), from: first_of_july(), decision }
+    OnAgency {
+        idempotency_key: key(name),
+        expected_version: None,
+        agency: agency.to_owned(),
+        from: first_of_july(),
+        decision,
+    }
 }
 
 fn takes_the_rest(agency: &str) -> SuccessorInput {

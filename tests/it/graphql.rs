@@ -2315,6 +2315,7 @@ fn every_code_of_a_rule_has_a_sentence_in_both_languages() {
         "AGENCY_NOT_SUCCEEDED",
         "DOSSIER_UNREADABLE",
         "TOO_MANY_INPUTS",
+        "MACHINE_KEY_IN_USE",
         "TABLE_TOO_LONG",
         "FILE_TOO_LARGE",
         "FILE_EMPTY",

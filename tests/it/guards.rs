@@ -189,7 +189,7 @@ async fn who_administers_one_agency_changes_nothing_for_all() {
     let over_one = granting(id, "MOT_NOI", GrantOver::Agency, Some(AGENCY));
     service.grant(&admin, &over_one).await.unwrap();
     let until = "2024-05-22".parse().unwrap();
-    let key = IssueMachineKeyInput { account_id: id.0, until, functions: None };
+    let key = IssueMachineKeyInput { idempotency_key: None, account_id: id.0, until, functions: None };
     let (_, key, _) = service.issue_machine_key(&admin, &key).await.unwrap();
     // Which versions there are changes nothing.
     assert_eq!(taken(&system, key.expose()).await, ["me", "procedureVersions"]);

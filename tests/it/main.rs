@@ -24,6 +24,7 @@ mod graphql_http;
 mod guards;
 mod leaf;
 mod live;
+mod lost_updates;
 mod notices;
 mod papers;
 mod parked;

@@ -58,6 +58,8 @@ impl DossierPayload {
 pub struct AgencyPayload {
     /// Cơ quan. Id of the agency; null where nothing was done.
     pub agency_id: Option<Uuid>,
+    /// Phiên bản luồng sự kiện. After the command: the next `expectedVersion`. Null where nothing was done.
+    pub stream_version: Option<i64>,
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
@@ -65,6 +67,8 @@ pub struct AgencyPayload {
 /// Kết quả thao tác với nhóm quyền. The answer to a command on a permission group.
 #[derive(SimpleObject)]
 pub struct PermissionGroupPayload {
+    /// Phiên bản luồng sự kiện. After the command: the next `expectedVersion`. Null where nothing was done.
+    pub stream_version: Option<i64>,
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
@@ -76,6 +80,8 @@ pub struct AccountPayload {
     pub account_id: Option<Uuid>,
     /// Lần gán vừa thực hiện. Id of the grant that was made; null of every other command.
     pub grant_id: Option<Uuid>,
+    /// Phiên bản luồng sự kiện. After the command: the next `expectedVersion`. Null where nothing was done.
+    pub stream_version: Option<i64>,
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
@@ -104,6 +110,8 @@ pub struct MachineKeyPayload {
 /// Kết quả thao tác với lịch làm việc. The answer to a command on a calendar.
 #[derive(SimpleObject)]
 pub struct CalendarPayload {
+    /// Phiên bản luồng sự kiện. After the command: the next `expectedVersion`. Null where nothing was done.
+    pub stream_version: Option<i64>,
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
@@ -369,11 +377,13 @@ pub(super) async fn of_agency(
     match outcome {
         Ok((id, done)) => Ok(AgencyPayload {
             agency_id: Some(id.0),
+            stream_version: Some(done.version.0),
             position: Some(PositionText(done.position)),
             problems: Vec::new(),
         }),
         Err(ServiceError::Problem(found)) => {
-            Ok(AgencyPayload { agency_id: None, position: None, problems: problems(ctx, found).await? })
+            let problems = problems(ctx, found).await?;
+            Ok(AgencyPayload { agency_id: None, stream_version: None, position: None, problems })
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }
@@ -383,12 +393,13 @@ pub(super) async fn of_permission_group(
     ctx: &Context<'_>,
     outcome: Result<crate::service::Done, ServiceError>,
 ) -> Result<PermissionGroupPayload> {
-    let (position, problems) = match outcome {
-        Ok(done) => (Some(PositionText(done.position)), Vec::new()),
+    let (done, problems) = match outcome {
+        Ok(done) => (Some(done), Vec::new()),
         Err(ServiceError::Problem(found)) => (None, problems(ctx, found).await?),
         Err(ServiceError::Failure(failure)) => return Err(of_failure(&failure)),
     };
-    Ok(PermissionGroupPayload { position, problems })
+    let position = done.map(|done| PositionText(done.position));
+    Ok(PermissionGroupPayload { stream_version: done.map(|done| done.version.0), position, problems })
 }
 
 pub(super) async fn of_account(
@@ -399,12 +410,14 @@ pub(super) async fn of_account(
         Ok(AccountDone { account, grant, done }) => Ok(AccountPayload {
             account_id: Some(account.0),
             grant_id: grant.map(|grant| grant.0),
+            stream_version: Some(done.version.0),
             position: Some(PositionText(done.position)),
             problems: Vec::new(),
         }),
         Err(ServiceError::Problem(found)) => {
             let problems = problems(ctx, found).await?;
-            Ok(AccountPayload { account_id: None, grant_id: None, position: None, problems })
+            let (account_id, grant_id, stream_version, position) = (None, None, None, None);
+            Ok(AccountPayload { account_id, grant_id, stream_version, position, problems })
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }
@@ -465,13 +478,13 @@ pub(super) async fn of_calendar(
     ctx: &Context<'_>,
     outcome: Result<crate::service::Done, ServiceError>,
 ) -> Result<CalendarPayload> {
-    match outcome {
-        Ok(done) => Ok(CalendarPayload { position: Some(PositionText(done.position)), problems: Vec::new() }),
-        Err(ServiceError::Problem(found)) => {
-            Ok(CalendarPayload { position: None, problems: problems(ctx, found).await? })
-        }
-        Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
-    }
+    let (done, problems) = match outcome {
+        Ok(done) => (Some(done), Vec::new()),
+        Err(ServiceError::Problem(found)) => (None, problems(ctx, found).await?),
+        Err(ServiceError::Failure(failure)) => return Err(of_failure(&failure)),
+    };
+    let position = done.map(|done| PositionText(done.position));
+    Ok(CalendarPayload { stream_version: done.map(|done| done.version.0), position, problems })
 }
 
 pub(super) async fn of_synchronisation(

@@ -13,6 +13,7 @@ use domain::codes::{AgencyCode, CalendarCode, FieldCode, NationalAgencyCode};
 use domain::decider::Decider;
 use domain::dossier::{self, Dossier};
 use domain::identity::{AgencyId, CalendarId, DossierId, NAMESPACE};
+use domain::recorded::Version;
 use domain::time::{Instant, local_date};
 use domain::working_time::OfficeHours;
 use infrastructure::execute::{ExecuteError, Refusal, Request};
@@ -387,7 +388,8 @@ impl Service {
         canonical: &impl Serialize,
     ) -> Result<Result<(Request, AgencyId), (AgencyId, Done)>, ServiceError> {
         caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
-        let request = self.request(caller, operation, on.idempotency_key, canonical)?;
+        let mut request = self.request(caller, operation, on.idempotency_key, canonical)?;
+        request.expected = on.expected_version.map(Version);
         if let Some(before) = self.answered(&request).await? {
             return Ok(Err(before));
         }
@@ -414,6 +416,17 @@ impl Service {
     ) -> Result<(AgencyId, Done), ServiceError> {
         let done = self.decide::<Agency>(&agency::stream(id), request, command).await?;
         Ok((id, done))
+    }
+
+    /// Which agency has or had a code, and how often it was changed.
+    pub async fn administered_agency(
+        &self,
+        caller: &Caller,
+        code: &str,
+    ) -> Result<(AgencyId, Version), ServiceError> {
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
+        let id = self.agency_ever("code", code, self.today(caller)).await?;
+        Ok((id, self.executor.load::<Agency>(&agency::stream(id)).await?.version))
     }
 
     /// The agency above another: it is there on that day, and not below it, then or on any day that is known of.

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::TimeDelta;
 use domain::access::Function;
-use domain::identity::PrincipalId;
+use domain::identity::{CommandId, PrincipalId};
 use domain::private::Secret;
 use domain::time::Instant;
 use sha2::{Digest, Sha256};
@@ -49,7 +49,11 @@ const USE_STEP: &str = "UPDATE password SET totp_step = $2 WHERE principal_id = 
 const SET_TOTP: &str = "UPDATE password SET totp = $2, totp_step = 0 WHERE principal_id = $1";
 const CREATE_KEY: &str = "
     INSERT INTO machine_key (key_id, principal_id, hash, created_at, expires_at, functions)
-    VALUES ($1, $2, $3, $4, $5, $6)";
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (key_id) DO UPDATE SET hash = excluded.hash, created_at = excluded.created_at
+    WHERE machine_key.principal_id = excluded.principal_id AND machine_key.expires_at = excluded.expires_at
+        AND COALESCE(machine_key.functions, '') = COALESCE(excluded.functions, '')
+        AND machine_key.last_used_at IS NULL AND machine_key.revoked_at IS NULL";
 const KEY: &str = "
     SELECT principal_id, hash, expires_at, revoked_at, last_used_at, functions FROM machine_key WHERE key_id = $1";
 const KEYS: &str = "
@@ -140,6 +144,15 @@ struct ListedKeyRow {
 fn key_functions(key: &str, text: Option<&str>) -> Result<KeyFunctions, KeyError> {
     let functions = text.map(serde_json::from_str).transpose();
     functions.map_err(|_| KeyError::UnknownFunctions(key.to_owned()))
+}
+
+/// Why a key was not issued again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotIssued {
+    /// Somebody has it, or had it until it was revoked.
+    InUse,
+    /// The command was for another account, end or functions.
+    Otherwise,
 }
 
 /// A key that holds.
@@ -316,22 +329,42 @@ impl Keys {
         )
     }
 
-    /// A new key of a machine: its name, and the whole of it, which is shown this once.
+    /// A new key of a machine: its name, and the whole of it, which is shown this once. The same command again, whose answer
+    /// was lost, puts another secret in the place of the one that nobody has.
     pub async fn create_machine_key(
         &self,
         principal: PrincipalId,
         expires_at: Instant,
         functions: &KeyFunctions,
-    ) -> Result<(String, Secret), KeyError> {
-        let (name, secret): ([u8; 9], [u8; 32]) = (self.0.entropy.bytes()?, self.0.entropy.bytes()?);
-        let (name, secret) = (BASE64.encode(name), BASE64.encode(secret));
+        command: Option<CommandId>,
+    ) -> Result<Result<(String, Secret), NotIssued>, KeyError> {
+        let (random, secret): ([u8; 9], [u8; 32]) = (self.0.entropy.bytes()?, self.0.entropy.bytes()?);
+        let name = match command {
+            Some(CommandId(id)) => BASE64.encode(&sha256(id.as_bytes())[..random.len()]),
+            None => BASE64.encode(random),
+        };
+        let secret = BASE64.encode(secret);
         let names = functions.as_ref().map(|functions| functions.iter().map(|function| function.name()));
         let functions = names.map(|names| serde_json::Value::from_iter(names).to_string());
-        on_db!(&self.0.database.writer, pool => sqlx::query(CREATE_KEY).bind(&name).bind(principal.0)
-            .bind(sha256(secret.as_bytes())).bind(self.micros()).bind(expires_at.timestamp_micros()).bind(functions)
-            .execute(pool).await.map(drop))?;
+        let expires_at = expires_at.timestamp_micros();
+        let issued = on_db!(&self.0.database.writer, pool => sqlx::query(CREATE_KEY).bind(&name).bind(principal.0)
+            .bind(sha256(secret.as_bytes())).bind(self.micros()).bind(expires_at).bind(&functions)
+            .execute(pool).await.map(|done| done.rows_affected()))?;
+        if issued == 0 {
+            let row: Option<MachineKeyRow> = on_db!(&self.0.database.readers, pool => {
+                sqlx::query_as(KEY).bind(&name).fetch_optional(pool).await
+            })?;
+            let is_same = |row: &MachineKeyRow| {
+                (row.principal_id, row.expires_at, &row.functions) == (principal.0, expires_at, &functions)
+            };
+            return Ok(Err(if row.as_ref().is_some_and(is_same) {
+                NotIssued::InUse
+            } else {
+                NotIssued::Otherwise
+            }));
+        }
         let whole = Secret::new(format!("{MACHINE_KEY_PREFIX}{name}.{secret}"));
-        Ok((name, whole))
+        Ok(Ok((name, whole)))
     }
 
     /// Whose key it is, until when it holds and what for.
