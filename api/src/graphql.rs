@@ -4,6 +4,7 @@ pub mod access;
 pub mod administration;
 pub mod applicants;
 pub mod boards;
+pub mod bulk;
 pub mod checker;
 mod descriptions;
 pub mod disclosures;
@@ -42,6 +43,7 @@ use access::{AccessMutation, AccessQuery};
 use administration::{AdministrationMutation, AdministrationQuery};
 use applicants::ApplicantQuery;
 use boards::BoardQuery;
+use bulk::BulkMutation;
 use descriptions::Descriptions;
 use disclosures::{DisclosureMutation, DisclosureQuery};
 use execution::Executions;
@@ -86,6 +88,7 @@ pub struct QueryRoot(
 #[graphql(name = "Mutation")]
 pub struct MutationRoot(
     DossierMutation,
+    BulkMutation,
     AdministrationMutation,
     AccessMutation,
     ProcedureMutation,

@@ -296,6 +296,21 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "Nobody has the agency's place: it is there.",
     ),
     (
+        "DOSSIER_UNREADABLE",
+        "Không đọc được dữ liệu của hồ sơ; nhật ký của máy chủ cho biết lý do.",
+        "The dossier's events cannot be read; the server's log says why.",
+    ),
+    (
+        "MACHINE_KEY_IN_USE",
+        "Khóa này đã được sử dụng hoặc đã bị thu hồi; hãy cấp khóa khác với khóa chống lặp mới.",
+        "This key was used or revoked already; issue another with a new idempotency key.",
+    ),
+    (
+        "TOO_MANY_INPUTS",
+        "Quá nhiều hồ sơ trong một lần thực hiện; tối đa 50.",
+        "Too many dossiers in one call; at most 50.",
+    ),
+    (
         "AGENCY_TREE_HAS_A_CIRCLE",
         "Cơ quan không thể trực thuộc chính nó hoặc đơn vị cấp dưới của nó.",
         "An agency cannot be above itself.",

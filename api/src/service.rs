@@ -24,7 +24,7 @@ mod synchronisation;
 mod tables;
 
 pub use access::{Access, AccountDone, check_password};
-pub use agencies::CarriedOver;
+pub use agencies::{CarriedOver, NotCarried};
 pub use applicants::{Application, Person, TellsOf, Told, application, told};
 pub use boards::{
     Board, BoardGroupBy, BoardItem, BoardQuestion, Figure, FigureItem, Figures, GroupKey, Part, ProgressBy,
@@ -100,7 +100,7 @@ pub struct Caller {
 }
 
 /// Where a command ended up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Done {
     pub version: Version,
     pub position: Position,

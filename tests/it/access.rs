@@ -53,6 +53,7 @@ pub(crate) fn account(login: &str, agency: &str) -> OpenAccountInput {
 pub(crate) fn group(code: &str, functions: &[FunctionInput]) -> DefinePermissionGroupInput {
     DefinePermissionGroupInput {
         idempotency_key: key(&format!("define {code} {functions:?}")),
+        expected_version: None,
         code: code.to_owned(),
         name: name(code),
         functions: functions.to_vec(),
@@ -563,6 +564,7 @@ async fn who_has_the_place_of_an_agency_has_its_dossiers_in_scope(backend: Backe
     let succeed = api::input::SucceedAgencyInput {
         on: api::input::OnAgency {
             idempotency_key: key("succeed"),
+            expected_version: None,
             agency: WARD.to_owned(),
             from: "2026-03-10".parse().unwrap(),
             decision: Some(api::input::DecisionInput {

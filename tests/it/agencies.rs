@@ -16,7 +16,7 @@ use projections::Model;
 use uuid::Uuid;
 
 use crate::support::office::{
-    ADMIN, AGENCY, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, complete, established, forward_to,
+    ADMIN, AGENCY, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, ask, caller, complete, established, forward_to,
     hand_over, key, month_of, on, registered, registration, submission,
 };
 use crate::support::{Backend, Place, instant, on_each_backend, problem};
@@ -52,7 +52,13 @@ fn first_of_july() -> NaiveDate {
 fn about(name: &str, agency: &str) -> OnAgency {
     let reference = "Nghị quyết 1664/NQ-UBTVQH15".to_owned();
     let decision = Some(DecisionInput { reference, decided_on: Some(day("2025-06-16")) });
-    OnAgency { idempotency_key: key(name), agency: agency.to_owned(), from: first_of_july(), decision }
+    OnAgency {
+        idempotency_key: key(name),
+        expected_version: None,
+        agency: agency.to_owned(),
+        from: first_of_july(),
+        decision,
+    }
 }
 
 fn takes_the_rest(agency: &str) -> SuccessorInput {
@@ -357,13 +363,28 @@ async fn a_dossier_that_cannot_be_read_is_named_and_holds_up_no_other(backend: B
     elsewhere.principal.powers = Powers::over(&[Function::Administer], &other);
     assert_eq!(problem(service.carry_over(&elsewhere, &input).await).code(), "NO_FUNCTION");
 
-    let mut failed = vec![unreadable.dossier_id.0, unknown.0];
+    let mut failed = [unreadable.dossier_id.0, unknown.0].map(|id| (id, "DOSSIER_UNREADABLE"));
     failed.sort();
     for carried in [1, 0] {
         let mut outcome = carry_over(&service, AGENCY).await;
-        outcome.failed.sort();
-        assert_eq!(outcome, CarriedOver { carried, remaining: false, failed: failed.clone() });
+        outcome.failed.sort_by_key(|failed| failed.dossier_id);
+        let named: Vec<(Uuid, &str)> =
+            outcome.failed.iter().map(|failed| (failed.dossier_id, failed.problem.code())).collect();
+        assert_eq!(named, failed);
+        assert_eq!((outcome.carried, outcome.remaining), (carried, false));
     }
+    let query = "mutation M($input: CarryOverInput!) { carryOver(input: $input) {
+        failed failures { dossierId problems { code } } } }";
+    let answer = ask(&service, ADMIN, query, serde_json::json!({"input": {"agency": AGENCY}})).await;
+    let answer = &answer["carryOver"];
+    let told: Vec<serde_json::Value> = failed
+        .iter()
+        .map(|(id, code)| serde_json::json!({"dossierId": id, "problems": [{"code": code}]}))
+        .collect();
+    let mut failures = answer["failures"].as_array().unwrap().clone();
+    failures.sort_by_key(|failure| failure["dossierId"].as_str().map(str::to_owned));
+    assert_eq!(failures, told);
+    assert_eq!(answer["failed"].as_array().unwrap().len(), 2);
 }
 
 async fn a_retry_gets_the_first_answer(backend: Backend) {

@@ -46,6 +46,7 @@ fn a_day(date: &str, kind: CalendarDayKind, name: &str) -> CalendarDayInput {
 fn the_swap() -> DecideCalendarInput {
     DecideCalendarInput {
         idempotency_key: key("swap"),
+        expected_version: None,
         calendar: None,
         decision: decision("12729/VPCP-KGVX", "2025-12-25"),
         days: Some(vec![
@@ -69,7 +70,11 @@ fn table_of_before() -> String {
 async fn before_the_swap(place: &Place, at: &str) -> (Service, Clock) {
     let clock = Clock::fixed(instant(at));
     let service = established(place, clock.clone()).await;
-    let adopt = AdoptCalendarInput { idempotency_key: key("adopt"), table: Some(table_of_before()) };
+    let adopt = AdoptCalendarInput {
+        idempotency_key: key("adopt"),
+        expected_version: None,
+        table: Some(table_of_before()),
+    };
     service.adopt_calendar(&caller(ADMIN), &adopt).await.unwrap();
     (service, clock)
 }
@@ -180,6 +185,7 @@ async fn a_place_keeps_days_of_its_own(backend: Backend) {
     let choose = |name: &str| ChooseCalendarInput {
         on: OnAgency {
             idempotency_key: key(name),
+            expected_version: None,
             agency: AGENCY.to_owned(),
             from: day("2026-03-01"),
             decision: None,
@@ -196,6 +202,7 @@ async fn a_place_keeps_days_of_its_own(backend: Backend) {
     service.open_calendar(&caller(ADMIN), &open).await.unwrap();
     let festival = DecideCalendarInput {
         idempotency_key: key("festival"),
+        expected_version: None,
         calendar: Some("LE_HOI".to_owned()),
         decision: decision("15/QĐ-UBND", "2026-02-01"),
         days: Some(vec![a_day("2026-03-03", CalendarDayKind::Holiday, "Khai hội")]),
@@ -247,9 +254,13 @@ async fn refusals_write_nothing(backend: Backend) {
         "CALENDAR_NOT_OPENED"
     );
     let half = "date,day,kind,name\n2026-01-01,off,holiday,Tết".to_owned();
-    let half = AdoptCalendarInput { idempotency_key: key("half"), table: Some(half) };
+    let half = AdoptCalendarInput { idempotency_key: key("half"), expected_version: None, table: Some(half) };
     assert_eq!(problem(service.adopt_calendar(&caller(ADMIN), &half).await).code(), "CALENDAR_YEARS_LOST");
-    let nonsense = AdoptCalendarInput { idempotency_key: key("nonsense"), table: Some("lịch".to_owned()) };
+    let nonsense = AdoptCalendarInput {
+        idempotency_key: key("nonsense"),
+        expected_version: None,
+        table: Some("lịch".to_owned()),
+    };
     assert_eq!(problem(service.adopt_calendar(&caller(ADMIN), &nonsense).await).code(), "BAD_USER_INPUT");
     let neither = service.calendar_impact(&caller(ADMIN), &ImpactQuestion::default(), None, 10).await;
     assert_eq!(problem(neither).code(), "BAD_USER_INPUT");

@@ -108,6 +108,7 @@ async fn a_client_sends_its_documents_and_no_other(backend: Backend) {
     let machine = OpenAccountInput { kind: AccountKind::Machine, ..account("truc-lien-thong", AGENCY) };
     let machine = office.opened(&machine, "XEM").await;
     let input = IssueMachineKeyInput {
+        idempotency_key: None,
         account_id: machine.0,
         until: (office.service.clock().now() + chrono::TimeDelta::days(30)).date_naive(),
         functions: None,
@@ -262,7 +263,7 @@ async fn who_may_ask_anything_is_held_to_the_limits(backend: Backend) {
         (Some(vec![FunctionInput::AdHocQueries]), "NO_FUNCTION"),
     ] {
         let until = "2026-12-31".parse().unwrap();
-        let input = IssueMachineKeyInput { account_id: id.0, until, functions };
+        let input = IssueMachineKeyInput { idempotency_key: None, account_id: id.0, until, functions };
         let issued = office.service.issue_machine_key(&caller(crate::graphql::ADMIN), &input).await;
         let (_, key, _) = issued.unwrap();
         assert_eq!(code(&ask(key.expose(), &query).await), expected);
@@ -318,7 +319,7 @@ async fn the_schema_is_told_to_who_writes_documents(backend: Backend) {
         let machine = OpenAccountInput { kind: AccountKind::Machine, ..account(&login, AGENCY) };
         let id = office.opened(&machine, group).await;
         let until = "2026-12-31".parse().unwrap();
-        let input = IssueMachineKeyInput { account_id: id.0, until, functions: None };
+        let input = IssueMachineKeyInput { idempotency_key: None, account_id: id.0, until, functions: None };
         let issued = office.service.issue_machine_key(&caller(crate::graphql::ADMIN), &input).await;
         keys.push(issued.unwrap().1.expose().to_owned());
     }

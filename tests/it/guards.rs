@@ -146,14 +146,18 @@ async fn taken(system: &System, token: &str) -> Vec<String> {
             let document = schema.call(operation, field);
             let document = document.replace("{ __typename }", "{ __typename ...P }");
             let payload = field["type"]["ofType"]["name"].as_str().unwrap_or_default().to_owned();
+            // Of several at once, each is refused by itself.
+            let items = if payload == "DossiersPayload" { "items { problems { code } }" } else { "" };
             let document = if operation == "mutation" {
-                format!("{document} fragment P on {payload} {{ problems {{ code }} }}")
+                format!("{document} fragment P on {payload} {{ {items} problems {{ code }} }}")
             } else {
                 document.replace(" ...P", "")
             };
             let answer = system.ask_in(token, "en", &document, &json!({})).await;
             let error = answer["errors"][0]["extensions"]["code"].as_str();
-            let problem = answer["data"][name]["problems"][0]["code"].as_str();
+            let payload = &answer["data"][name];
+            let problem = payload["problems"][0]["code"].as_str();
+            let problem = problem.or(payload["items"][0]["problems"][0]["code"].as_str());
             match error.or(problem) {
                 Some(code) if REFUSALS.contains(&code) => {}
                 Some(_) | None => taken.push(name.to_owned()),
@@ -185,7 +189,7 @@ async fn who_administers_one_agency_changes_nothing_for_all() {
     let over_one = granting(id, "MOT_NOI", GrantOver::Agency, Some(AGENCY));
     service.grant(&admin, &over_one).await.unwrap();
     let until = "2024-05-22".parse().unwrap();
-    let key = IssueMachineKeyInput { account_id: id.0, until, functions: None };
+    let key = IssueMachineKeyInput { idempotency_key: None, account_id: id.0, until, functions: None };
     let (_, key, _) = service.issue_machine_key(&admin, &key).await.unwrap();
     // Which versions there are changes nothing.
     assert_eq!(taken(&system, key.expose()).await, ["me", "procedureVersions"]);

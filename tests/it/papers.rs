@@ -377,6 +377,7 @@ async fn a_book_stays_with_the_agency_that_kept_it(backend: Backend) {
     let succeed = SucceedAgencyInput {
         on: OnAgency {
             idempotency_key: key("succeed"),
+            expected_version: None,
             agency: AGENCY.to_owned(),
             from: "2025-07-01".parse().unwrap(),
             decision: Some(DecisionInput { reference: "1664/NQ-UBTVQH15".to_owned(), decided_on: None }),

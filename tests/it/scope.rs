@@ -335,7 +335,13 @@ impl World {
             decided_on: "2026-02-16".parse().ok(),
         });
         let from = "2026-03-06".parse().unwrap();
-        let on = OnAgency { idempotency_key: key("split"), agency: GONE.to_owned(), from, decision };
+        let on = OnAgency {
+            idempotency_key: key("split"),
+            expected_version: None,
+            agency: GONE.to_owned(),
+            from,
+            decision,
+        };
         let heir = |agency: &str, fields| SuccessorInput { agency: agency.to_owned(), fields };
         let by = vec![heir(A, Some(vec![LAND.to_owned()])), heir(B, None)];
         let service = &self.system.service;
@@ -374,7 +380,7 @@ impl World {
             }
         }
         let until = "2026-12-31".parse().unwrap();
-        let issue = IssueMachineKeyInput { account_id: id.0, until, functions: None };
+        let issue = IssueMachineKeyInput { idempotency_key: None, account_id: id.0, until, functions: None };
         let (_, token, _) = service.issue_machine_key(&admin, &issue).await.unwrap();
         let (token, opened) = (token.expose().to_owned(), BTreeSet::new());
         self.accounts.push(Account { id, token, place, powers, is_citizen: false, opened });
@@ -856,6 +862,14 @@ impl World {
                     let (there, absent) = (attempt(&id).await, attempt(&absent_id).await);
                     assert_eq!((there.status, &there.body), (absent.status, &absent.body), "{mutation}");
                 }
+                // Nor in a list of several.
+                let inputs = [&id, &absent_id].map(|id| on("not to be", id)).map(|on| json!({"on": on}));
+                let query =
+                    "mutation M($inputs: [ReceiveDossierInput!]!) { receiveDossiers(inputs: $inputs) {
+                    items { dossierId problems { code message } } } }";
+                let answer = self.system.ask(&token, query, json!({"inputs": inputs})).await;
+                let items = &answer["receiveDossiers"]["items"];
+                assert_eq!((&items[0], &items[0]["dossierId"]), (&items[1], &Value::Null));
             }
         }
     }
@@ -1141,6 +1155,7 @@ impl World {
             ("permissionGroups", " { code functions }"),
             ("projections", " { name }"),
             ("calendar", "(year: 2026) { __typename }"),
+            ("administeredAgency", "(code: \"000.00.21.H42\") { agency { code } }"),
             ("procedureVersions", "(code: \"DAT\") { code published { number } }"),
             ("compareProcedure", "(code: \"DAT\", from: 1, to: 1) { hasMore }"),
             ("validateProcedure", "(code: \"DAT\", definition: {}) { __typename }"),

@@ -961,8 +961,12 @@ async fn no_secret_is_in_the_log(backend: Backend) {
     let machine = OpenAccountInput { kind: AccountKind::Machine, ..account("may", AGENCY) };
     let machine = OpenAccountInput { login: Some("may-moc".to_owned()), ..machine };
     let machine = office.opened(&machine, "XEM").await;
-    let input =
-        IssueMachineKeyInput { account_id: machine.0, until: "2026-06-30".parse().unwrap(), functions: None };
+    let input = IssueMachineKeyInput {
+        idempotency_key: None,
+        account_id: machine.0,
+        until: "2026-06-30".parse().unwrap(),
+        functions: None,
+    };
     let (_, whole, _) = office.service.issue_machine_key(&caller(ADMIN), &input).await.unwrap();
     // Setting it up ends sessions: one that is begun after it shows a code.
     let secret = office.service.executor.keys.set_second_factor(id).await.unwrap().unwrap();

@@ -95,6 +95,7 @@ impl Administrator {
         ];
         let group = DefinePermissionGroupInput {
             idempotency_key: key("group", ""),
+            expected_version: None,
             code: GROUP.to_owned(),
             name: "Quản trị hệ thống".to_owned(),
             functions,

@@ -8,6 +8,7 @@ use domain::account::{self, Grant, Granted, Over};
 use domain::identity::PrincipalId;
 use domain::permission_group::Defined;
 use domain::recorded::{Event, Recorded};
+use infrastructure::execute::Folded;
 use projections::Model;
 use projections::account_directory::AccountDirectory;
 use projections::permission_group_directory::PermissionGroupDirectory;
@@ -190,7 +191,7 @@ impl AccessQuery {
                 let mut connection: AccountConnection = Connection::new(after.is_some(), has_more);
                 for (row, account) in found {
                     let cursor = OpaqueCursor((row.opened_at, row.principal_id));
-                    let account = Account::new(&names, row, &account.state);
+                    let account = Account::new(&names, row, &account);
                     connection.edges.push(Edge::with_additional_fields(cursor, account, EmptyFields));
                 }
                 Ok::<_, async_graphql::Error>(connection)
@@ -249,6 +250,7 @@ pub struct Power {
 
 /// Nhóm quyền. Functions under a name; accounts are granted it.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct PermissionGroup {
     /// Mã nhóm quyền. The code to grant it by.
     pub code: String,
@@ -258,6 +260,16 @@ pub struct PermissionGroup {
     pub functions: Vec<Function>,
     /// Đã bãi bỏ. It allows nothing any more.
     pub retired: bool,
+}
+
+#[ComplexObject]
+impl PermissionGroup {
+    /// Phiên bản luồng sự kiện. How often it was defined and retired, up to now: `expectedVersion` of what changes it next.
+    #[graphql(complexity = 10)]
+    async fn stream_version(&self, ctx: &Context<'_>) -> Result<i64> {
+        let version = ctx.service().permission_group_version(&self.code).await;
+        version.map(|version| version.0).map_err(|error| ctx.error(error))
+    }
 }
 
 impl PermissionGroup {
@@ -307,6 +319,8 @@ pub struct Account {
     pub locked: Option<LockReason>,
     /// Các lần gán nhóm quyền. All grants ever, oldest first.
     pub grants: Vec<AccountGrant>,
+    /// Phiên bản luồng sự kiện. How often it was changed: `expectedVersion` of `placeAccount`.
+    pub stream_version: i64,
     #[graphql(skip)]
     row: AccountDirectory,
 }
@@ -337,8 +351,8 @@ impl Account {
 }
 
 impl Account {
-    fn new(names: &Names, row: AccountDirectory, account: &domain::account::Account) -> Self {
-        let known = account.known();
+    fn new(names: &Names, row: AccountDirectory, account: &Folded<domain::account::Account>) -> Self {
+        let known = account.state.known();
         Self {
             account_id: row.principal_id,
             kind: known.map(|known| known.kind.into()),
@@ -354,6 +368,7 @@ impl Account {
                 .flat_map(|known| known.grants())
                 .map(|grant| AccountGrant::new(names, grant))
                 .collect(),
+            stream_version: account.version.0,
             row,
         }
     }

@@ -4,7 +4,7 @@ use async_graphql::{Context, Object, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use uuid::Uuid;
 
-use super::objects::local;
+use super::objects::{Agency, local};
 use super::payload::{
     AgencyPayload, CalendarPayload, CarryOverPayload, of_agency, of_calendar, of_carry_over,
 };
@@ -14,6 +14,7 @@ use crate::input::{
     EstablishAgencyInput, MoveAgencyInput, OpenCalendarInput, RecodeAgencyInput, RenameAgencyInput,
     SetOfficeHoursInput, SucceedAgencyInput,
 };
+use crate::problem::{Problem, ServiceError};
 use crate::service::{Days, ImpactQuestion, Touched};
 
 #[derive(Default)]
@@ -112,6 +113,22 @@ impl AdministrationQuery {
         days.map(|days| CalendarOfDays::new(days, year)).map_err(|error| ctx.error(error))
     }
 
+    /// Cơ quan, để thay đổi. An agency as it is called now, and how often it was changed. For who administers the province; null
+    /// where nobody has or had the code.
+    async fn administered_agency(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Mã cơ quan. That it has today, or had last.")] code: String,
+    ) -> Result<Option<AdministeredAgency>> {
+        let found = ctx.service().administered_agency(ctx.caller()?, &code).await;
+        let (id, version) = match found {
+            Err(ServiceError::Problem(Problem::NotFound { .. })) => return Ok(None),
+            found => found.map_err(|error| ctx.error(error))?,
+        };
+        let agency = Agency::named(&*ctx.names().await?, id.0);
+        Ok(Some(AdministeredAgency { agency, stream_version: version.0 }))
+    }
+
     /// Hồ sơ đang giải quyết bị ảnh hưởng bởi một quyết định về ngày nghỉ. Open dossiers that would be due at another
     /// instant, counted with a decision that may be taken, or with what was decided about these days meanwhile. None
     /// is moved.
@@ -142,12 +159,24 @@ impl AdministrationQuery {
     }
 }
 
+/// Cơ quan, để thay đổi. An agency, as whoever wants to change it sees it.
+#[derive(SimpleObject)]
+pub struct AdministeredAgency {
+    /// Cơ quan. As it is called and coded now.
+    pub agency: Agency,
+    /// Phiên bản luồng sự kiện. How often it was changed: `expectedVersion` of what changes it next.
+    pub stream_version: i64,
+}
+
 /// Lịch làm việc. The days off and make-up days; every other Saturday and Sunday is off, every other day is worked.
 #[derive(SimpleObject)]
 #[graphql(name = "Calendar")]
 pub struct CalendarOfDays {
     /// Phiên bản của lịch. It names the content, and is written down with every due instant that is computed with it.
     pub version: String,
+    /// Phiên bản luồng sự kiện. How often something was decided about this calendar: `expectedVersion` of `adoptCalendar` and
+    /// `decideCalendar`.
+    pub stream_version: i64,
     /// Năm đầu tiên có dữ liệu. Before it nothing can be computed.
     pub first_year: i32,
     /// Năm cuối cùng có dữ liệu. After it nothing can be computed.
@@ -186,6 +215,7 @@ impl CalendarOfDays {
         let wanted = |day: &domain::calendar::DeclaredDay| year.is_none_or(|year| day.date.year() == year);
         Self {
             version: days.version.to_string(),
+            stream_version: days.stream_version.0,
             first_year: days.first_year,
             last_year: days.last_year,
             provisional: days.provisional,

@@ -101,6 +101,9 @@ const SHARED: &[(&str, &str, &str)] = &[
 
 /// Of the one argument of a mutation: its type says the rest.
 const INPUT: &str = "Nội dung thao tác. What is to be done.";
+/// Of the one argument of a mutation that does the same several times.
+const INPUTS: &str = "Nội dung từng thao tác. What is to be done, in this order: at most 50. Each has an idempotency key of its \
+                      own, so that the whole of it can be sent again.";
 
 /// Not a type of the schema: registered like one after all that are, it is handed the registry they are in.
 pub(super) struct Descriptions;
@@ -169,8 +172,11 @@ fn describe_field(ty: &str, field: &mut MetaField, inherited: &HashMap<(String, 
 
 fn describe_input(input: &mut MetaInputValue) {
     if input.description.is_none() {
-        let argument = (input.name == "input").then(|| INPUT.to_owned());
-        input.description = argument.or_else(|| shared(&input.name, &input.ty));
+        input.description = match input.name.as_str() {
+            "input" => Some(INPUT.to_owned()),
+            "inputs" => Some(INPUTS.to_owned()),
+            name => shared(name, &input.ty),
+        };
     }
 }
 
@@ -217,6 +223,6 @@ mod tests {
         for (name, _, text) in SHARED {
             assert!(2 <= said(text), "what stands in one place belongs there: {name}");
         }
-        assert!(2 <= said(INPUT));
+        assert!(2 <= said(INPUT) && 2 <= said(INPUTS));
     }
 }

@@ -16,7 +16,7 @@ use super::{ContextExt, PositionText, of_failure};
 use crate::import::procedure_json::Unreadable;
 use crate::messages;
 use crate::problem::{Problem as ServiceProblem, ServiceError};
-use crate::service::{Accepted, AccountDone, Names};
+use crate::service::{Accepted, AccountDone, Names, NotCarried};
 
 /// Kết quả thao tác với hồ sơ. The answer to a command on a dossier.
 #[derive(SimpleObject)]
@@ -60,6 +60,8 @@ impl DossierPayload {
 pub struct AgencyPayload {
     /// Cơ quan. Id of the agency; null where nothing was done.
     pub agency_id: Option<Uuid>,
+    /// Phiên bản luồng sự kiện. After the command: the next `expectedVersion`. Null where nothing was done.
+    pub stream_version: Option<i64>,
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
@@ -67,6 +69,8 @@ pub struct AgencyPayload {
 /// Kết quả thao tác với nhóm quyền. The answer to a command on a permission group.
 #[derive(SimpleObject)]
 pub struct PermissionGroupPayload {
+    /// Phiên bản luồng sự kiện. After the command: the next `expectedVersion`. Null where nothing was done.
+    pub stream_version: Option<i64>,
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
@@ -78,6 +82,8 @@ pub struct AccountPayload {
     pub account_id: Option<Uuid>,
     /// Lần gán vừa thực hiện. Id of the grant that was made; null of every other command.
     pub grant_id: Option<Uuid>,
+    /// Phiên bản luồng sự kiện. After the command: the next `expectedVersion`. Null where nothing was done.
+    pub stream_version: Option<i64>,
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
@@ -106,6 +112,8 @@ pub struct MachineKeyPayload {
 /// Kết quả thao tác với lịch làm việc. The answer to a command on a calendar.
 #[derive(SimpleObject)]
 pub struct CalendarPayload {
+    /// Phiên bản luồng sự kiện. After the command: the next `expectedVersion`. Null where nothing was done.
+    pub stream_version: Option<i64>,
     pub position: Option<PositionText>,
     pub problems: Vec<Problem>,
 }
@@ -161,8 +169,19 @@ pub struct CarryOverPayload {
     pub carried: i64,
     /// Còn hồ sơ chưa chuyển giao. There are more: call again.
     pub remaining: bool,
-    /// Các hồ sơ không chuyển giao được. Ids of dossiers that could not be carried over; the server's log says why.
+    /// Các hồ sơ không chuyển giao được. Ids of dossiers that could not be carried over; `failures` says why.
     pub failed: Vec<Uuid>,
+    /// Lý do không chuyển giao được từng hồ sơ. The same dossiers, each with what is in the way.
+    pub failures: Vec<CarryOverFailure>,
+    pub problems: Vec<Problem>,
+}
+
+/// Hồ sơ không chuyển giao được. A dossier that could not be carried over.
+#[derive(SimpleObject)]
+pub struct CarryOverFailure {
+    /// Mã định danh hồ sơ. Id of the dossier.
+    pub dossier_id: Uuid,
+    /// Lý do không chuyển giao được. Why it stays where it is: `DOSSIER_UNREADABLE` where its events cannot be read.
     pub problems: Vec<Problem>,
 }
 
@@ -360,11 +379,13 @@ pub(super) async fn of_agency(
     match outcome {
         Ok((id, done)) => Ok(AgencyPayload {
             agency_id: Some(id.0),
+            stream_version: Some(done.version.0),
             position: Some(PositionText(done.position)),
             problems: Vec::new(),
         }),
         Err(ServiceError::Problem(found)) => {
-            Ok(AgencyPayload { agency_id: None, position: None, problems: problems(ctx, found).await? })
+            let problems = problems(ctx, found).await?;
+            Ok(AgencyPayload { agency_id: None, stream_version: None, position: None, problems })
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }
@@ -374,12 +395,13 @@ pub(super) async fn of_permission_group(
     ctx: &Context<'_>,
     outcome: Result<crate::service::Done, ServiceError>,
 ) -> Result<PermissionGroupPayload> {
-    let (position, problems) = match outcome {
-        Ok(done) => (Some(PositionText(done.position)), Vec::new()),
+    let (done, problems) = match outcome {
+        Ok(done) => (Some(done), Vec::new()),
         Err(ServiceError::Problem(found)) => (None, problems(ctx, found).await?),
         Err(ServiceError::Failure(failure)) => return Err(of_failure(&failure)),
     };
-    Ok(PermissionGroupPayload { position, problems })
+    let position = done.map(|done| PositionText(done.position));
+    Ok(PermissionGroupPayload { stream_version: done.map(|done| done.version.0), position, problems })
 }
 
 pub(super) async fn of_account(
@@ -390,12 +412,14 @@ pub(super) async fn of_account(
         Ok(AccountDone { account, grant, done }) => Ok(AccountPayload {
             account_id: Some(account.0),
             grant_id: grant.map(|grant| grant.0),
+            stream_version: Some(done.version.0),
             position: Some(PositionText(done.position)),
             problems: Vec::new(),
         }),
         Err(ServiceError::Problem(found)) => {
             let problems = problems(ctx, found).await?;
-            Ok(AccountPayload { account_id: None, grant_id: None, position: None, problems })
+            let (account_id, grant_id, stream_version, position) = (None, None, None, None);
+            Ok(AccountPayload { account_id, grant_id, stream_version, position, problems })
         }
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }
@@ -456,13 +480,13 @@ pub(super) async fn of_calendar(
     ctx: &Context<'_>,
     outcome: Result<crate::service::Done, ServiceError>,
 ) -> Result<CalendarPayload> {
-    match outcome {
-        Ok(done) => Ok(CalendarPayload { position: Some(PositionText(done.position)), problems: Vec::new() }),
-        Err(ServiceError::Problem(found)) => {
-            Ok(CalendarPayload { position: None, problems: problems(ctx, found).await? })
-        }
-        Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
-    }
+    let (done, problems) = match outcome {
+        Ok(done) => (Some(done), Vec::new()),
+        Err(ServiceError::Problem(found)) => (None, problems(ctx, found).await?),
+        Err(ServiceError::Failure(failure)) => return Err(of_failure(&failure)),
+    };
+    let position = done.map(|done| PositionText(done.position));
+    Ok(CalendarPayload { stream_version: done.map(|done| done.version.0), position, problems })
 }
 
 pub(super) async fn of_synchronisation(
@@ -512,16 +536,27 @@ pub(super) async fn of_carry_over(
     outcome: Result<crate::service::CarriedOver, ServiceError>,
 ) -> Result<CarryOverPayload> {
     match outcome {
-        Ok(outcome) => Ok(CarryOverPayload {
-            carried: i64::try_from(outcome.carried).unwrap_or(i64::MAX),
-            remaining: outcome.remaining,
-            failed: outcome.failed,
-            problems: Vec::new(),
-        }),
-        Err(ServiceError::Problem(found)) => {
-            let problems = problems(ctx, found).await?;
-            Ok(CarryOverPayload { carried: 0, remaining: true, failed: Vec::new(), problems })
+        Ok(outcome) => {
+            let failed = outcome.failed.iter().map(|failed| failed.dossier_id).collect();
+            let mut failures = Vec::with_capacity(outcome.failed.len());
+            for NotCarried { dossier_id, problem } in outcome.failed {
+                failures.push(CarryOverFailure { dossier_id, problems: problems(ctx, problem).await? });
+            }
+            Ok(CarryOverPayload {
+                carried: i64::try_from(outcome.carried).unwrap_or(i64::MAX),
+                remaining: outcome.remaining,
+                failed,
+                failures,
+                problems: Vec::new(),
+            })
         }
+        Err(ServiceError::Problem(found)) => Ok(CarryOverPayload {
+            carried: 0,
+            remaining: true,
+            failed: Vec::new(),
+            failures: Vec::new(),
+            problems: problems(ctx, found).await?,
+        }),
         Err(ServiceError::Failure(failure)) => Err(of_failure(&failure)),
     }
 }

@@ -59,6 +59,9 @@ functions! {
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct DefinePermissionGroupInput {
     pub idempotency_key: Uuid,
+    /// Phiên bản đã xem. The `streamVersion` that the client saw; another one is a conflict that says who did what since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<i64>,
     /// Mã nhóm quyền. A code that is new makes a group, a known one changes it.
     pub code: String,
     /// Tên nhóm quyền. As shown to people.
@@ -71,6 +74,9 @@ pub struct DefinePermissionGroupInput {
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct RetirePermissionGroupInput {
     pub idempotency_key: Uuid,
+    /// Phiên bản đã xem. The `streamVersion` that the client saw; another one is a conflict that says who did what since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<i64>,
     /// Mã nhóm quyền. Code of the permission group.
     pub code: String,
 }
@@ -119,6 +125,9 @@ pub struct PlaceInput {
 pub struct PlaceAccountInput {
     pub idempotency_key: Uuid,
     pub account_id: Uuid,
+    /// Phiên bản đã xem. The `streamVersion` that the client saw; another one is a conflict that says who did what since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<i64>,
     /// Nơi công tác mới. Where they work from now on.
     pub place: PlaceInput,
 }
@@ -196,6 +205,9 @@ pub struct SetPasswordInput {
 /// Cấp khóa cho hệ thống khác. A key beside those that the machine has.
 #[derive(Clone, Debug, InputObject)]
 pub struct IssueMachineKeyInput {
+    /// Khóa chống lặp. The same key again makes another secret in the place of the one whose answer was lost, so that there is one
+    /// key of it; MACHINE_KEY_IN_USE once it was used or revoked. Without it each call makes a key.
+    pub idempotency_key: Option<Uuid>,
     pub account_id: Uuid,
     /// Ngày cuối cùng còn hiệu lực. The last day on which it is taken, a year from now at most.
     pub until: NaiveDate,

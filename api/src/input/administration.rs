@@ -90,6 +90,9 @@ impl EstablishAgencyInput {
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct OnAgency {
     pub idempotency_key: Uuid,
+    /// Phiên bản đã xem. The `streamVersion` that the client saw; another one is a conflict that says who did what since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<i64>,
     /// Mã cơ quan. Its code, today or when it last had one.
     pub agency: String,
     /// Ngày bắt đầu hiệu lực. The first day on which it holds.
@@ -171,6 +174,9 @@ pub struct CarryOverInput {
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct AdoptCalendarInput {
     pub idempotency_key: Uuid,
+    /// Phiên bản đã xem. The `streamVersion` that the client saw; another one is a conflict that says who did what since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<i64>,
     /// Bảng ngày nghỉ, ngày làm bù. A table as `motcua due --calendar` takes it; the one built into this program if
     /// absent.
     pub table: Option<String>,
@@ -237,6 +243,9 @@ pub struct CalendarDayInput {
 #[derive(Clone, Debug, Serialize, InputObject)]
 pub struct DecideCalendarInput {
     pub idempotency_key: Uuid,
+    /// Phiên bản đã xem. The `streamVersion` that the client saw; another one is a conflict that says who did what since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<i64>,
     /// Mã lịch. Code of the calendar; the national one if absent.
     pub calendar: Option<String>,
     /// Văn bản làm căn cứ. The document behind it.

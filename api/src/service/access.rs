@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use domain::access::{ActingAs, Function, Powers, Principal, Scope};
 use domain::account::{self, Account, AccountKind, Granted, Identity, Known, Over, SecondFactor};
 use domain::codes::{LoginName, PermissionGroupCode, UnitCode};
-use domain::identity::{AgencyId, GrantId, PermissionGroupId, PrincipalId};
+use domain::identity::{AgencyId, CommandId, GrantId, PermissionGroupId, PrincipalId};
 use domain::permission_group::{self, Defined, PermissionGroup};
 use domain::private::{Private, SealedToken, Secret};
 use domain::recorded::{Recorded, Version};
@@ -16,7 +16,7 @@ use domain::time::{Instant, day_start, local_date};
 use infrastructure::event_store::StoredRow;
 use infrastructure::execute::Folded;
 use infrastructure::keys::KeyError;
-use infrastructure::keys::credentials::{KeyFunctions, MachineKey};
+use infrastructure::keys::credentials::{KeyFunctions, MachineKey, NotIssued};
 use projections::account_directory::{self, AccountDirectory};
 use projections::permission_group_directory::{self, PermissionGroupDirectory};
 use uuid::Uuid;
@@ -71,7 +71,8 @@ impl Service {
             code,
         };
         let stream = permission_group::stream(PermissionGroupId::of(&defined.code));
-        let request = self.request(caller, "definePermissionGroup", input.idempotency_key, input)?;
+        let mut request = self.request(caller, "definePermissionGroup", input.idempotency_key, input)?;
+        request.expected = input.expected_version.map(Version);
         let command = permission_group::Command::Define(defined);
         self.decide::<PermissionGroup>(&stream, &request, command).await
     }
@@ -84,7 +85,8 @@ impl Service {
         whole_province(caller)?;
         let code = PermissionGroupCode::parse(&input.code).map_err(Problem::code_of("code"))?;
         let stream = permission_group::stream(PermissionGroupId::of(&code));
-        let request = self.request(caller, "retirePermissionGroup", input.idempotency_key, input)?;
+        let mut request = self.request(caller, "retirePermissionGroup", input.idempotency_key, input)?;
+        request.expected = input.expected_version.map(Version);
         self.decide::<PermissionGroup>(&stream, &request, permission_group::Command::Retire).await
     }
 
@@ -161,8 +163,11 @@ impl Service {
     ) -> Result<AccountDone, ServiceError> {
         let id = self.managed(caller, input.account_id).await?;
         let acting_as = self.place(caller, &input.place).await?;
+        let mut request = self.request(caller, "placeAccount", input.idempotency_key, input)?;
+        request.expected = input.expected_version.map(Version);
         let command = account::Command::Place(account::Placed { acting_as });
-        self.change_account(caller, "placeAccount", input.idempotency_key, input, id, command).await
+        let done = self.decide::<Account>(&account::stream(id), &request, command).await?;
+        Ok(AccountDone { account: id, grant: None, done })
     }
 
     pub async fn grant(&self, caller: &Caller, input: &GrantInput) -> Result<AccountDone, ServiceError> {
@@ -303,14 +308,24 @@ impl Service {
         }
         let expires_at = input.until.succ_opt().map_or(Instant::MAX_UTC, day_start);
         let keys = &self.executor.keys;
-        let key = keys.make_machine_key()?;
+        let command =
+            input.idempotency_key.map(|key| CommandId::derive(caller.principal.id, "issueMachineKey", key));
+        let key = keys.make_machine_key(command)?;
+        let refused = |why| match why {
+            NotIssued::Otherwise => Problem::KeyReused,
+            NotIssued::InUse => {
+                let reason = "the key was used or revoked since".to_owned();
+                Problem::Refused { code: "MACHINE_KEY_IN_USE", reason }
+            }
+        };
+        keys.can_keep_machine_key(id, &key, expires_at, &functions).await?.map_err(refused)?;
         let issued = account::MachineKeyIssued {
             machine_key: key.name.clone(),
             expires_at,
             functions: functions.clone(),
         };
         self.write_down(caller, id, account::Command::IssueMachineKey(issued)).await?;
-        keys.keep_machine_key(id, &key, expires_at, &functions).await?;
+        keys.keep_machine_key(id, &key, expires_at, &functions).await?.map_err(refused)?;
         Ok((key.name, key.whole, expires_at))
     }
 
@@ -426,6 +441,13 @@ impl Service {
         let powers = powers_at(known, now, &groups, &names);
         let principal = Principal { id, acting_as: known.latest_place().clone(), powers };
         Ok(Some((principal, known.identity.clone())))
+    }
+
+    /// How often a permission group was defined and retired.
+    pub async fn permission_group_version(&self, code: &str) -> Result<Version, ServiceError> {
+        let code = PermissionGroupCode::parse(code).map_err(Problem::code_of("code"))?;
+        let stream = permission_group::stream(PermissionGroupId::of(&code));
+        Ok(self.executor.load::<PermissionGroup>(&stream).await?.version)
     }
 
     async fn groups(&self, wanted: BTreeSet<PermissionGroupId>) -> Result<Groups, ServiceError> {

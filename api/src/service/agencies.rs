@@ -13,6 +13,7 @@ use domain::codes::{AgencyCode, CalendarCode, FieldCode, NationalAgencyCode};
 use domain::decider::Decider;
 use domain::dossier::{self, Dossier};
 use domain::identity::{AgencyId, CalendarId, DossierId, NAMESPACE};
+use domain::recorded::Version;
 use domain::time::{Instant, local_date};
 use domain::working_time::OfficeHours;
 use infrastructure::execute::{ExecuteError, Refusal, Request};
@@ -40,13 +41,19 @@ const CARRY_OVER_PAGE: i64 = 500;
 const LEVELS_MAX: usize = 50;
 
 /// What became of the open dossiers of an agency that is there no more.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CarriedOver {
     pub carried: usize,
     /// There are more than were asked for: call again.
     pub remaining: bool,
-    /// Dossiers that could not be carried over; the log says why.
-    pub failed: Vec<Uuid>,
+    pub failed: Vec<NotCarried>,
+}
+
+/// A dossier that could not be carried over, and why not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotCarried {
+    pub dossier_id: Uuid,
+    pub problem: Problem,
 }
 
 impl Service {
@@ -283,13 +290,20 @@ impl Service {
         match self.carry_over_one(caller, from, DossierId(id), today).await {
             Ok(carried) => outcome.carried += usize::from(carried),
             Err(error) if error.is_about_one_stream() => {
-                let error: &(dyn std::error::Error + 'static) = &error;
-                tracing::error!(error, dossier = %id, "a dossier is not carried over");
+                let chain: &(dyn std::error::Error + 'static) = &error;
+                tracing::error!(error = chain, dossier = %id, "a dossier is not carried over");
                 // Whose it is cannot be told either: it is named to those who see the whole province.
                 if caller.principal.powers.of(Function::Administer) == Some(&Scope::Province)
-                    && !outcome.failed.contains(&id)
+                    && !outcome.failed.iter().any(|failed| failed.dossier_id == id)
                 {
-                    outcome.failed.push(id);
+                    let problem = match error {
+                        ServiceError::Problem(problem) => problem,
+                        ServiceError::Failure(_) => {
+                            let reason = "its events cannot be read".to_owned();
+                            Problem::Refused { code: "DOSSIER_UNREADABLE", reason }
+                        }
+                    };
+                    outcome.failed.push(NotCarried { dossier_id: id, problem });
                 }
             }
             Err(error) => return Err(error),
@@ -374,7 +388,8 @@ impl Service {
         canonical: &impl Serialize,
     ) -> Result<Result<(Request, AgencyId), (AgencyId, Done)>, ServiceError> {
         caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
-        let request = self.request(caller, operation, on.idempotency_key, canonical)?;
+        let mut request = self.request(caller, operation, on.idempotency_key, canonical)?;
+        request.expected = on.expected_version.map(Version);
         if let Some(before) = self.answered(&request).await? {
             return Ok(Err(before));
         }
@@ -401,6 +416,17 @@ impl Service {
     ) -> Result<(AgencyId, Done), ServiceError> {
         let done = self.decide::<Agency>(&agency::stream(id), request, command).await?;
         Ok((id, done))
+    }
+
+    /// Which agency has or had a code, and how often it was changed.
+    pub async fn administered_agency(
+        &self,
+        caller: &Caller,
+        code: &str,
+    ) -> Result<(AgencyId, Version), ServiceError> {
+        caller.principal.require_everywhere(Function::Administer).map_err(Problem::from)?;
+        let id = self.agency_ever("code", code, self.today(caller)).await?;
+        Ok((id, self.executor.load::<Agency>(&agency::stream(id)).await?.version))
     }
 
     /// The agency above another: it is there on that day, and not below it, then or on any day that is known of.

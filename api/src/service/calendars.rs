@@ -55,6 +55,8 @@ pub struct Impact {
 #[derive(Clone, Debug)]
 pub struct Days {
     pub version: CalendarVersion,
+    /// Of the stream of the calendar that is kept: that of the place, else the national one.
+    pub stream_version: Version,
     pub first_year: i32,
     pub last_year: i32,
     pub provisional: Vec<i32>,
@@ -76,7 +78,8 @@ impl Service {
             Some(text) => Arc::new(Calendar::parse(text).map_err(|error| Problem::invalid("table", error))?),
             None => Arc::new(Calendar::built_in().clone()),
         };
-        let request = self.request(caller, "adoptCalendar", input.idempotency_key, input)?;
+        let mut request = self.request(caller, "adoptCalendar", input.idempotency_key, input)?;
+        request.expected = input.expected_version.map(Version);
         let stream = calendar_book::stream(calendar_book::national());
         self.decide::<CalendarBook>(&stream, &request, Command::Adopt(table)).await
     }
@@ -105,18 +108,21 @@ impl Service {
         let id = calendar_id(input)?;
         let decided = decided(input)?;
         let stream = calendar_book::stream(id);
-        let request = self.request(caller, "decideCalendar", input.idempotency_key, input)?;
+        let mut request = self.request(caller, "decideCalendar", input.idempotency_key, input)?;
+        request.expected = input.expected_version.map(Version);
         if id == calendar_book::national() {
             let book = self.executor.load::<CalendarBook>(&stream).await?;
-            if book.state == CalendarBook::Absent {
+            if book.state == CalendarBook::Absent && request.expected.is_none_or(|seen| seen == book.version)
+            {
                 let at = request.at.unwrap_or_else(|| self.clock().now());
                 // What is refused writes nothing, also not what it would have changed.
                 book.state.begun().decide(at, &Command::Decide(decided.clone())).map_err(Problem::from)?;
                 // The first decision changes what the program came with: that is written down first.
                 let key = Uuid::new_v5(&NAMESPACE, b"adopt what is built in");
-                let request = self.request(caller, "beginCalendar", key, &"built in")?;
+                let begin = self.request(caller, "beginCalendar", key, &"built in")?;
                 let table = Arc::new(Calendar::built_in().clone());
-                self.decide::<CalendarBook>(&stream, &request, Command::Begin(table)).await?;
+                let begun = self.decide::<CalendarBook>(&stream, &begin, Command::Begin(table)).await?;
+                request.expected = request.expected.map(|_| begun.version);
             }
         }
         self.decide::<CalendarBook>(&stream, &request, Command::Decide(decided)).await
@@ -193,6 +199,7 @@ impl Service {
         let calendar = self.calendar(own).await?;
         Ok(Days {
             version: calendar.version().clone(),
+            stream_version: self.book(own.unwrap_or_else(calendar_book::national)).await?.version,
             first_year: *calendar.years().start(),
             last_year: *calendar.years().end(),
             provisional: calendar.provisional_years().collect(),

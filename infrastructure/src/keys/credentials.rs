@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::TimeDelta;
 use domain::access::Function;
-use domain::identity::PrincipalId;
+use domain::identity::{CommandId, PrincipalId};
 use domain::private::Secret;
 use domain::time::Instant;
 use sha2::{Digest, Sha256};
@@ -57,7 +57,11 @@ const HAS_TOTP: &str = "SELECT COUNT(*) FROM password WHERE principal_id = $1 AN
 const SET_TOTP: &str = "UPDATE password SET totp = $2, totp_step = 0 WHERE principal_id = $1";
 const CREATE_KEY: &str = "
     INSERT INTO machine_key (key_id, principal_id, hash, created_at, expires_at, functions)
-    VALUES ($1, $2, $3, $4, $5, $6)";
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (key_id) DO UPDATE SET hash = excluded.hash, created_at = excluded.created_at
+    WHERE machine_key.principal_id = excluded.principal_id AND machine_key.expires_at = excluded.expires_at
+        AND COALESCE(machine_key.functions, '') = COALESCE(excluded.functions, '')
+        AND machine_key.last_used_at IS NULL AND machine_key.revoked_at IS NULL";
 const KEY: &str = "
     SELECT principal_id, hash, expires_at, revoked_at, last_used_at, functions FROM machine_key WHERE key_id = $1";
 const KEYS: &str = "
@@ -178,12 +182,26 @@ fn key_functions(key: &str, text: Option<&str>) -> Result<KeyFunctions, KeyError
     functions.map_err(|_| KeyError::UnknownFunctions(key.to_owned()))
 }
 
+fn function_names(functions: &KeyFunctions) -> Option<String> {
+    let names = functions.as_ref()?.iter().map(|function| function.name());
+    Some(serde_json::Value::from_iter(names).to_string())
+}
+
 /// A key that is to be a machine's.
 pub struct NewMachineKey {
     pub name: String,
     /// Shown once.
     pub whole: Secret,
     hash: Vec<u8>,
+}
+
+/// Why a key was not issued again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotIssued {
+    /// Somebody has it, or had it until it was revoked.
+    InUse,
+    /// The command was for another account, end or functions.
+    Otherwise,
 }
 
 /// A key that holds.
@@ -384,26 +402,53 @@ impl Keys {
         })?)
     }
 
-    /// A new key of a machine, which is not taken before it is kept.
-    pub fn make_machine_key(&self) -> Result<NewMachineKey, KeyError> {
-        let (name, secret): ([u8; 9], [u8; 32]) = (self.0.entropy.bytes()?, self.0.entropy.bytes()?);
-        let (name, secret) = (BASE64.encode(name), BASE64.encode(secret));
+    /// A new key of a machine, which is not taken before it is kept. The same command names the same key.
+    pub fn make_machine_key(&self, command: Option<CommandId>) -> Result<NewMachineKey, KeyError> {
+        let (random, secret): ([u8; 9], [u8; 32]) = (self.0.entropy.bytes()?, self.0.entropy.bytes()?);
+        let name = match command {
+            Some(CommandId(id)) => BASE64.encode(&sha256(id.as_bytes())[..random.len()]),
+            None => BASE64.encode(random),
+        };
+        let secret = BASE64.encode(secret);
         let whole = Secret::new(format!("{MACHINE_KEY_PREFIX}{name}.{secret}"));
         Ok(NewMachineKey { name, whole, hash: sha256(secret.as_bytes()) })
     }
 
+    /// Whether a key can be kept: it is new, or the answer to the same command was lost and nobody has used the key.
+    pub async fn can_keep_machine_key(
+        &self,
+        principal: PrincipalId,
+        key: &NewMachineKey,
+        expires_at: Instant,
+        functions: &KeyFunctions,
+    ) -> Result<Result<(), NotIssued>, KeyError> {
+        let row: Option<MachineKeyRow> = on_db!(&self.0.database.readers, pool => {
+            sqlx::query_as(KEY).bind(&key.name).fetch_optional(pool).await
+        })?;
+        let Some(row) = row else { return Ok(Ok(())) };
+        let asked = (principal.0, expires_at.timestamp_micros(), function_names(functions));
+        Ok(if (row.principal_id, row.expires_at, row.functions) != asked {
+            Err(NotIssued::Otherwise)
+        } else if row.last_used_at.is_some() || row.revoked_at.is_some() {
+            Err(NotIssued::InUse)
+        } else {
+            Ok(())
+        })
+    }
+
+    /// From now on the key is taken. Kept again, it has another secret in the place of the one that nobody has.
     pub async fn keep_machine_key(
         &self,
         principal: PrincipalId,
         key: &NewMachineKey,
         expires_at: Instant,
         functions: &KeyFunctions,
-    ) -> Result<(), KeyError> {
-        let names = functions.as_ref().map(|functions| functions.iter().map(|function| function.name()));
-        let functions = names.map(|names| serde_json::Value::from_iter(names).to_string());
-        Ok(on_db!(&self.0.database.writer, pool => sqlx::query(CREATE_KEY).bind(&key.name).bind(principal.0)
-            .bind(&key.hash).bind(self.micros()).bind(expires_at.timestamp_micros()).bind(functions)
-            .execute(pool).await.map(drop))?)
+    ) -> Result<Result<(), NotIssued>, KeyError> {
+        let kept = on_db!(&self.0.database.writer, pool => sqlx::query(CREATE_KEY).bind(&key.name)
+            .bind(principal.0).bind(&key.hash).bind(self.micros()).bind(expires_at.timestamp_micros())
+            .bind(function_names(functions)).execute(pool).await.map(|done| done.rows_affected()))?;
+        // Where it was free a moment ago, somebody has begun to use it.
+        Ok(if kept == 0 { Err(NotIssued::InUse) } else { Ok(()) })
     }
 
     /// Whose key it is, until when it holds and what for.
