@@ -25,7 +25,7 @@ use super::graphql::{Parameters, Prepared, Unprepared, coded, prepare, record, w
 use super::{Server, header};
 use crate::graphql::live::{Progress, Reached, ResumeAfter};
 use crate::messages::Language;
-use crate::service::Open;
+use crate::service::Held;
 use crate::sign_in::Entrance;
 
 /// How often a credential is looked at again.
@@ -51,7 +51,7 @@ struct Session {
     until: Option<Instant>,
     look_again: Instant,
     stopping: watch::Receiver<bool>,
-    _place: Open,
+    _place: Held,
 }
 
 /// Why a session is disturbed.
