@@ -217,6 +217,11 @@ impl Service {
         Self { live: Live { origins: origins.into(), ..self.live }, ..self }
     }
 
+    /// Whether there is anything that the caller may listen to.
+    pub fn may_listen(caller: &Caller) -> Result<(), Problem> {
+        Self::scope(caller).map(|_| ())
+    }
+
     /// Listens to the events of all dossiers that the caller may see, or of one: those after a position, or from now on.
     pub async fn subscribe(
         &self,
@@ -224,7 +229,7 @@ impl Service {
         after: Option<Position>,
         only: Option<DossierId>,
     ) -> Result<Subscriber, ServiceError> {
-        Self::scope(caller)?;
+        Self::may_listen(caller)?;
         let head = self.store().head().await?;
         if after.is_some_and(|after| head < after) {
             return Err(Problem::invalid("after", "the log does not reach that far").into());
