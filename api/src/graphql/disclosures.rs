@@ -26,7 +26,7 @@ pub struct DisclosureMutation;
 #[Object]
 impl DisclosureMutation {
     /// Mở dữ liệu cá nhân của một hồ sơ trong trường hợp khẩn cấp. From the answer on it is plain to the caller, for a bounded
-    /// time; each read is recorded, the heads of the agency are told, and an auditor looks at it.
+    /// time; each read is recorded, the heads of the agency are told where notices are set up, and an auditor looks at it.
     async fn break_glass(&self, ctx: &Context<'_>, input: BreakGlassInput) -> Result<BreakGlassPayload> {
         match ctx.service().break_glass(ctx.caller()?, &input).await {
             Ok(broken) => Ok(BreakGlassPayload {
