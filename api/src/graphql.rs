@@ -23,6 +23,7 @@ pub mod query;
 pub mod reads;
 pub mod reminders;
 pub mod scalars;
+pub mod searched;
 pub mod synchronisation;
 
 use std::hash::Hash;

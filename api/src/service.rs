@@ -47,7 +47,7 @@ pub use places::Held;
 pub use projections::Projection;
 use queries::KeptNames;
 pub use queries::{DossierPage, HistoryEntry, Names, Opened, SearchInput, Shown, WorkListOf};
-pub use reads::{Exposed, PersonalField, ReadThrough};
+pub use reads::{Exposed, PersonalField, ReadThrough, Searched};
 pub use search::{Hit, SearchMatch};
 
 use std::sync::{Arc, Mutex};

@@ -148,7 +148,7 @@ impl Office {
 
     async fn reads_of(&self, token: &str) -> Vec<BTreeSet<String>> {
         let who = Which { principal: Some(account(token)), ..Which::default() };
-        let records = self.service.reads.before(who, i64::MAX, 100).await.unwrap();
+        let records = self.service.reads.before(who, i64::MAX, 100).await.unwrap().records;
         records.into_iter().flat_map(|record| record.read.dossiers.into_values()).collect()
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::access::{Function, Purpose};
 use domain::identity::{AgencyId, DisclosureId, DossierId};
 use futures::future::try_join_all;
-use infrastructure::read_log::{Numbered, Read, Which};
+use infrastructure::read_log::{Found, Numbered, Read, Which};
 use projections::dossier_summary;
 use uuid::Uuid;
 
@@ -120,6 +120,30 @@ impl Exposed {
     }
 }
 
+/// What was found of a list in which what is not the caller's is passed over, and after which place there may be more. A
+/// search ends after so many pages: it may have found less than was asked for, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Searched<T, P> {
+    pub rows: Vec<T>,
+    pub next: Option<P>,
+}
+
+impl<T, P> Searched<T, P> {
+    /// The first of what was found; the rest is found again after them.
+    pub(super) fn page(mut found: Vec<T>, first: i64, place: impl Fn(&T) -> P, next: Option<P>) -> Self {
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
+        if found.len() <= first {
+            return Self { rows: found, next };
+        }
+        found.truncate(first);
+        let next = found.last().map(place);
+        Self { rows: found, next }
+    }
+}
+
+/// Pages that are looked at for one answer, which others wait for as well.
+pub(super) const PAGES_MAX: usize = 20;
+
 /// The longest name of an operation that is written down: what clients make up need not have an end.
 const NAME_CHARS_MAX: usize = 64;
 const RECORDS_TOGETHER: i64 = 100;
@@ -176,14 +200,13 @@ impl Service {
         is_meant: impl Fn(&Read) -> bool,
         before: Option<i64>,
         first: i64,
-    ) -> Result<(Vec<Numbered>, bool), ServiceError> {
+    ) -> Result<Searched<Numbered, i64>, ServiceError> {
         caller.principal.require(Function::Audit).map_err(Problem::from)?;
-        let (mut found, mut seq) = (Vec::new(), before.unwrap_or(i64::MAX));
-        // The time that a request may take ends a search among records of others.
-        while (found.len() as i64) <= first {
-            let records = self.reads.before(which, seq, RECORDS_TOGETHER).await?;
-            let Some(last) = records.last() else { break };
-            seq = last.seq;
+        let (mut found, mut next) = (Vec::new(), Some(before.unwrap_or(i64::MAX)));
+        for _ in 0..PAGES_MAX {
+            let Some(seq) = next.filter(|_| 0 < first && found.len() as i64 <= first) else { break };
+            let Found { records, next: after } = self.reads.before(which, seq, RECORDS_TOGETHER).await?;
+            next = after;
             let ids = records.iter().flat_map(|record| record.read.dossiers.keys());
             let ids: BTreeSet<Uuid> = match which.dossier {
                 Some(dossier) => [dossier.0].into(),
@@ -197,7 +220,7 @@ impl Service {
                 }
             }
         }
-        Ok(page(found, first))
+        Ok(Searched::page(found, first, |record| record.seq, next))
     }
 
     pub(super) async fn audited(
