@@ -28,6 +28,7 @@ pub mod query;
 pub mod reads;
 pub mod reminders;
 pub mod scalars;
+pub mod searched;
 pub mod stage;
 pub mod synchronisation;
 

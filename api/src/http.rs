@@ -44,6 +44,8 @@ pub struct Settings {
     pub sign_in: SignIn,
     /// How long a GraphQL request may be worked on.
     pub time_max: Duration,
+    /// How long a socket may be without a subscription: its place is another's.
+    pub idle_max: Duration,
     pub rates: Rates,
     /// What clients may ask, and nothing else, but for who may ask anything; anything within the limits if absent.
     pub documents: Option<Arc<Documents>>,
@@ -54,6 +56,7 @@ impl Default for Settings {
         Self {
             sign_in: SignIn::default(),
             time_max: Duration::from_secs(30),
+            idle_max: Duration::from_secs(60),
             rates: Rates::default(),
             documents: None,
         }

@@ -392,11 +392,15 @@ pub fn ask_for_money(kind: ObligationKind, amount_vnd: u64, stops_clock: bool) -
 }
 
 pub fn pay(obligation: u32, order: &str, amount_vnd: u64) -> Command {
+    pay_by(PaymentMethod::NationalGateway, obligation, order, amount_vnd)
+}
+
+pub fn pay_by(method: PaymentMethod, obligation: u32, order: &str, amount_vnd: u64) -> Command {
     Command::RecordPayment(RecordPayment {
         obligation,
         order: order_code(order),
         amount_vnd,
-        method: PaymentMethod::NationalGateway,
+        method,
         rules: law(),
     })
 }

@@ -28,6 +28,8 @@ const QUEUE_MAX: usize = 1_024;
 const ROWS_MAX: usize = 500;
 /// Records that are looked at, or taken out, together.
 const PAGE: i64 = 500;
+/// Numbers that one question looks at, where no index finds what is asked for.
+const NUMBERS_MAX: i64 = 50_000;
 /// Records are kept for two years at least: a policy. The triggers of the database say so too, by its own clock.
 pub const KEPT: TimeDelta = TimeDelta::days(731);
 
@@ -55,6 +57,13 @@ pub struct Read {
 pub struct Numbered {
     pub seq: i64,
     pub read: Read,
+}
+
+/// Records, and before which number there may be more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub records: Vec<Numbered>,
+    pub next: Option<i64>,
 }
 
 /// Which records.
@@ -169,7 +178,7 @@ const DOSSIERS_OF: &str = "
     SELECT seq, dossier FROM personal_read_dossier WHERE seq >= $1 AND seq <= $2";
 const BEFORE: &str = "
     SELECT seq, read_at, principal, data, mac FROM personal_read
-    WHERE seq < $1 AND read_at >= $2 AND read_at < $3 ORDER BY seq DESC LIMIT $4";
+    WHERE seq < $1 AND seq >= $5 AND read_at >= $2 AND read_at < $3 ORDER BY seq DESC LIMIT $4";
 const OF_PRINCIPAL_BEFORE: &str = "
     SELECT seq, read_at, principal, data, mac FROM personal_read
     WHERE seq < $1 AND read_at >= $2 AND read_at < $3 AND principal = $5 ORDER BY seq DESC LIMIT $4";
@@ -216,10 +225,15 @@ impl ReadLog {
         answered.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Records before a number, newest first.
-    pub async fn before(&self, which: Which, seq: i64, limit: i64) -> Result<Vec<Numbered>, StoreError> {
+    /// Records before a number, newest first. It may find fewer than there are, and says before which number to go on.
+    pub async fn before(&self, which: Which, seq: i64, limit: i64) -> Result<Found, StoreError> {
         let from = which.from.map_or(i64::MIN, micros);
         let to = which.to.map_or(i64::MAX, micros);
+        let head = self.head().await?;
+        // The first that is there, or of those that an instant is looked for among.
+        let oldest = head.pruned_seq + 1;
+        let is_indexed = which.dossier.is_some() || which.principal.is_some();
+        let floor = if is_indexed { oldest } else { oldest.max(seq.min(head.seq + 1) - NUMBERS_MAX) };
         let rows: Vec<Row> = on_db!(&self.database.readers, pool => {
             let query = |sql| sqlx::query_as(sql).bind(seq).bind(from).bind(to).bind(limit);
             let Which { dossier, principal, .. } = which;
@@ -230,10 +244,13 @@ impl ReadLog {
                     query.bind(principal.map(|id| id.0).unwrap_or_default()).bind(any).fetch_all(pool).await
                 }
                 (None, Some(principal)) => query(OF_PRINCIPAL_BEFORE).bind(principal.0).fetch_all(pool).await,
-                (None, None) => query(BEFORE).fetch_all(pool).await,
+                (None, None) => query(BEFORE).bind(floor).fetch_all(pool).await,
             }
         })?;
-        rows.into_iter().map(Row::decode).collect()
+        let is_full = rows.len() as i64 == limit;
+        let next = rows.last().map(|last| last.seq).filter(|_| is_full).or((oldest < floor).then_some(floor));
+        let records = rows.into_iter().map(Row::decode).collect::<Result<_, _>>()?;
+        Ok(Found { records, next })
     }
 
     /// Looks at every record: whether it is there, what was written, and found by what was written.

@@ -152,7 +152,7 @@ impl Office {
 
     async fn reads_of(&self, token: &str) -> Vec<(Option<Purpose>, BTreeSet<String>)> {
         let who = Which { principal: Some(account(token)), ..Which::default() };
-        let records = self.service.reads.before(who, i64::MAX, 100).await.unwrap();
+        let records = self.service.reads.before(who, i64::MAX, 100).await.unwrap().records;
         let fields = |read: Read| read.dossiers.into_values().map(move |fields| (read.purpose, fields));
         records.into_iter().flat_map(|record| fields(record.read)).collect()
     }

@@ -27,9 +27,14 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::notices::{NOTHING, Office as Reminded, person};
-use crate::reads::{AUDITOR, NAME, NOW, Office, SUBJECT, VALUES, Way as Asking, question, register, ways};
+use crate::reads::{
+    AUDITOR, FOREIGN_INTAKE, NAME, NOW, Office, SUBJECT, VALUES, Way as Asking, auditor_of, question,
+    register, ways,
+};
+use crate::support::binary::Server;
+use crate::support::http::Client;
 use crate::support::office::{
-    ADMIN, AGENCY, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, hand_over, key, open,
+    ADMIN, AGENCY, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, hand_over, key, open, registration,
 };
 use crate::support::receiver::{Answer, MailServer};
 use crate::support::{Backend, instant, on_each_backend, whole_log};
@@ -41,6 +46,8 @@ on_each_backend!(
     nothing_is_seen_that_the_log_does_not_say_was_opened,
     an_auditor_looks_at_each_and_nobody_at_their_own,
     the_heads_are_told_once_whatever_happens,
+    the_log_of_the_program_is_told_where_nobody_else_is,
+    an_auditor_of_a_small_agency_finds_the_one_of_theirs,
     each_read_says_what_it_was_for_and_an_unknown_purpose_is_refused,
     records_of_before_there_were_purposes_are_whole,
 );
@@ -360,6 +367,79 @@ async fn nothing_is_seen_that_the_log_does_not_say_was_opened(backend: Backend) 
     assert!(!office.ask(DUTY, &subject).await.text.contains(SUBJECT));
 }
 
+/// Without anybody who is set up to be told, whoever runs the server learns of it: when it starts that nobody is, and of each.
+async fn the_log_of_the_program_is_told_where_nobody_else_is(backend: Backend) {
+    let office = Office::new(backend, Clock::System).await;
+    let server = Server::start(&office.place).await;
+    let mut client = Client::connect(&server.address).await.unwrap();
+    let input = |name: &str, dossier: DossierId, note: &str| json!({"idempotencyKey": key(name), "dossierId": dossier.0, "reason": "DANGER", "note": note});
+    let done = client.graphql(DUTY, BREAK, &input("one", office.id(), NOTE)).await.unwrap();
+    let disclosure = done["data"]["breakGlass"]["disclosureId"].as_str().unwrap_or_else(|| panic!("{done}"));
+    // The same again, and what is refused, opens nothing.
+    client.graphql(DUTY, BREAK, &input("one", office.id(), NOTE)).await.unwrap();
+    client.graphql(DUTY, BREAK, &input("two", office.id(), "ngắn")).await.unwrap();
+    client.graphql(INTAKE, BREAK, &input("three", office.id(), NOTE)).await.unwrap();
+    drop(client);
+    server.signal("TERM").await;
+    let said = server.ended().await;
+    assert!(
+        said.iter().any(|line| line.contains("no --notices is given") && line.contains("WARN")),
+        "{said:#?}"
+    );
+    let told: Vec<_> = said.iter().filter(|line| line.contains("break-glass:")).collect();
+    assert_eq!(told.len(), 1, "{said:#?}");
+    for part in ["WARN", disclosure, &office.id().to_string()] {
+        assert!(told[0].contains(part), "{part}: {told:?}");
+    }
+    let said = said.join("\n");
+    for value in VALUES.into_iter().chain([NOTE, DUTY]) {
+        assert!(!said.contains(value), "{value}: {said}");
+    }
+}
+
+/// Behind thousands of others', which are passed over some at a time.
+async fn an_auditor_of_a_small_agency_finds_the_one_of_theirs(backend: Backend) {
+    let watched = Watched::new(backend).await;
+    let office = &watched.office;
+    let mut own = registration(key("own"));
+    own.submit.receiving_agency = OTHER_AGENCY.to_owned();
+    let own = office.service.register_dossier(&caller(FOREIGN_INTAKE), &own, None).await.unwrap().dossier_id;
+    let first = disclosure_of(&watched.break_glass(FOREIGN_DUTY, "own", own, NOTE).await);
+    watched.clock.set(instant("2026-03-02T09:10:00+07:00"));
+    disclosure_of(&watched.break_glass(DUTY, "another's", office.id(), NOTE).await);
+    watched.stop().await;
+    let id = match backend {
+        Backend::Sqlite => "randomblob(16)",
+        Backend::Postgres => "gen_random_uuid()",
+    };
+    let copies = format!(
+        "INSERT INTO disclosure (disclosure_id, dossier_id, principal, agency, reason, note, opened_at, until_at)
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4499)
+         SELECT {id}, d.dossier_id, d.principal, d.agency, d.reason, d.note, d.opened_at + n.i, d.until_at
+         FROM n, (SELECT * FROM disclosure ORDER BY opened_at DESC LIMIT 1) d"
+    );
+    let db = office.place.by_hand_in(&office.place.location().read, "read").await;
+    infrastructure::on_db!(&db, pool => sqlx::query(sqlx::AssertSqlSafe(copies)).execute(pool).await.map(|_| ()))
+        .unwrap();
+    let auditor = auditor_of(&office.service, OTHER_AGENCY).await;
+    let (mut after, mut pages) = (Value::Null, Vec::new());
+    loop {
+        let answer = watched.ask(&auditor, LISTED, json!({"first": 5, "after": after})).await;
+        let page = &answer["data"]["disclosures"];
+        pages.push(page["nodes"].as_array().unwrap_or_else(|| panic!("{answer}")).clone());
+        after = page["pageInfo"]["endCursor"].clone();
+        assert!(after.is_string(), "{answer}");
+        if page["pageInfo"]["hasNextPage"] != json!(true) {
+            break;
+        }
+    }
+    let counts: Vec<_> = pages.iter().map(Vec::len).collect();
+    assert_eq!(counts, [0, 0, 1], "each looks at so many, and the next goes on there");
+    assert_eq!(pages[2][0]["id"], json!(first.0));
+    let nothing = watched.ask(&auditor, LISTED, json!({"first": 0})).await;
+    assert_eq!(nothing["data"]["disclosures"]["nodes"], json!([]), "{nothing}");
+}
+
 const LISTED: &str = "query($unacknowledged: Boolean, $after: String, $first: Int) {
     disclosures(unacknowledged: $unacknowledged, after: $after, first: $first) {
         nodes { id dossierId openedBy actingFor { code } reason note openedAt until acknowledgedAt acknowledgedBy finding
@@ -426,7 +506,8 @@ async fn an_auditor_looks_at_each_and_nobody_at_their_own(backend: Backend) {
     };
     let elsewhere = audits(MAI, OTHER_AGENCY);
     let end = projections::disclosure::END;
-    assert_eq!(office.service.disclosures(&elsewhere, false, end, 9).await.unwrap(), (vec![], false));
+    let none = Searched { rows: vec![], next: None };
+    assert_eq!(office.service.disclosures(&elsewhere, false, end, 9).await.unwrap(), none);
     let refused = office.service.acknowledge_disclosure(&elsewhere, &input("elsewhere", first)).await;
     assert_eq!(refusal(refused), "NOT_FOUND");
     // Their own, though they audit: nobody.
@@ -679,7 +760,7 @@ async fn records_of_before_there_were_purposes_are_whole(backend: Backend) {
     office.service.reads.append(&read).await.unwrap();
     office.ask(INTAKE, "{ dossiers { nodes { applicantName } } }").await;
     assert_eq!(office.faults().await, []);
-    let records = office.service.reads.before(Which::default(), i64::MAX, 9).await.unwrap();
+    let records = office.service.reads.before(Which::default(), i64::MAX, 9).await.unwrap().records;
     let purposes: Vec<_> = records.iter().map(|record| record.read.purpose).collect();
     assert_eq!(purposes, [Some(Purpose::Handling), None]);
     let query = "{ personalDataReads { nodes { purpose disclosureId } } }";

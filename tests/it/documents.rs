@@ -289,7 +289,7 @@ async fn a_record_of_a_read_names_the_document(backend: Backend) {
     }
     let text = json!({"query": LIST, "variables": {"first": 1}});
     assert_eq!(by(&open, INTAKE, &text).await.status, StatusCode::OK);
-    let mut records = office.service.reads.before(Which::default(), i64::MAX, 100).await.unwrap();
+    let mut records = office.service.reads.before(Which::default(), i64::MAX, 100).await.unwrap().records;
     records.reverse();
     let names: Vec<_> = records.iter().map(|record| record.read.name.clone().unwrap_or_default()).collect();
     let short = |text: &str| id_of(text)[.."sha256:".len() + 16].to_owned();

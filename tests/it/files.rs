@@ -11,7 +11,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use domain::dossier;
 use domain::private::KeyOwner;
-use futures::stream;
+use futures::{StreamExt, stream};
 use infrastructure::clock::Clock;
 use infrastructure::scanner::Scanner;
 use serde_json::{Value, json};
@@ -29,6 +29,7 @@ on_each_backend!(
     any_part_of_a_file_can_be_had,
     who_may_not_is_told_before_a_byte_is_read,
     a_retry_gets_the_first_answer,
+    whoever_sends_slowly_keeps_nobody_else_out,
     what_is_not_taken_leaves_nothing_behind,
     what_is_not_known_to_be_clean_is_not_taken,
     a_destroyed_key_and_a_damaged_object_give_nothing,
@@ -294,6 +295,38 @@ async fn who_may_not_is_told_before_a_byte_is_read(backend: Backend) {
     }
     get(&service, &online, &file, INTAKE).await.refused(StatusCode::NOT_FOUND, "NOT_FOUND");
     get(&service, &dossier, "x", INTAKE).await.refused(StatusCode::NOT_FOUND, "NOT_FOUND");
+}
+
+/// Uploads that begin and do not end are counted for who sends them: also those that say again what was said.
+async fn whoever_sends_slowly_keeps_nobody_else_out(backend: Backend) {
+    let (place, service, dossier) = office(backend).await;
+    let own = service.submit_dossier(&caller(CITIZEN), &submission(key("own")), None).await.unwrap();
+    let slow = |name: &str| {
+        let begin = stream::once(async { Ok::<_, std::io::Error>(pdf(70_000)) }).chain(stream::pending());
+        let request = uploading(&own, name, CITIZEN).body(Body::from_stream(begin)).unwrap();
+        let service = service.clone();
+        tokio::spawn(async move { send(&service, request).await })
+    };
+    let quick = |name: &str| uploading(&own, name, CITIZEN).body(Body::from(pdf(100))).unwrap();
+    assert_eq!(send(&service, quick("done")).await.status, StatusCode::CREATED);
+    let under_way: Vec<_> = (0..6).map(|n| slow(&format!("slow {n}"))).collect();
+    let all_began = async {
+        while lying(&place, "incoming").len() < 6 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), all_began).await.expect("they are under way");
+    for name in ["seventh", "done"] {
+        let answer = send(&service, quick(name)).await;
+        answer.refused(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_UPLOADS");
+    }
+    // The counter goes on.
+    attached(&service, &dossier, "at the counter", pdf(100)).await;
+    for one in under_way {
+        one.abort();
+        assert!(one.await.is_err_and(|error| error.is_cancelled()));
+    }
+    assert_eq!(send(&service, quick("seventh")).await.status, StatusCode::CREATED);
 }
 
 async fn a_retry_gets_the_first_answer(backend: Backend) {

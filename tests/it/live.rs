@@ -49,6 +49,8 @@ const NOW: &str = "2024-04-22T09:00:00+07:00";
 const CITIZEN: &str = "dev:citizen:dan@000.00.16.H42";
 /// Nothing that is waited for takes longer.
 const SOON: Duration = Duration::from_secs(20);
+/// What urql takes, whatever it asks.
+const URQL: &str = "application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed";
 const EVENTS: &str = "subscription { dossierEvents { position eventType dossier { id version } } }";
 
 on_each_backend!(
@@ -240,6 +242,26 @@ async fn both_official_clients_are_told_everything_in_order(backend: Backend) {
         // Never shown as it was before the event.
         assert!(events.iter().all(|event| event["version"].as_i64() <= event["dossier"]["version"].as_i64()));
     }
+    drop(served);
+    system.stop().await;
+}
+
+/// It names all that it can read, whatever it asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn urql_asks_queries_mutations_and_subscriptions() {
+    let system = System::new(Backend::Sqlite, NOW).await;
+    let after = PositionText(system.service.store().head().await.unwrap()).encode();
+    let served = Served::new(&system, settings()).await;
+    let input = submission("by urql").to_string();
+    let mut asking = Command::new("node");
+    let asking = asking.args(["urql.mjs", &served.url(), ADMIN, &input, &after]).current_dir(judges());
+    let said = timeout(Duration::from_secs(60), asking.kill_on_drop(true).output()).await.unwrap().unwrap();
+    let said: Value = serde_json::from_slice(&said.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&said.stderr)));
+    assert!(said["accepted"].as_array().unwrap().contains(&json!(URQL)), "{said}");
+    assert!(said["query"]["me"].is_object(), "{said}");
+    assert_eq!(said["mutation"]["submitDossier"]["problems"], json!([]), "{said}");
+    assert_eq!(said["subscription"]["dossierEvents"]["eventType"], "dossier.submitted.v1", "{said}");
     drop(served);
     system.stop().await;
 }
@@ -468,9 +490,11 @@ async fn nobody_is_told_what_they_may_not_see(backend: Backend) {
         Stream::open(&system.router, AUDITOR, one, json!({"code": code, "after": before})).await;
     assert_eq!(by_code.next().await.unwrap().json()["data"]["dossierEvents"], told);
     let last = Position(system.service.store().head().await.unwrap().0 + 1);
+    for variables in [json!({}), json!({"id": first})] {
+        let refused = answer_of(&system.router, asked(CITIZEN).body(body(one, variables)).unwrap()).await;
+        assert_eq!((refused.status, self::code(&refused)), (StatusCode::FORBIDDEN, json!("NO_FUNCTION")));
+    }
     for (who, variables, refused) in [
-        (CITIZEN, json!({}), "NO_FUNCTION"),
-        (CITIZEN, json!({"id": first}), "NO_FUNCTION"),
         // Who may not know of it, and what is not there, get the same answer.
         (STRANGER, json!({"id": first}), "NOT_FOUND"),
         (STRANGER, json!({"code": code}), "NOT_FOUND"),
@@ -806,6 +830,42 @@ fn code(answer: &Answer) -> Value {
     answer.json()["errors"][0]["extensions"]["code"].clone()
 }
 
+/// Places are for who may listen, and listens.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_listens_to_nothing_holds_no_place() {
+    let system = System::new(Backend::Sqlite, NOW).await;
+    let idle_max = Duration::from_secs(2);
+    let served = Served::new(&system, Settings { idle_max, ..settings() }).await;
+    for _ in 0..25 {
+        let mut socket = connect(&served.address, &[PROTOCOL]).await.unwrap();
+        assert_eq!(init(&mut socket, CITIZEN).await, Err(4403));
+        let refused = answer_of(&system.router, asked(CITIZEN).body(body(EVENTS, json!({}))).unwrap()).await;
+        assert_eq!((refused.status, code(&refused)), (StatusCode::FORBIDDEN, json!("NO_FUNCTION")));
+    }
+    assert_eq!(open_streams(&system).await, 0);
+    // Who may and does not is let go; a refused subscription is none, and one that was completed neither.
+    let begun = std::time::Instant::now();
+    let mut idle = signed_in(&served.address, INTAKE).await;
+    let mut refused = signed_in(&served.address, INTAKE).await;
+    assert_eq!(refusal(&mut refused, "subscription { nothing }").await, "GRAPHQL_VALIDATION_FAILED");
+    let mut completed = signed_in(&served.address, INTAKE).await;
+    say(&mut completed, subscribe("1", EVENTS)).await;
+    let mut listening = signed_in(&served.address, INTAKE).await;
+    say(&mut listening, subscribe("1", EVENTS)).await;
+    for socket in [&mut idle, &mut refused] {
+        assert_eq!(hear(socket).await, Err(1000));
+    }
+    assert!(idle_max <= begun.elapsed(), "{:?}", begun.elapsed());
+    let begun = std::time::Instant::now();
+    say(&mut completed, json!({"id": "1", "type": "complete"})).await;
+    assert_eq!(hear(&mut completed).await, Err(1000));
+    assert!(idle_max / 2 <= begun.elapsed(), "{:?}", begun.elapsed());
+    say(&mut listening, json!({"type": "ping"})).await;
+    assert_eq!(hear(&mut listening).await, Ok(json!({"type": "pong"})));
+    drop(served);
+    system.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_stream_is_refused_as_json_and_what_is_no_subscription_within_it() {
     let system = System::new(Backend::Sqlite, NOW).await;
@@ -847,6 +907,26 @@ async fn what_is_no_stream_is_refused_as_json_and_what_is_no_subscription_within
         parts.headers.insert("accept", accept.parse().unwrap());
         let answer = answer_of(&system.router, Request::from_parts(parts, valid)).await;
         assert_eq!(code(&answer), "STREAM_NEEDED", "{}", answer.body);
+    }
+    // Who names a stream among others is answered by one only where it is what was meant.
+    for (accept, document, media) in [
+        (URQL, "{ __typename }", "application/graphql-response+json; charset=utf-8"),
+        (URQL, "mutation { submitDossier }", "application/graphql-response+json; charset=utf-8"),
+        (URQL, "subscription {", "application/graphql-response+json; charset=utf-8"),
+        (URQL, EVENTS, "text/event-stream"),
+        ("application/json, text/event-stream", "{ __typename }", "application/json; charset=utf-8"),
+        ("application/json, text/event-stream", EVENTS, "text/event-stream"),
+        (
+            "text/event-stream;q=0.5, application/json;q=0.6",
+            "{ __typename }",
+            "application/json; charset=utf-8",
+        ),
+        ("application/json;q=0.5, text/event-stream", "{ __typename }", "text/event-stream"),
+    ] {
+        let (mut parts, asked) = post(AUDITOR).body(body(document, json!({}))).unwrap().into_parts();
+        parts.headers.insert("accept", accept.parse().unwrap());
+        let response = system.router.clone().oneshot(Request::from_parts(parts, asked)).await.unwrap();
+        assert_eq!(response.headers()["content-type"], media, "{accept}: {document}");
     }
     let by_get = "/graphql?query=subscription%20%7B%20dossierEvents%20%7B%20position%20%7D%20%7D";
     assert_eq!(system.get(by_get).await.status, StatusCode::METHOD_NOT_ALLOWED);

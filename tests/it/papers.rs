@@ -1,5 +1,7 @@
 //! Papers of dossiers as clients get them: through the router, filled in from events.
 
+use std::collections::BTreeSet;
+
 use api::http::{Settings, router};
 use api::input::{
     CarryOverInput, DecisionInput, ExtendDossierInput, FinishProcessingInput, ForwardDossierInput, OnAgency,
@@ -9,7 +11,10 @@ use api::input::{
 use api::service::{Accepted, Service};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use domain::dossier::{self, Dossier};
+use domain::private::KeyOwner;
 use infrastructure::clock::Clock;
+use infrastructure::read_log::Which;
 use tower::ServiceExt;
 
 use crate::support::office::{
@@ -27,6 +32,7 @@ on_each_backend!(
     only_html_and_pdf_by_get,
     a_counter_has_its_book,
     a_book_stays_with_the_agency_that_kept_it,
+    of_whom_is_erased_papers_and_books_say_that,
 );
 
 const NAME: &str = "MẪU Nguyễn Thị Mơ";
@@ -292,6 +298,40 @@ fn codes(answer: &Answer) -> Vec<String> {
     let text = answer.text();
     let code = |(at, _)| text[at..].split('<').next().unwrap().to_owned();
     text.match_indices(">000.00.").map(|(at, found)| (at + 1, found)).map(code).collect()
+}
+
+/// One person who is erased takes no paper from the dossier, and no volume from the counter.
+async fn of_whom_is_erased_papers_and_books_say_that(backend: Backend) {
+    const ERASED: &str = "[đã xóa]";
+    let (_place, service) = office(backend, "2025-09-17T08:05:00+07:00").await;
+    let (gone, stays) = (registered(&service, "gone").await, registered(&service, "stays").await);
+    service.read_side.catch_up().await.unwrap();
+    let refuse = |name: &str, dossier: &Accepted| ReasonInput {
+        on: on(key(name), dossier.dossier_id),
+        reason: "MẪU đất có tranh chấp".to_owned(),
+    };
+    service.stop_dossier(&caller(LEADER), &refuse("stop", &gone)).await.unwrap();
+    let known = service.executor.load::<Dossier>(&dossier::stream(gone.dossier_id)).await.unwrap();
+    let book_of_day = "html?from=2025-09-17&to=2025-09-17";
+    let destroy = async |owner| service.executor.keys.destroy(known.state.key(owner).unwrap()).await.unwrap();
+    destroy(KeyOwner::Applicant).await;
+    let receipt = html(&service, &gone, "receipt").await;
+    assert!(receipt.contains(ERASED) && !receipt.contains(NAME), "{receipt}");
+    assert!(html(&service, &gone, "stop-notice").await.contains("tranh chấp"));
+    let pdf = get(&service, &gone, "receipt.pdf", INTAKE).await;
+    assert_eq!(pdf.status, StatusCode::OK);
+    let volume = book(&service, AGENCY, book_of_day, INTAKE).await;
+    assert_eq!(codes(&volume), [gone.code.to_string(), stays.code.to_string()]);
+    assert!(volume.text().contains(ERASED) && volume.text().contains(NAME), "{}", volume.text());
+    destroy(KeyOwner::Dossier).await;
+    let notice = html(&service, &gone, "stop-notice").await;
+    assert!(notice.contains(ERASED) && !notice.contains("tranh chấp"), "{notice}");
+    // What cannot be shown is not written down as seen.
+    let records = service.reads.before(Which::default(), i64::MAX, 100).await.unwrap().records;
+    let of_gone: Vec<_> = records.iter().filter_map(|one| one.read.dossiers.get(&gone.dossier_id)).collect();
+    assert_eq!(of_gone, [&BTreeSet::from(["reason".to_owned()])]);
+    let of_stays = records.iter().find_map(|one| one.read.dossiers.get(&stays.dossier_id)).unwrap();
+    assert!(of_stays.contains("applicant.name"), "{of_stays:?}");
 }
 
 async fn a_counter_has_its_book(backend: Backend) {

@@ -40,6 +40,9 @@ on_each_backend!(
     whoever_is_not_the_gateway_leaves_nothing_behind,
     a_callback_that_is_cut_off_anywhere_is_finished_once,
     what_does_not_fit_is_written_down_and_not_paid,
+    the_same_amount_under_the_same_number_in_cash_is_other_money,
+    a_start_that_is_sent_again_asks_for_what_is_due_now,
+    what_is_cut_off_is_told_to_who_may_refund_and_to_nobody_else,
     what_nothing_is_due_for_is_recorded_and_to_be_refunded,
     a_gateway_that_does_not_behave_opens_no_order_and_is_asked_again,
     money_goes_back_through_the_gateway_once,
@@ -518,6 +521,108 @@ async fn what_does_not_fit_is_written_down_and_not_paid(backend: Backend) {
     office.service.record_payment(&caller(INTAKE), &by_hand).await.unwrap();
     assert_eq!(office.told(&office.gateway.pay(&order)).await, "discrepancy");
     assert_eq!(office.discrepancies().await[&order], ["NOT_RECORDABLE"]);
+}
+
+/// Somebody at the counter takes the money in cash and writes it down under the number of the order; then it is paid online.
+async fn the_same_amount_under_the_same_number_in_cash_is_other_money(backend: Backend) {
+    let office = Office::new(backend).await;
+    let (dossier, order) = office.ordered("a").await;
+    let in_cash = RecordPaymentInput {
+        on: on(key("in cash"), dossier),
+        obligation: 1,
+        order: order.clone(),
+        amount: Vnd(FEE),
+        method: PaymentMethod::Cash,
+    };
+    office.service.record_payment(&caller(INTAKE), &in_cash).await.unwrap();
+    let online = office.gateway.pay(&order);
+    for _ in 0..2 {
+        assert_eq!(office.told(&online).await, "discrepancy");
+    }
+    assert_eq!(office.obligation(dossier).await.paid_vnd(), FEE, "what the counter has");
+    assert_eq!(office.discrepancies().await[&order], ["NOT_RECORDABLE"], "and what the gateway has is seen");
+    let found: Vec<_> =
+        office.log().await.into_iter().filter(|row| row.type_name.contains("found")).collect();
+    assert!(found.len() == 1 && found[0].data.contains("ORDER_DIFFERS"), "{found:?}");
+    // The other way round the counter is told.
+    let (dossier, order) = office.ordered("b").await;
+    assert_eq!(office.told(&office.gateway.pay(&order)).await, "recorded");
+    let in_cash = RecordPaymentInput { on: on(key("in cash, too"), dossier), order, ..in_cash };
+    assert_eq!(
+        problem(office.service.record_payment(&caller(INTAKE), &in_cash).await).code(),
+        "ORDER_DIFFERS"
+    );
+    // What the counter has goes back over the counter.
+    let (dossier, order) = (DossierId(in_cash.on.dossier_id), in_cash.order);
+    assert_eq!(office.obligation(dossier).await.paid_vnd(), FEE);
+    office.refund("back", dossier, &order).await;
+}
+
+/// What has happened to the dossier since is seen by a request that is sent again, too.
+async fn a_start_that_is_sent_again_asks_for_what_is_due_now(backend: Backend) {
+    let office = Office::new(backend).await;
+    let asked = |order: &str| office.gateway.books().asked.iter().filter(|one| one["order"] == order).count();
+    for (name, code) in [
+        ("withdrawn", "INVALID_TRANSITION"),
+        ("waived", "NOTHING_DUE"),
+        ("partly", "PAYMENT_ORDERED_OTHERWISE"),
+    ] {
+        let (dossier, order) = office.ordered(name).await;
+        let start = format!("{name}, start");
+        assert_eq!(office.start(INTAKE, &start, dossier).await["order"], json!(order));
+        let on = on(key(&format!("{name}, since")), dossier);
+        match name {
+            "withdrawn" => {
+                let withdraw = WithdrawDossierInput { on, reason: None };
+                office.service.withdraw_dossier(&caller(INTAKE), &withdraw).await.unwrap();
+            }
+            "waived" => {
+                let waive =
+                    WaiveObligationInput { on, obligation: 1, reason: "MẪU hộ nghèo".to_owned() };
+                office.service.waive_obligation(&caller(LEADER), &waive).await.unwrap();
+            }
+            _ => {
+                let cash = RecordPaymentInput {
+                    on,
+                    obligation: 1,
+                    order: "BL-1".to_owned(),
+                    amount: Vnd(50_000),
+                    method: PaymentMethod::Cash,
+                };
+                office.service.record_payment(&caller(INTAKE), &cash).await.unwrap();
+            }
+        }
+        let before = asked(&order);
+        assert_eq!(codes(&office.start(INTAKE, &start, dossier).await), [code], "{name}");
+        assert_eq!(asked(&order), before, "{name}: the gateway is not asked for it");
+    }
+}
+
+/// A payment of which only the first half is written down is nobody's to know of who may not refund.
+async fn what_is_cut_off_is_told_to_who_may_refund_and_to_nobody_else(backend: Backend) {
+    let office = Office::new(backend).await;
+    let (dossier, order) = office.ordered("a").await;
+    // As it is between the dossier's event and the order's.
+    let half = RecordPaymentInput {
+        on: on(key("half"), dossier),
+        obligation: 1,
+        order: order.clone(),
+        amount: Vnd(FEE),
+        method: PaymentMethod::LocalGateway,
+    };
+    office.service.record_payment(&caller(INTAKE), &half).await.unwrap();
+    let before = office.log().await.len();
+    for (token, code) in [
+        (LEADER, "PAYMENT_INCOMPLETE"),
+        (INTAKE, "NO_FUNCTION"),
+        (CITIZEN, "NOT_FOUND"),
+        (MAI, "NOT_FOUND"),
+        ("dev:leader:xa@000.00.17.H42", "NOT_FOUND"),
+    ] {
+        let refund = office.service.refund_payment(&caller(token), &refunding("x", dossier, &order)).await;
+        assert_eq!(problem(refund).code(), code, "{token}");
+    }
+    assert_eq!(office.log().await.len(), before);
 }
 
 async fn what_nothing_is_due_for_is_recorded_and_to_be_refunded(backend: Backend) {

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use api::http::{Settings, router};
+use api::input::{AccountKind, Function as FunctionInput, GrantOver, IssueMachineKeyInput, OpenAccountInput};
 use api::service::{Accepted, Service};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
@@ -20,10 +21,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 
+use crate::access::{account, granting, group};
 use crate::support::binary::binary;
 use crate::support::office::{
     ADMIN, AGENCY, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, established, key, registration,
 };
+use crate::support::statements::executed;
 use crate::support::{Backend, Place, instant, on_each_backend};
 
 on_each_backend!(
@@ -36,6 +39,7 @@ on_each_backend!(
     no_value_is_in_a_record_a_log_or_an_error,
     absent_and_forbidden_answers_are_the_same_bytes,
     an_auditor_asks_who_has_seen_what,
+    an_auditor_of_a_small_agency_finds_what_is_theirs_among_thousands,
     old_records_are_taken_out_and_what_is_left_is_still_a_chain,
     who_takes_records_out_by_hand_is_noticed,
     what_is_damaged_is_not_taken_out,
@@ -44,6 +48,8 @@ on_each_backend!(
 );
 
 pub(crate) const NOW: &str = "2026-03-02T09:00:00+07:00";
+/// At the counter of the other agency.
+pub(crate) const FOREIGN_INTAKE: &str = "dev:intake:xa@000.00.17.H42";
 pub(crate) const AUDITOR: &str = "dev:auditor:thanh-tra@000.00.17.H42";
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 pub(crate) const NAME: &str = "MẪU Trần Thị Quỳnh";
@@ -111,7 +117,7 @@ impl Office {
 
     /// The records, the oldest first.
     pub(crate) async fn read(&self) -> Vec<Numbered> {
-        let mut records = self.service.reads.before(Which::default(), i64::MAX, 1_000).await.unwrap();
+        let mut records = self.service.reads.before(Which::default(), i64::MAX, 1_000).await.unwrap().records;
         records.reverse();
         records
     }
@@ -681,7 +687,7 @@ async fn an_auditor_asks_who_has_seen_what(backend: Backend) {
         auditor.principal.powers = Powers::over(&[Function::Audit], &Scope::of(agency));
         let seen =
             office.service.personal_data_reads(&auditor, Which::default(), |_| true, None, 9).await.unwrap();
-        assert_eq!((seen.0.len(), seen.1), (found, false), "{agency}");
+        assert_eq!((seen.rows.len(), seen.next), (found, None), "{agency}");
     }
     // The command line looks at all of them.
     let verified = verify(&office, 0).await;
@@ -690,6 +696,79 @@ async fn an_auditor_asks_who_has_seen_what(backend: Backend) {
     office.place.sql("DELETE FROM personal_read WHERE seq = 1").await.unwrap();
     let verified = verify(&office, 1).await;
     assert_eq!(verified["faults"], json!(["records 1 to 1 are missing"]), "{verified}");
+}
+
+/// Somebody who audits one agency, by their key.
+pub(crate) async fn auditor_of(service: &Service, agency: &str) -> String {
+    let admin = caller(ADMIN);
+    service.define_permission_group(&admin, &group("THANH_TRA", &[FunctionInput::Audit])).await.unwrap();
+    let machine = OpenAccountInput { kind: AccountKind::Machine, ..account("may.thanh.tra", agency) };
+    let id = service.open_account(&admin, &machine).await.unwrap().account;
+    let over = granting(id, "THANH_TRA", GrantOver::Agency, Some(agency));
+    service.grant(&admin, &over).await.unwrap();
+    let until = "2026-03-31".parse().unwrap();
+    let issue = IssueMachineKeyInput { account_id: id.0, until, functions: None };
+    service.issue_machine_key(&admin, &issue).await.unwrap().1.expose().to_owned()
+}
+
+/// One read of a dossier of their agency, before thousands of others': each answer looks at some, and says where to go on.
+async fn an_auditor_of_a_small_agency_finds_what_is_theirs_among_thousands(backend: Backend) {
+    let clock = Clock::fixed(instant(NOW));
+    let office = Office::new(backend, clock.clone()).await;
+    let mut own = registration(key("own"));
+    own.submit.receiving_agency = OTHER_AGENCY.to_owned();
+    let own = office.service.register_dossier(&caller(FOREIGN_INTAKE), &own, None).await.unwrap().dossier_id;
+    office.service.read_side.catch_up().await.unwrap();
+    let shown = "{ dossiers { nodes { applicantName } } }";
+    office.ask(FOREIGN_INTAKE, shown).await;
+    clock.set(instant("2026-03-03T09:00:00+07:00"));
+    office.ask(INTAKE, shown).await;
+    assert_eq!(office.read().await.len(), 2);
+    let copies = "INSERT INTO personal_read (seq, read_at, principal, data, mac)
+         WITH RECURSIVE n(i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < 4500)
+         SELECT n.i, r.read_at, r.principal, r.data, r.mac FROM n, personal_read r WHERE r.seq = 2;
+         UPDATE personal_read_head SET seq = 4500";
+    office.place.sql(copies).await.unwrap();
+    let auditor = auditor_of(&office.service, OTHER_AGENCY).await;
+    let page = async |arguments: &str, after: &Value| {
+        let after = if after.is_null() { "null".to_owned() } else { after.to_string() };
+        let query = format!(
+            "{{ personalDataReads(after: {after}{arguments}) {{
+                 nodes {{ dossiers {{ id }} }} pageInfo {{ hasNextPage endCursor }} }} }}"
+        );
+        let answer: Value = serde_json::from_str(&office.ask(&auditor, &query).await.text).unwrap();
+        let page = &answer["data"]["personalDataReads"];
+        assert!(page["nodes"].is_array(), "{answer}");
+        (page["nodes"].clone(), page["pageInfo"].clone())
+    };
+    let found = json!([{"dossiers": [{"id": own.to_string()}]}]);
+    let (mut after, mut pages) = (Value::Null, Vec::new());
+    loop {
+        let (nodes, info) = page(", first: 5", &after).await;
+        pages.push(nodes);
+        after = info["endCursor"].clone();
+        assert!(after.is_string(), "{info}");
+        if info["hasNextPage"] != json!(true) {
+            break;
+        }
+    }
+    assert_eq!(pages, [json!([]), json!([]), found.clone()]);
+    // What is asked for by its dossier or by who read it is found at once.
+    let by = caller(FOREIGN_INTAKE).principal.id;
+    for arguments in [format!(", dossier: \"{own}\""), format!(", principal: \"{by}\"")] {
+        assert_eq!(page(&arguments, &Value::Null).await.0, found, "{arguments}");
+    }
+    // Of nothing nothing is asked.
+    let (nothing, statements) = executed(page(", first: 0", &Value::Null)).await;
+    assert_eq!(nothing.0, json!([]));
+    assert!(!statements.iter().any(|sql| sql.contains("personal_read")), "{statements:?}");
+    // An instant has no index: so many numbers are looked at by one statement, also where most are of nothing.
+    office.place.sql("UPDATE personal_read_head SET seq = 200000").await.unwrap();
+    let to = ", to: \"2026-03-02T10:00:00+07:00\"";
+    let ((nodes, info), statements) = executed(page(to, &Value::Null)).await;
+    assert_eq!((nodes, &info["hasNextPage"]), (found, &json!(false)));
+    let looked = statements.iter().filter(|sql| sql.contains("seq >= $5")).count();
+    assert_eq!(looked, 4, "{statements:?}");
 }
 
 async fn verify(office: &Office, code: i32) -> Value {
@@ -735,7 +814,7 @@ async fn old_records_are_taken_out_and_what_is_left_is_still_a_chain(backend: Ba
     assert_eq!(office.read().await.iter().map(|record| record.seq).collect::<Vec<_>>(), [5, 6, 7]);
     // What is found by its dossier is what is there.
     let which = Which { dossier: Some(office.id()), ..Which::default() };
-    assert_eq!(office.service.reads.before(which, i64::MAX, 9).await.unwrap().len(), 3);
+    assert_eq!(office.service.reads.before(which, i64::MAX, 9).await.unwrap().records.len(), 3);
     // Once more there is nothing to do; records go on after the last one, also when none is left.
     assert_eq!(prune(&office, "2022-03-03").await.unwrap(), Pruned::default());
     shown_times(&office, 1).await;

@@ -26,6 +26,7 @@ use tower::ServiceExt;
 
 use crate::access::{account, granting, group};
 use crate::graphql::{Answer, System, answer_of};
+use crate::guards::{Given, Schema};
 use crate::support::office::{caller, key};
 use crate::support::{Backend, Choices, instant, is_long, on_each_backend, whole_log};
 
@@ -1238,12 +1239,59 @@ impl World {
         }
     }
 
+    /// Whatever changes something, of a dossier that the account may not know of: it is not there, and nothing of it is in
+    /// the answer. How often a dossier was asked for.
+    async fn changes(&mut self, nth: usize) -> usize {
+        let schema = Schema::of(&self.system).await;
+        let token = self.accounts[nth].token.clone();
+        let unknown = self.dossiers.iter().filter(|dossier| !self.accounts[nth].knows(dossier));
+        let mut dossiers: Vec<String> = unknown.take(2).map(|dossier| dossier.id.clone()).collect();
+        if dossiers.is_empty() {
+            dossiers.push(key("absent").to_string());
+        }
+        let mut asked = 0;
+        for dossier in &dossiers {
+            let quoted = |value: &str| format!("\"{value}\"");
+            let given = Given::from([
+                ("idempotencyKey", quoted(&key(&format!("{nth} changes {dossier}")).to_string())),
+                ("dossierId", quoted(dossier)),
+                ("step", quoted("THU_LY")),
+                ("order", quoted("BL-1")),
+                ("note", quoted("một lý do đủ dài để được ghi lại")),
+            ]);
+            for field in &schema.mutations {
+                let name = field["name"].as_str().unwrap();
+                let more = match field["type"]["ofType"]["name"].as_str().unwrap() {
+                    "DossierPayload" => "dossierId code version dossier { id code applicantName subject }",
+                    "BreakGlassPayload" => "dossier { id code applicantName subject }",
+                    _ => "",
+                };
+                let selection = format!("{{ problems {{ __typename code message }} {more} }}");
+                let document =
+                    schema.call_with("mutation", field, &given).replace("{ __typename }", &selection);
+                self.asked.insert(name.to_owned());
+                let request = Request::post("/graphql").header("content-type", "application/json");
+                let body = Body::from(json!({"query": document}).to_string());
+                let answer = self.send(&token, request, body).await;
+                self.holds_nothing_else(&answer.body, name, |dossier| self.accounts[nth].sight(dossier));
+                if document.contains(dossier) {
+                    let problem = answer.json()["data"][name]["problems"][0]["code"].clone();
+                    assert!(
+                        ["NOT_FOUND", "NO_FUNCTION"].map(|code| json!(code)).contains(&problem),
+                        "{document}: {}",
+                        answer.body
+                    );
+                    asked += 1;
+                }
+            }
+        }
+        asked
+    }
+
     /// Every root field of the schema was asked.
     async fn nothing_is_left_out(&self) {
-        let roots = "{ __schema { queryType { fields { name } } subscriptionType { fields { name } } } }";
-        let schema = self.system.ask(ADMIN, roots, json!({})).await["__schema"].clone();
-        let fields = [&schema["queryType"]["fields"], &schema["subscriptionType"]["fields"]];
-        let names = fields.iter().flat_map(|fields| fields.as_array().unwrap());
+        let schema = Schema::of(&self.system).await;
+        let names = [&schema.queries, &schema.mutations, &schema.subscriptions].into_iter().flatten();
         let names: BTreeSet<String> = names.map(|field| field["name"].as_str().unwrap().to_owned()).collect();
         assert_eq!(self.asked, names, "a root field that nobody asks may show anything");
     }
@@ -1251,7 +1299,7 @@ impl World {
 
 async fn nobody_sees_outside_their_scope_whatever_they_ask(backend: Backend) {
     let mut choices = Choices::seeded("nobody_sees_outside_their_scope_whatever_they_ask");
-    let (mut sights, mut theirs, mut opened) = (BTreeMap::new(), 0, 0);
+    let (mut sights, mut theirs, mut opened, mut changes) = (BTreeMap::new(), 0, 0, 0);
     for _ in 0..if is_long() { 25 } else { 1 } {
         let mut world = World::random(backend, &mut choices).await;
         world.open_some(&mut choices).await;
@@ -1273,10 +1321,15 @@ async fn nobody_sees_outside_their_scope_whatever_they_ask(backend: Backend) {
         for nth in 0..world.accounts.len() {
             world.records(nth).await;
         }
+        // Last: what an account does may change what others see.
+        for nth in 0..world.accounts.len() {
+            changes += world.changes(nth).await;
+        }
         world.nothing_is_left_out().await;
         world.system.stop().await;
     }
-    println!("{sights:?}, {theirs} of one's own, {opened} opened");
+    println!("{sights:?}, {theirs} of one's own, {opened} opened, {changes} changes asked for");
+    assert!(100 < changes, "{changes}");
     let is_everything = sights.len() == 3 && 0 < theirs && 0 < opened;
     assert!(!is_long() || is_everything, "{sights:?}, {theirs}, {opened}: not everything was tried");
 }

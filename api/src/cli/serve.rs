@@ -107,6 +107,11 @@ impl Serve {
             None => service,
         };
         let notifier = self.notices.as_deref().map(|settings| notifier(&service, settings)).transpose()?;
+        if notifier.is_none() {
+            tracing::warn!(
+                "no --notices is given: nobody is reminded of a deadline, and of a break-glass this log is told alone"
+            );
+        }
         let settings = Settings {
             sign_in: SignIn {
                 development_tokens: self.development_tokens,

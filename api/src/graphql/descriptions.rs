@@ -54,7 +54,8 @@ const PAGES: &[(&str, &str, &str)] = &[
     (
         "PageInfo",
         "endCursor",
-        "Con trỏ của dòng cuối. Pass it as `after` for the next page; null of an empty page.",
+        "Con trỏ của dòng cuối. Pass it as `after` for the next page, which also an empty one may have; null where there is \
+         neither a row nor a next page.",
     ),
     ("PageInfo", "hasNextPage", "Còn trang sau. There are rows after this page."),
     ("PageInfo", "hasPreviousPage", "Còn trang trước. There are rows before this page."),

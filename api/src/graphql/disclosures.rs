@@ -1,6 +1,6 @@
 //! Break-glass: opening the personal data of a dossier to oneself, and looking at who did.
 
-use async_graphql::connection::{Connection, Edge, EmptyFields, OpaqueCursor, query};
+use async_graphql::connection::{OpaqueCursor, query_with};
 use async_graphql::{ComplexObject, Context, Object, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset};
 use domain::identity::DossierId;
@@ -13,10 +13,11 @@ use super::execution::Execution;
 use super::objects::{Agency, local, local_micros};
 use super::payload::{Problem, problems};
 use super::query::{checked_cursor, checked_page, page_size};
+use super::searched::SearchedPage;
 use super::{ContextExt, PAGE_DEFAULT, PositionText, of_failure};
 use crate::input::{AcknowledgeDisclosureInput, BreakGlassInput, DisclosureFinding, DisclosureReason};
 use crate::problem::{Failure, ServiceError};
-use crate::service::{Names, PersonalField, Shown};
+use crate::service::{Names, PersonalField, Searched, Shown};
 
 const OPENED: &str = "disclosure.opened.v1";
 const ACKNOWLEDGED: &str = "disclosure.acknowledged.v1";
@@ -27,7 +28,7 @@ pub struct DisclosureMutation;
 #[Object]
 impl DisclosureMutation {
     /// Mở dữ liệu cá nhân của một hồ sơ trong trường hợp khẩn cấp. From the answer on it is plain to the caller, for a bounded
-    /// time; each read is recorded, the heads of the agency are told, and an auditor looks at it.
+    /// time; each read is recorded, the heads of the agency are told where notices are set up, and an auditor looks at it.
     async fn break_glass(&self, ctx: &Context<'_>, input: BreakGlassInput) -> Result<BreakGlassPayload> {
         match ctx.service().break_glass(ctx.caller()?, &input).await {
             Ok(broken) => Ok(BreakGlassPayload {
@@ -173,11 +174,10 @@ impl Disclosure {
 #[derive(Default)]
 pub struct DisclosureQuery;
 
-type DisclosureConnection = Connection<OpaqueCursor<(i64, Uuid)>, Disclosure>;
-
 #[Object]
 impl DisclosureQuery {
-    /// Các lần mở dữ liệu cá nhân khẩn cấp, mới nhất trước. For who audits the agencies of the dossiers.
+    /// Các lần mở dữ liệu cá nhân khẩn cấp, mới nhất trước. For who audits the agencies of the dossiers. One answer looks at 2,000 of
+    /// them at most: a page may be short, or empty, and have a next one; go on after its `endCursor`.
     #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     async fn disclosures(
         &self,
@@ -190,11 +190,11 @@ impl DisclosureQuery {
         #[graphql(desc = "Sau vị trí này. A cursor of the page before.")] after: Option<String>,
         #[graphql(desc = "Dữ liệu ít nhất đến vị trí này. The position that a mutation returned.")]
         min_position: Option<PositionText>,
-    ) -> Result<DisclosureConnection> {
+    ) -> Result<SearchedPage<Disclosure>> {
         let (caller, service) = (ctx.caller()?, ctx.service());
         let wait = service.wait_for(&[Model::Disclosure], min_position.map(|position| position.0));
         wait.await.map_err(|error| ctx.error(error))?;
-        query(
+        query_with(
             checked_cursor(after)?,
             None,
             Some(checked_page(first)?),
@@ -204,15 +204,12 @@ impl DisclosureQuery {
                 let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
                 let unacknowledged = unacknowledged.unwrap_or_default();
                 let found = service.disclosures(caller, unacknowledged, after.unwrap_or(END), first).await;
-                let (rows, has_more) = found.map_err(|error| ctx.error(error))?;
+                let Searched { rows, next } = found.map_err(|error| ctx.error(error))?;
                 let names = ctx.names().await?;
-                let mut connection: DisclosureConnection = Connection::new(after.is_some(), has_more);
-                for row in rows {
-                    let cursor = OpaqueCursor(row.place());
-                    let disclosure = Disclosure::new(&names, row).map_err(|error| ctx.error(error.into()))?;
-                    connection.edges.push(Edge::with_additional_fields(cursor, disclosure, EmptyFields));
-                }
-                Ok::<_, async_graphql::Error>(connection)
+                let shown = |row: Row| Ok((row.place(), Disclosure::new(&names, row)?));
+                let rows: Result<Vec<_>, Failure> = rows.into_iter().map(shown).collect();
+                let rows = rows.map_err(|error| ctx.error(error.into()))?;
+                Ok::<_, async_graphql::Error>(SearchedPage::new(rows, after, next))
             },
         )
         .await

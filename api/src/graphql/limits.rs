@@ -84,9 +84,18 @@ pub fn check_text(document: &str) -> Result<(), TooMuch> {
     if BYTES_MAX < bytes {
         return Err(TooMuch::Bytes { bytes });
     }
-    let (mut tokens, mut nesting) = (0_usize, 0_usize);
+    measure(document, TOKENS_MAX, NESTING_MAX).map(|_| ())
+}
+
+/// Tokens, and how deep brackets nest: never less than whoever parses the text meets. A number counts as its parts.
+fn measure(document: &str, tokens_max: usize, nesting_max: usize) -> Result<(usize, usize), TooMuch> {
+    let (mut tokens, mut nesting, mut deepest) = (0_usize, 0_usize, 0_usize);
     let mut rest = document.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
+        if let Some(after) = rest.strip_prefix(BYTE_ORDER_MARK) {
+            rest = after;
+            continue;
+        }
         rest = match byte {
             b' ' | b'\t' | b'\n' | b'\r' | b',' => {
                 rest = after;
@@ -99,37 +108,41 @@ pub fn check_text(document: &str) -> Result<(), TooMuch> {
             b'"' => after_string(rest),
             b'{' | b'[' | b'(' => {
                 nesting += 1;
+                deepest = deepest.max(nesting);
                 after
             }
             b'}' | b']' | b')' => {
                 nesting = nesting.saturating_sub(1);
                 after
             }
-            _ if is_of_word(byte) => skip(after, is_of_word),
+            b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
+                skip(after, |byte| byte == b'_' || byte.is_ascii_alphanumeric())
+            }
+            // Nothing has to stand between numbers: `00` is two, `1-1` as well.
+            b'1'..=b'9' => skip(after, |byte| byte.is_ascii_digit()),
             _ => after,
         };
         tokens += 1;
-        if TOKENS_MAX < tokens {
+        if tokens_max < tokens {
             return Err(TooMuch::Tokens);
         }
-        if NESTING_MAX < nesting {
+        if nesting_max < nesting {
             return Err(TooMuch::Nesting);
         }
     }
-    Ok(())
+    Ok((tokens, deepest))
 }
 
-/// Names and numbers; a byte order mark and what is not ASCII as well.
-fn is_of_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+') || !byte.is_ascii()
-}
+/// Blank, wherever it stands.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 fn skip(bytes: &[u8], is_skipped: impl Fn(u8) -> bool) -> &[u8] {
     let end = bytes.iter().position(|byte| !is_skipped(*byte)).unwrap_or(bytes.len());
     &bytes[end..]
 }
 
-/// What follows a string, or a block string, that begins here.
+/// What follows a string, or a block string, that begins here. A block string that does not end is none: to whoever parses it
+/// is an empty string, and what follows that.
 fn after_string(bytes: &[u8]) -> &[u8] {
     if let Some(block) = bytes.strip_prefix(b"\"\"\"") {
         let mut rest = block;
@@ -142,7 +155,7 @@ fn after_string(bytes: &[u8]) -> &[u8] {
                 rest = &rest[1..];
             }
         }
-        return rest;
+        return &bytes[2..];
     }
     let mut rest = &bytes[1..];
     while let Some((&byte, after)) = rest.split_first() {

@@ -1,6 +1,6 @@
 //! Who has seen personal data.
 
-use async_graphql::connection::{Connection, Edge, EmptyFields, OpaqueCursor, query};
+use async_graphql::connection::{OpaqueCursor, query_with};
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use chrono::{DateTime, FixedOffset};
 use domain::access::Purpose;
@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::objects::{Agency, local};
 use super::query::{checked_cursor, checked_page, page_size};
+use super::searched::SearchedPage;
 use super::{ContextExt, PAGE_DEFAULT};
-use crate::service::Names;
+use crate::service::{Names, Searched};
 
 #[derive(Default)]
 pub struct ReadQuery;
@@ -110,11 +111,10 @@ impl PersonalDataRead {
     }
 }
 
-type ReadConnection = Connection<OpaqueCursor<(i64, Uuid)>, PersonalDataRead>;
-
 #[Object]
 impl ReadQuery {
-    /// Ai đã xem dữ liệu cá nhân, mới nhất trước. For who audits the agencies of the dossiers.
+    /// Ai đã xem dữ liệu cá nhân, mới nhất trước. For who audits the agencies of the dossiers. One answer looks at 2,000 records at
+    /// most: a page may be short, or empty, and have a next one; go on after its `endCursor`.
     #[graphql(complexity = "1 + page_size(first) * child_complexity")]
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
     async fn personal_data_reads(
@@ -132,7 +132,7 @@ impl ReadQuery {
         #[graphql(desc = "Mục đích. Only what was read for this purpose.")] purpose: Option<ReadPurpose>,
         first: Option<i32>,
         after: Option<String>,
-    ) -> Result<ReadConnection> {
+    ) -> Result<SearchedPage<PersonalDataRead>> {
         let (caller, service) = (ctx.caller()?, ctx.service());
         let which = Which {
             dossier: dossier.map(DossierId),
@@ -143,24 +143,22 @@ impl ReadQuery {
         let is_meant = move |read: &Read| {
             purpose.is_none_or(|meant| read.purpose.is_some_and(|is| ReadPurpose::from(is) == meant))
         };
-        query(
+        query_with(
             checked_cursor(after)?,
             None,
             Some(checked_page(first)?),
             None,
             |after, _, first, _| async move {
-                let before = after.map(|OpaqueCursor((seq, _))| seq);
+                let after = after.map(|OpaqueCursor(place)| place);
+                let before = after.map(|(seq, _)| seq);
                 let first = first.map_or(i64::from(PAGE_DEFAULT), |first: usize| first as i64);
                 let found = service.personal_data_reads(caller, which, is_meant, before, first).await;
-                let (found, has_more) = found.map_err(|error| ctx.error(error))?;
+                let Searched { rows, next } = found.map_err(|error| ctx.error(error))?;
                 let names = ctx.names().await?;
-                let mut connection: ReadConnection = Connection::new(before.is_some(), has_more);
-                for record in found {
-                    let cursor = OpaqueCursor((record.seq, record.read.principal.0));
-                    let read = PersonalDataRead::new(&names, record);
-                    connection.edges.push(Edge::with_additional_fields(cursor, read, EmptyFields));
-                }
-                Ok::<_, async_graphql::Error>(connection)
+                let place = |record: &Numbered| (record.seq, record.read.principal.0);
+                let rows = rows.into_iter().map(|row| (place(&row), PersonalDataRead::new(&names, row)));
+                let next = next.map(|seq| (seq, Uuid::nil()));
+                Ok::<_, async_graphql::Error>(SearchedPage::new(rows, after, next))
             },
         )
         .await

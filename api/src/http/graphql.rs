@@ -40,28 +40,18 @@ impl Media {
         (Self::GraphqlResponse, "application", "graphql-response+json"),
     ];
 
-    /// The one that the client likes best; of two that it likes as much, the first that it names. None, if neither.
+    fn named(main: &str, sub: &str) -> Option<Self> {
+        let fits = |(_, of_main, of_sub): &&(Self, &str, &str)| {
+            (main == "*" && sub == "*")
+                || (main.eq_ignore_ascii_case(of_main) && (sub == "*" || sub.eq_ignore_ascii_case(of_sub)))
+        };
+        Self::ALL.iter().find(fits).map(|(media, ..)| *media)
+    }
+
+    /// The one that the client likes best. None, if neither.
     fn negotiate(accept: Option<&str>) -> Option<Self> {
         let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else { return Some(Self::Json) };
-        let mut best: Option<(f32, Self)> = None;
-        for range in accept.split(',') {
-            let mut parts = range.split(';').map(str::trim);
-            let (main, sub) = parts.next().unwrap_or_default().split_once('/').unwrap_or_default();
-            let quality =
-                parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok());
-            let fits = |(_, of_main, of_sub): &&(Self, &str, &str)| {
-                (main == "*" && sub == "*")
-                    || (main.eq_ignore_ascii_case(of_main)
-                        && (sub == "*" || sub.eq_ignore_ascii_case(of_sub)))
-            };
-            if let (Some((media, ..)), Some(quality)) = (Self::ALL.iter().find(fits), quality)
-                && 0.0 < quality
-                && best.is_none_or(|(found, _)| found < quality)
-            {
-                best = Some((quality, *media));
-            }
-        }
-        best.map(|(_, media)| media)
+        best(accept, Self::named)
     }
 
     fn content_type(self) -> HeaderValue {
@@ -88,6 +78,48 @@ impl Media {
             Self::Json => StatusCode::OK,
         };
         self.answer(status, &json!({"errors": errors}))
+    }
+}
+
+/// What the client likes best of what is known; of those that it likes as much, the first that it names.
+fn best<T>(accept: &str, known: impl Fn(&str, &str) -> Option<T>) -> Option<T> {
+    let mut best: Option<(f32, T)> = None;
+    for range in accept.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let (main, sub) = parts.next().unwrap_or_default().split_once('/').unwrap_or_default();
+        let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok());
+        if let (Some(media), Some(quality)) = (known(main, sub), quality)
+            && 0.0 < quality
+            && best.as_ref().is_none_or(|(found, _)| *found < quality)
+        {
+            best = Some((quality, media));
+        }
+    }
+    best.map(|(_, media)| media)
+}
+
+/// Which answers a client takes as a stream. Only by its name is a stream asked for: whoever takes anything gets one answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Streams {
+    None,
+    /// Those of subscriptions: there are clients that name all that they can read, whatever they ask.
+    Subscriptions,
+    /// All: it is what the client likes best.
+    All,
+}
+
+impl Streams {
+    fn of(accept: Option<&str>) -> Self {
+        let accept = accept.unwrap_or_default();
+        let is_stream = |main: &str, sub: &str| {
+            main.eq_ignore_ascii_case("text") && sub.eq_ignore_ascii_case("event-stream")
+        };
+        let liked = best(accept, |main, sub| match Media::named(main, sub) {
+            Some(_) => Some(Self::Subscriptions),
+            None => is_stream(main, sub).then_some(Self::All),
+        });
+        let is_named = best(accept, |main, sub| is_stream(main, sub).then_some(())).is_some();
+        liked.filter(|_| is_named).unwrap_or(Self::None)
     }
 }
 
@@ -163,10 +195,16 @@ pub(super) async fn by_get(
         Ok(media) => media,
         Err(refused) => return *refused,
     };
-    match parameters {
-        Ok(parameters) => answer(&server, &who, &headers, media, parameters, true).await,
-        Err(reason) => media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &not_a_request(&reason)),
-    }
+    let parameters = match parameters {
+        Ok(parameters) => parameters,
+        Err(reason) => return media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &not_a_request(&reason)),
+    };
+    let signed_in = match who.signed_in() {
+        Ok(signed_in) => signed_in,
+        Err(refused) => return media.refuse(refused.status, refused.code, refused.reason),
+    };
+    let prepared = prepare(&server, signed_in, language_of(&headers), parameters);
+    answer(&server, signed_in, media, prepared, true).await
 }
 
 /// As JSON only: anything that a browser sends to another site without asking it first is refused.
@@ -177,9 +215,9 @@ pub(super) async fn by_post(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let accept = header(&headers, &ACCEPT);
-    let is_stream = live::accepts_stream(accept);
+    let streams = Streams::of(accept);
     // A stream that does not come about is refused as JSON.
-    let media = match if is_stream { Ok(Media::Json) } else { acceptable(accept) } {
+    let media = match if streams == Streams::All { Ok(Media::Json) } else { acceptable(accept) } {
         Ok(media) => media,
         Err(refused) => return *refused,
     };
@@ -198,11 +236,24 @@ pub(super) async fn by_post(
             return media.refuse(rejection.status(), code, &rejection.body_text());
         }
     };
-    match Parameters::of_body(&body) {
-        Ok(parameters) if is_stream => live::stream(&server, who, &headers, parameters).await,
-        Ok(parameters) => answer(&server, &who, &headers, media, parameters, false).await,
-        Err(reason) => media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &not_a_request(&reason)),
+    let parameters = match Parameters::of_body(&body) {
+        Ok(parameters) => parameters,
+        Err(reason) => return media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &not_a_request(&reason)),
+    };
+    let signed_in = match who.signed_in() {
+        Ok(signed_in) => signed_in,
+        Err(refused) => return media.refuse(refused.status, refused.code, refused.reason),
+    };
+    let prepared = prepare(&server, signed_in, language_of(&headers), parameters);
+    let is_stream = match streams {
+        Streams::None => false,
+        Streams::Subscriptions => prepared.as_ref().is_ok_and(Prepared::is_subscription),
+        Streams::All => true,
+    };
+    if is_stream {
+        return live::stream(&server, who.entrance, signed_in, &headers, prepared).await;
     }
+    answer(&server, signed_in, media, prepared, false).await
 }
 
 pub(super) async fn by_another_method() -> Response {
@@ -234,32 +285,29 @@ fn is_json(content_type: Option<&str>) -> bool {
     is_json && parts.all(is_utf8)
 }
 
+fn language_of(headers: &HeaderMap) -> Language {
+    Language::from_accept_language(header(headers, &ACCEPT_LANGUAGE))
+}
+
 fn not_a_request(reason: &str) -> String {
     format!("not a GraphQL request: {reason}")
 }
 
 async fn answer(
     server: &Server,
-    who: &Who,
-    headers: &HeaderMap,
+    signed_in: Option<&SignedIn>,
     media: Media,
-    parameters: Parameters,
+    prepared: Result<Prepared, Unprepared>,
     is_get: bool,
 ) -> Response {
-    let signed_in = match who.signed_in() {
-        Ok(signed_in) => signed_in,
-        Err(refused) => return media.refuse(refused.status, refused.code, refused.reason),
+    let Prepared { request, execution, kind, operation, .. } = match prepared {
+        Ok(prepared) => prepared,
+        Err(Unprepared::NoQuery) => {
+            let reason = not_a_request("there is no query");
+            return media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &reason);
+        }
+        Err(Unprepared::Refused(error)) => return media.unexecuted(&[*error]),
     };
-    let language = Language::from_accept_language(header(headers, &ACCEPT_LANGUAGE));
-    let Prepared { request, execution, kind, operation, .. } =
-        match prepare(server, signed_in, language, parameters) {
-            Ok(prepared) => prepared,
-            Err(Unprepared::NoQuery) => {
-                let reason = not_a_request("there is no query");
-                return media.refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", &reason);
-            }
-            Err(Unprepared::Refused(error)) => return media.unexecuted(&[*error]),
-        };
     if is_get && !matches!(kind, None | Some(OperationType::Query)) {
         return not_allowed(media, "POST", "only queries are asked by GET");
     }
@@ -311,6 +359,12 @@ pub(super) struct Prepared {
     pub(super) has_one_field: bool,
     /// What the client calls it; of a trusted document, what that is.
     pub(super) operation: Option<String>,
+}
+
+impl Prepared {
+    fn is_subscription(&self) -> bool {
+        self.kind == Some(OperationType::Subscription)
+    }
 }
 
 pub(super) enum Unprepared {
@@ -468,6 +522,35 @@ mod tests {
             assert_eq!(Media::negotiate(accept), media, "{accept:?}");
         }
     }
+
+    #[test]
+    fn a_stream_is_for_who_likes_it_best_and_for_subscriptions_of_who_takes_it() {
+        for (accept, streams) in [
+            (None, Streams::None),
+            (Some(""), Streams::None),
+            (Some("*/*"), Streams::None),
+            (Some("text/*"), Streams::None),
+            (Some("application/json"), Streams::None),
+            (Some("application/json, text/event-stream;q=0"), Streams::None),
+            (Some("text/event-stream"), Streams::All),
+            (Some("Text/Event-Stream; charset=utf-8"), Streams::All),
+            (Some("text/event-stream, application/json"), Streams::All),
+            (Some("text/event-stream, */*;q=0.1"), Streams::All),
+            (Some("application/json;q=0.9, text/event-stream"), Streams::All),
+            (Some("text/html, text/event-stream"), Streams::All),
+            (Some("application/json, text/event-stream"), Streams::Subscriptions),
+            (Some("*/*, text/event-stream"), Streams::Subscriptions),
+            (Some("text/event-stream;q=0.9, application/graphql-response+json"), Streams::Subscriptions),
+            (Some(URQL), Streams::Subscriptions),
+        ] {
+            assert_eq!(Streams::of(accept), streams, "{accept:?}");
+        }
+        assert_eq!(Media::negotiate(Some(URQL)), Some(Media::GraphqlResponse));
+    }
+
+    /// What urql sends, whatever it asks.
+    const URQL: &str = "application/graphql-response+json, application/graphql+json, application/json, \
+                        text/event-stream, multipart/mixed";
 
     #[test]
     fn a_body_is_json_in_utf_8() {

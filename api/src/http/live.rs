@@ -25,7 +25,8 @@ use super::graphql::{Parameters, Prepared, Unprepared, coded, prepare, record, w
 use super::{Server, header};
 use crate::graphql::live::{Progress, Reached, ResumeAfter};
 use crate::messages::Language;
-use crate::service::Open;
+use crate::problem::Problem;
+use crate::service::{Held, Service};
 use crate::sign_in::Entrance;
 
 /// How often a credential is looked at again.
@@ -40,12 +41,6 @@ pub(super) fn asks_for_socket(headers: &HeaderMap) -> bool {
     header(headers, &UPGRADE).is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"))
 }
 
-/// By name only: whoever takes anything gets one answer.
-pub(super) fn accepts_stream(accept: Option<&str>) -> bool {
-    let mut ranges = accept.unwrap_or_default().split(',').filter_map(|range| range.split(';').next());
-    ranges.any(|media| media.trim().eq_ignore_ascii_case("text/event-stream"))
-}
-
 /// Somebody who is connected: who that is, and how long.
 struct Session {
     server: Server,
@@ -57,7 +52,14 @@ struct Session {
     /// Since when it cannot be told whether the credential holds.
     unknown_since: Option<Instant>,
     stopping: watch::Receiver<bool>,
-    _place: Open,
+    _place: Held,
+}
+
+/// Why there is no session.
+enum NotOpened {
+    Refused(Problem),
+    /// The principal has too many already, or all together have.
+    TooMany,
 }
 
 /// Why a session is disturbed.
@@ -78,14 +80,21 @@ enum Standing {
 }
 
 impl Session {
-    /// None if the principal has too many already.
-    fn open(server: &Server, entrance: Entrance, credential: HeaderMap, signed_in: SignedIn) -> Option<Self> {
+    /// Nobody holds a place who may not listen to anything.
+    fn open(
+        server: &Server,
+        entrance: Entrance,
+        credential: HeaderMap,
+        signed_in: SignedIn,
+    ) -> Result<Self, NotOpened> {
+        Service::may_listen(&signed_in.caller).map_err(NotOpened::Refused)?;
         let live = &server.service.live;
+        let place = live.open(signed_in.caller.principal.id).ok_or(NotOpened::TooMany)?;
         // By the clock that the credential is held against; the wait is by the one that never goes back.
         let left = signed_in.until.map(|until| until - server.service.clock().now());
         let until = left.map(|left| Instant::now() + left.to_std().unwrap_or_default());
-        Some(Self {
-            _place: live.open(signed_in.caller.principal.id)?,
+        Ok(Self {
+            _place: place,
             server: server.clone(),
             entrance,
             credential,
@@ -129,13 +138,16 @@ impl Session {
         }
     }
 
+    fn prepare(&self, language: Language, parameters: Parameters) -> Result<Prepared, Unprepared> {
+        prepare(&self.server, Some(&self.signed_in), language, parameters)
+    }
+
     fn subscribe(
         &self,
-        language: Language,
-        parameters: Parameters,
+        prepared: Result<Prepared, Unprepared>,
         resume: Option<Position>,
     ) -> Result<Subscription, Vec<ServerError>> {
-        Subscription::open(&self.server, &self.signed_in, language, parameters, resume)
+        Subscription::open(&self.server, &self.signed_in, prepared, resume)
     }
 }
 
@@ -155,18 +167,15 @@ impl Subscription {
     fn open(
         server: &Server,
         signed_in: &SignedIn,
-        language: Language,
-        parameters: Parameters,
+        prepared: Result<Prepared, Unprepared>,
         resume: Option<Position>,
     ) -> Result<Self, Vec<ServerError>> {
         let refused = |reason: &str, code: &str| vec![with_code(ServerError::new(reason, None), code)];
         let Prepared { request, execution, kind, has_one_field, operation } =
-            prepare(server, Some(signed_in), language, parameters).map_err(
-                |unprepared| match unprepared {
-                    Unprepared::NoQuery => refused("there is no query", "BAD_REQUEST"),
-                    Unprepared::Refused(error) => vec![*error],
-                },
-            )?;
+            prepared.map_err(|unprepared| match unprepared {
+                Unprepared::NoQuery => refused("there is no query", "BAD_REQUEST"),
+                Unprepared::Refused(error) => vec![*error],
+            })?;
         match kind {
             Some(OperationType::Query | OperationType::Mutation) => {
                 let reason = "only subscriptions are answered here: POST /graphql for queries and mutations";

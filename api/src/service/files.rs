@@ -19,11 +19,11 @@ use infrastructure::keys::KeyError;
 use infrastructure::scanner::Scanner;
 use infrastructure::seal::SealingKey;
 use serde::Serialize;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::applicants::is_given_to_applicant;
 use super::dossiers::{NAME_CHARS_MAX, plain};
+use super::places::{Held, Places};
 use super::queries::events_of;
 use super::{Caller, Done, Exposed, HistoryEntry, PersonalField, ReadThrough, Service, Shown};
 use crate::file_types::{self, FileType};
@@ -34,15 +34,17 @@ const OPERATION: &str = "attachFile";
 pub(crate) const FILE_ATTACHED: &str = "dossier.file_attached.v1";
 /// 50 MiB: a scanned plan fits.
 pub const FILE_BYTES_MAX: u64 = 50 * 1024 * 1024;
-/// Uploads under way at once. Each holds some chunks in memory, and perhaps a scanner.
+/// Uploads under way at once, of all and of one principal. Each holds some chunks in memory, and perhaps a scanner. A browser
+/// opens six connections to a host; whoever sends slowly and often keeps nobody else out.
 const UPLOADS_MAX: usize = 64;
+const UPLOADS_OF_ONE_MAX: usize = 6;
 
 /// The content store, and what is taken into it.
 #[derive(Clone)]
 pub struct Files {
     pub store: ContentStore,
     policy: Arc<FilePolicy>,
-    slots: Arc<Semaphore>,
+    uploads: Places,
 }
 
 /// What the operator lets in.
@@ -61,7 +63,12 @@ impl Default for FilePolicy {
 
 impl Files {
     pub(super) fn new(store: ContentStore, policy: FilePolicy) -> Self {
-        Self { store, policy: Arc::new(policy), slots: Arc::new(Semaphore::new(UPLOADS_MAX)) }
+        Self { store, policy: Arc::new(policy), uploads: Places::new(UPLOADS_OF_ONE_MAX, UPLOADS_MAX) }
+    }
+
+    fn place_of(&self, caller: &Caller) -> Result<Held, Problem> {
+        let busy = || refused("TOO_MANY_UPLOADS", "as many uploads as there may be are under way");
+        self.uploads.take(caller.principal.id).ok_or_else(busy)
     }
 }
 
@@ -146,6 +153,7 @@ impl Service {
             return Err(self.files.too_large().into());
         }
         if was_done {
+            let _held = self.files.place_of(caller)?;
             let sent = self.files.hashed(body).await?;
             let request = self.request(caller, OPERATION, input.idempotency_key, &(input, sent))?;
             let stream = dossier::stream(input.dossier);
@@ -155,6 +163,7 @@ impl Service {
         }
         let place = self.place_for(caller, input, &asked, command).await?;
         let key = self.file_key(place.key).await?;
+        let _held = self.files.place_of(caller)?;
         let (stored, sent) = self.files.take_in(place, &key, asked.kind, body).await?;
         let file = asked.file(place, &stored);
         let request = self.request(caller, OPERATION, input.idempotency_key, &(input, sent))?;

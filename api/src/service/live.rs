@@ -3,7 +3,7 @@
 //! and nobody waits for them.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use domain::identity::{DossierId, PrincipalId};
@@ -16,6 +16,7 @@ use projections::read_side::{WAIT_MAX, WaitError};
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
+use super::places::{Held, Places};
 use super::queries::sees;
 use super::{Caller, Service};
 use crate::problem::{Failure, Problem, ServiceError};
@@ -63,8 +64,7 @@ impl Drop for Reader {
 #[derive(Clone)]
 pub struct Live {
     reader: Arc<Mutex<Weak<Reader>>>,
-    open: Arc<Mutex<HashMap<PrincipalId, usize>>>,
-    count: Arc<watch::Sender<usize>>,
+    open: Places,
     stopping: Arc<watch::Sender<bool>>,
     origins: Arc<[String]>,
 }
@@ -73,49 +73,22 @@ impl Default for Live {
     fn default() -> Self {
         Self {
             reader: Arc::default(),
-            open: Arc::default(),
-            count: Arc::new(watch::channel(0).0),
+            open: Places::new(STREAMS_OF_ONE_MAX, STREAMS_MAX),
             stopping: Arc::new(watch::channel(false).0),
             origins: Arc::new([]),
         }
     }
 }
 
-/// The place of one stream or socket among those that are open.
-pub struct Open {
-    live: Live,
-    principal: PrincipalId,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        let mut open = lock(&self.live.open);
-        if let Some(count) = open.get_mut(&self.principal) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.principal);
-            }
-        }
-        self.live.count.send_modify(|count| *count -= 1);
-    }
-}
-
 impl Live {
     /// A place for another stream of somebody; none if there are too many already.
-    pub fn open(&self, principal: PrincipalId) -> Option<Open> {
-        let mut open = lock(&self.open);
-        let of_one = open.get(&principal).copied().unwrap_or_default();
-        if STREAMS_OF_ONE_MAX <= of_one || STREAMS_MAX <= self.count() {
-            return None;
-        }
-        open.insert(principal, of_one + 1);
-        self.count.send_modify(|count| *count += 1);
-        Some(Open { live: self.clone(), principal })
+    pub fn open(&self, principal: PrincipalId) -> Option<Held> {
+        self.open.take(principal)
     }
 
     /// How many streams and sockets are open.
     pub fn count(&self) -> usize {
-        *self.count.borrow()
+        *self.open.count().borrow()
     }
 
     /// Tells everybody who listens that this is the end.
@@ -130,7 +103,7 @@ impl Live {
 
     /// Waits until nobody listens.
     pub async fn ended(&self) {
-        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
+        let _ = self.open.count().wait_for(|count| *count == 0).await;
     }
 
     /// Pages of other hosts that may open a socket.
@@ -139,7 +112,7 @@ impl Live {
     }
 
     fn reader(&self, service: &Service) -> Arc<Reader> {
-        let mut kept = lock(&self.reader);
+        let mut kept = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reader) = kept.upgrade() {
             return reader;
         }
@@ -152,10 +125,6 @@ impl Live {
         *kept = Arc::downgrade(&reader);
         reader
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Passes on what is appended after a position. What was there before is read by those who want it.
@@ -248,6 +217,11 @@ impl Service {
         Self { live: Live { origins: origins.into(), ..self.live }, ..self }
     }
 
+    /// Whether there is anything that the caller may listen to.
+    pub fn may_listen(caller: &Caller) -> Result<(), Problem> {
+        Self::scope(caller).map(|_| ())
+    }
+
     /// Listens to the events of all dossiers that the caller may see, or of one: those after a position, or from now on.
     pub async fn subscribe(
         &self,
@@ -255,7 +229,7 @@ impl Service {
         after: Option<Position>,
         only: Option<DossierId>,
     ) -> Result<Subscriber, ServiceError> {
-        Self::scope(caller)?;
+        Self::may_listen(caller)?;
         let head = self.store().head().await?;
         if after.is_some_and(|after| head < after) {
             return Err(Problem::invalid("after", "the log does not reach that far").into());

@@ -11,10 +11,11 @@ use domain::procedure::{self, Procedure};
 use domain::recorded::{self, Recorded, Version};
 use domain::time::{Instant, local_date};
 use domain::working_time::Term;
+use infrastructure::keys::KeyError;
 use projections::dossier_summary;
 
-use super::queries::{end_of, start_of};
-use super::reads::{line_fields, printed_fields};
+use super::queries::{ERASED, end_of, start_of};
+use super::reads::{is_shown, line_fields, printed_fields};
 use super::{Caller, Exposed, ReadThrough, Service, Shown};
 use crate::messages::stage_name;
 use crate::papers::{
@@ -59,6 +60,8 @@ struct File<'a> {
     applicant: Applicant,
     /// What is asked for.
     request: String,
+    /// In the words of who asks.
+    shows_subject: bool,
 }
 
 impl Service {
@@ -75,7 +78,7 @@ impl Service {
         let (on, content) = file.content(kind).await?;
         let paper = Paper::new(Circular::in_force(local_date(on)), &content).map_err(|_| NO_PAPER)?;
         let mut exposed = Exposed::default();
-        sight.expose(&mut exposed, id, printed_fields(&content, file.submitted.subject.is_some()));
+        sight.expose(&mut exposed, id, printed_fields(&content, file.shows_subject));
         let recorded = self.record_read(caller, ReadThrough::Paper(kind.name()), exposed);
         recorded.await.map_err(ServiceError::Failure)?;
         Ok(Printed { code: filed.code.clone(), paper })
@@ -159,6 +162,7 @@ impl Service {
         Ok(self.known(id, "agency").await?.on(local_date(at)).name)
     }
 
+    /// What nobody can open any more is printed as that.
     async fn opened(
         &self,
         stream: &str,
@@ -166,8 +170,10 @@ impl Service {
         value: Option<&Private>,
     ) -> Result<Option<String>, ServiceError> {
         let Some(token) = value.and_then(Private::token) else { return Ok(None) };
-        let secret = self.executor.keys.open_value(token, stream, type_name).await?;
-        Ok(Some(secret.expose().to_owned()))
+        match self.executor.keys.open_value(token, stream, type_name).await {
+            Err(KeyError::Destroyed(_)) => Ok(Some(ERASED.to_owned())),
+            secret => Ok(Some(secret?.expose().to_owned())),
+        }
     }
 }
 
@@ -194,11 +200,13 @@ impl<'a> File<'a> {
             phone: text(of.phone.as_ref()).await?,
             email: text(of.email.as_ref()).await?,
         };
-        let request = match text(submitted.subject.as_ref()).await? {
+        let subject = text(submitted.subject.as_ref()).await?;
+        let shows_subject = subject.as_deref().is_some_and(is_shown);
+        let request = match subject {
             Some(subject) => format!("{procedure}: {subject}"),
             None => procedure.clone(),
         };
-        Ok(Self { service, stream, filed, submitted, events, procedure, applicant, request })
+        Ok(Self { service, stream, filed, submitted, events, procedure, applicant, request, shows_subject })
     }
 
     /// The content, and the moment that says which circular it is written under.

@@ -114,7 +114,9 @@ impl Service {
             Some(row) => {
                 let id = row.stream.split_once('-').and_then(|(_, id)| id.parse().ok());
                 match id {
-                    Some(id) if row.decode_metadata()?.mac == request.mac => self.placed_before(id).await?,
+                    Some(id) if row.decode_metadata()?.mac == request.mac => {
+                        self.placed_before(filed, id).await?
+                    }
                     Some(_) | None => return Err(Problem::KeyReused.into()),
                 }
             }
@@ -154,13 +156,21 @@ impl Service {
         }
     }
 
-    /// The order of an earlier try of the same request.
-    async fn placed_before(&self, id: PaymentOrderId) -> Result<(PaymentOrderId, Ordered), ServiceError> {
+    /// The order of an earlier try of the same request, as long as what it asks for is what is due.
+    async fn placed_before(
+        &self,
+        filed: &Filed,
+        id: PaymentOrderId,
+    ) -> Result<(PaymentOrderId, Ordered), ServiceError> {
         let known = self.executor.load::<Order>(&payment::stream(id)).await?;
         let placed = known.state.placed.as_ref().ok_or(Problem::NotFound { what: "order" })?;
         if known.state.taken.is_some() {
             let nothing_due = dossier::Rejection::NothingDue { obligation: placed.obligation };
             return Err(Problem::from(nothing_due).into());
+        }
+        if filed.payable_vnd(placed.obligation).map_err(Problem::from)? != placed.amount_vnd {
+            let reason = "another amount is due now: start again under another key".to_owned();
+            return Err(Problem::Refused { code: "PAYMENT_ORDERED_OTHERWISE", reason }.into());
         }
         if placed.expires_at <= self.clock().now()
             || self.gateways.first().map(Gateway::code) != Some(&placed.gateway)
@@ -329,7 +339,7 @@ impl Service {
                 if known.state.taken.is_some() {
                     return self.request_refund(caller, input, id, order).await;
                 }
-                self.is_no_half_of_a_payment(placed, &order).await?;
+                self.is_no_half_of_a_payment(caller, placed, &order).await?;
             }
         }
         let command = dossier::Command::Refund { order, reason: reason(&input.reason)? };
@@ -338,8 +348,17 @@ impl Service {
 
     /// A payment of the gateway that was cut off after its first half: as cash it would never go back. What somebody at the
     /// counter has recorded under the same number is theirs.
-    async fn is_no_half_of_a_payment(&self, placed: &Ordered, order: &OrderCode) -> Result<(), ServiceError> {
+    async fn is_no_half_of_a_payment(
+        &self,
+        caller: &Caller,
+        placed: &Ordered,
+        order: &OrderCode,
+    ) -> Result<(), ServiceError> {
         let (_, filed) = self.gateway_at(placed).await?;
+        // Who may not refund is told that, and nothing of the payment.
+        if filed.authorise(&caller.principal, Act::Refund.relation(&filed, &caller.principal)).is_err() {
+            return Ok(());
+        }
         match filed.finance.payment(order) {
             Some((_, payment))
                 if payment.method == placed.method && payment.amount_vnd == placed.amount_vnd =>

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::access::{Function, Purpose};
 use domain::identity::DossierId;
 use futures::future::try_join_all;
-use infrastructure::read_log::{Numbered, Read, Which};
+use infrastructure::read_log::{Found, Numbered, Read, Which};
 use projections::dossier_summary;
 use uuid::Uuid;
 
-use super::boards::page;
+use super::queries::ERASED;
 use super::{Caller, Service, Shown};
 use crate::papers::{Applicant, Content, Transfer};
 use crate::problem::{Failure, Problem, ServiceError};
@@ -115,6 +115,30 @@ impl Exposed {
     }
 }
 
+/// What was found of a list in which what is not the caller's is passed over, and after which place there may be more. A
+/// search ends after so many pages: it may have found less than was asked for, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Searched<T, P> {
+    pub rows: Vec<T>,
+    pub next: Option<P>,
+}
+
+impl<T, P> Searched<T, P> {
+    /// The first of what was found; the rest is found again after them.
+    pub(super) fn page(mut found: Vec<T>, first: i64, place: impl Fn(&T) -> P, next: Option<P>) -> Self {
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
+        if found.len() <= first {
+            return Self { rows: found, next };
+        }
+        found.truncate(first);
+        let next = found.last().map(place);
+        Self { rows: found, next }
+    }
+}
+
+/// Pages that are looked at for one answer, which others wait for as well.
+pub(super) const PAGES_MAX: usize = 20;
+
 /// The longest name of an operation that is written down: what clients make up need not have an end.
 const NAME_CHARS_MAX: usize = 64;
 const RECORDS_TOGETHER: i64 = 100;
@@ -176,14 +200,13 @@ impl Service {
         is_meant: impl Fn(&Read) -> bool,
         before: Option<i64>,
         first: i64,
-    ) -> Result<(Vec<Numbered>, bool), ServiceError> {
+    ) -> Result<Searched<Numbered, i64>, ServiceError> {
         caller.principal.require(Function::Audit).map_err(Problem::from)?;
-        let (mut found, mut seq) = (Vec::new(), before.unwrap_or(i64::MAX));
-        // The time that a request may take ends a search among records of others.
-        while (found.len() as i64) <= first {
-            let records = self.reads.before(which, seq, RECORDS_TOGETHER).await?;
-            let Some(last) = records.last() else { break };
-            seq = last.seq;
+        let (mut found, mut next) = (Vec::new(), Some(before.unwrap_or(i64::MAX)));
+        for _ in 0..PAGES_MAX {
+            let Some(seq) = next.filter(|_| 0 < first && found.len() as i64 <= first) else { break };
+            let Found { records, next: after } = self.reads.before(which, seq, RECORDS_TOGETHER).await?;
+            next = after;
             let ids = records.iter().flat_map(|record| record.read.dossiers.keys());
             let ids: BTreeSet<Uuid> = match which.dossier {
                 Some(dossier) => [dossier.0].into(),
@@ -197,7 +220,7 @@ impl Service {
                 }
             }
         }
-        Ok(page(found, first))
+        Ok(Searched::page(found, first, |record| record.seq, next))
     }
 
     pub(super) async fn audited(
@@ -217,13 +240,13 @@ impl Service {
 
 /// What is printed of the dossier on a paper of one dossier. A register and a slip show less of the applicant than the
 /// others.
-pub(super) fn printed_fields(content: &Content, has_subject: bool) -> BTreeSet<PersonalField> {
+pub(super) fn printed_fields(content: &Content, shows_subject: bool) -> BTreeSet<PersonalField> {
     use PersonalField::{ApplicantName, Note, Reason, Signer};
     let letter = |applicant: &Applicant, more: &[PersonalField]| {
-        let subject = has_subject.then_some(PersonalField::Subject);
+        let subject = shows_subject.then_some(PersonalField::Subject);
         fields_of(applicant).into_iter().chain(subject).chain(more.iter().copied()).collect()
     };
-    let reason = |reason: &str| if reason.is_empty() { vec![] } else { vec![Reason] };
+    let reason = |reason: &str| if is_shown(reason) { vec![Reason] } else { vec![] };
     match content {
         Content::Receipt(receipt) => letter(&receipt.applicant, &[]),
         Content::SupplementRequest(request) => letter(&request.applicant, &reason(&request.reason)),
@@ -231,24 +254,27 @@ pub(super) fn printed_fields(content: &Content, has_subject: bool) -> BTreeSet<P
         Content::StopNotice(notice) => letter(&notice.applicant, &reason(&notice.reason)),
         Content::Apology(apology) => {
             let mut more = reason(&apology.reason);
-            if apology.earlier.iter().any(|earlier| earlier.reason.is_some()) {
+            if apology.earlier.iter().any(|earlier| earlier.reason.as_deref().is_some_and(is_shown)) {
                 more.push(Reason);
             }
-            more.extend(apology.signer.is_some().then_some(Signer));
+            more.extend(apology.signer.as_deref().is_some_and(is_shown).then_some(Signer));
             letter(&apology.applicant, &more)
         }
         Content::ControlSheet(sheet) => {
             let shown = [ApplicantName, PersonalField::ApplicantAddress];
             let mut fields: BTreeSet<_> =
                 fields_of(&sheet.applicant).into_iter().filter(|field| shown.contains(field)).collect();
-            let is_noted = |transfer: &Transfer| transfer.note.is_some();
+            let is_noted = |transfer: &Transfer| transfer.note.as_deref().is_some_and(is_shown);
             fields.extend(sheet.transfers.iter().any(is_noted).then_some(Note));
             fields
         }
         Content::Register(register) => {
             register.entries.iter().flat_map(|entry| line_fields(&entry.applicant)).collect()
         }
-        Content::HandOver(_) => [ApplicantName].into(),
+        Content::HandOver(slip) => {
+            let is_named = slip.dossiers.iter().any(|dossier| is_shown(&dossier.applicant));
+            is_named.then_some(ApplicantName).into_iter().collect()
+        }
     }
 }
 
@@ -261,12 +287,18 @@ pub(super) fn line_fields(applicant: &Applicant) -> Vec<PersonalField> {
 
 fn fields_of(applicant: &Applicant) -> Vec<PersonalField> {
     use PersonalField::{ApplicantAddress, ApplicantEmail, ApplicantIdNumber, ApplicantName, ApplicantPhone};
-    let is_there = [
-        (ApplicantName, !applicant.name.is_empty()),
-        (ApplicantIdNumber, applicant.id_number.is_some()),
-        (ApplicantAddress, applicant.address.is_some()),
-        (ApplicantPhone, applicant.phone.is_some()),
-        (ApplicantEmail, applicant.email.is_some()),
+    let texts = [
+        (ApplicantName, Some(&applicant.name)),
+        (ApplicantIdNumber, applicant.id_number.as_ref()),
+        (ApplicantAddress, applicant.address.as_ref()),
+        (ApplicantPhone, applicant.phone.as_ref()),
+        (ApplicantEmail, applicant.email.as_ref()),
     ];
-    is_there.into_iter().filter_map(|(field, is_there)| is_there.then_some(field)).collect()
+    let shown = texts.into_iter().filter(|(_, text)| text.is_some_and(|text| is_shown(text)));
+    shown.map(|(field, _)| field).collect()
+}
+
+/// Whether a text says something of somebody: not where nothing stands, or that it was erased.
+pub(super) fn is_shown(text: &str) -> bool {
+    !text.is_empty() && text != ERASED
 }

@@ -253,8 +253,8 @@ pub(super) fn may_ask_for_money(filed: &Filed, stops_clock: bool) -> Result<(), 
     }
 }
 
-/// an order is recorded once: the same message again is no news, another under its number is refused. Money that
-/// has come in is recorded at whatever stage, also beyond what was asked for.
+/// an order is recorded once: the same message again is no news, another under its number is refused, as what was paid
+/// by another method is other money. Money that has come in is recorded at whatever stage, also beyond what was asked for.
 pub(super) fn order_is_new(filed: &Filed, payment: &RecordPayment) -> Result<bool, Rejection> {
     if payment.amount_vnd == 0 {
         return Err(Rejection::AmountMissing);
@@ -265,7 +265,9 @@ pub(super) fn order_is_new(filed: &Filed, payment: &RecordPayment) -> Result<boo
     match filed.finance.payment(&payment.order) {
         None => Ok(true),
         Some((obligation, known))
-            if obligation == payment.obligation && known.amount_vnd == payment.amount_vnd =>
+            if obligation == payment.obligation
+                && known.amount_vnd == payment.amount_vnd
+                && known.method == payment.method =>
         {
             Ok(false)
         }

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use async_graphql::{Response as Answer, ServerError};
-use axum::http::header::{ACCEPT_LANGUAGE, RETRY_AFTER};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
@@ -17,11 +17,11 @@ use futures::stream::unfold;
 use tokio::time::{Instant, sleep_until};
 
 use super::super::authentication::Who;
-use super::{Due, Said, Session, Standing, Subscription, TOO_MANY_STREAMS};
+use super::{Due, NotOpened, Said, Session, Standing, Subscription, TOO_MANY_STREAMS};
 use crate::graphql::PositionText;
-use crate::http::graphql::{Parameters, with_code};
+use crate::http::graphql::{Prepared, Unprepared, with_code};
 use crate::http::{Server, header, refuse};
-use crate::messages::Language;
+use crate::sign_in::Entrance;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Proxies keep back what they do not know to be a stream.
@@ -36,14 +36,13 @@ const COME_BACK_LATER: Duration = Duration::from_secs(10);
 
 pub(in crate::http) async fn stream(
     server: &Server,
-    who: Who,
+    entrance: Entrance,
+    signed_in: Option<&SignedIn>,
     headers: &HeaderMap,
-    parameters: Parameters,
+    prepared: Result<Prepared, Unprepared>,
 ) -> Response {
-    let signed_in = match who.signed_in {
-        Ok(Some(signed_in)) => signed_in,
-        Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "you have to sign in"),
-        Err(refused) => return refused.into_response(),
+    let Some(signed_in) = signed_in else {
+        return refuse(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "you have to sign in");
     };
     let resume = match header(headers, &LAST_EVENT_ID).filter(|id| !id.is_empty()).map(PositionText::decode) {
         None => None,
@@ -53,12 +52,17 @@ pub(in crate::http) async fn stream(
             return refuse(StatusCode::BAD_REQUEST, "BAD_REQUEST", reason);
         }
     };
-    let Some(session) = Session::open(server, who.entrance, headers.clone(), signed_in) else {
-        let refused = refuse(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_STREAMS", TOO_MANY_STREAMS);
-        return ([(RETRY_AFTER, HeaderValue::from_static("5"))], refused).into_response();
+    let session = match Session::open(server, entrance, headers.clone(), signed_in.clone()) {
+        Ok(session) => session,
+        Err(NotOpened::Refused(problem)) => {
+            return refuse(StatusCode::FORBIDDEN, problem.code(), &problem.to_string());
+        }
+        Err(NotOpened::TooMany) => {
+            let refused = refuse(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_STREAMS", TOO_MANY_STREAMS);
+            return ([(RETRY_AFTER, HeaderValue::from_static("5"))], refused).into_response();
+        }
     };
-    let language = Language::from_accept_language(header(headers, &ACCEPT_LANGUAGE));
-    let events = match session.subscribe(language, parameters, resume) {
+    let events = match session.subscribe(prepared, resume) {
         Ok(subscription) => {
             let sign_of_life = Instant::now() + SIGN_OF_LIFE_EVERY;
             Events {

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Due, Said, Session, Standing, Subscription, TOO_MANY_STREAMS, authenticate};
+use super::{Due, NotOpened, Said, Session, Standing, Subscription, TOO_MANY_STREAMS, authenticate};
 use crate::graphql::PositionText;
 use crate::http::authentication::PURPOSE;
 use crate::http::graphql::{Parameters, with_code};
@@ -62,6 +62,8 @@ enum Closing {
 
 const UNAUTHORIZED: Closing = Closing::With(4401, "Unauthorized");
 const FORBIDDEN: Closing = Closing::With(4403, "Forbidden");
+/// The official client takes it for an end, and connects again when it wants to subscribe.
+const IDLE: Closing = Closing::With(1000, "No subscription");
 const INVALID: Closing = Closing::With(4400, "Invalid message");
 /// After which clients come back, as they do not after most codes of the protocol.
 const TRY_AGAIN_LATER: Closing = Closing::With(1013, "Try again later");
@@ -162,8 +164,10 @@ async fn begin(
         }
     })?;
     let signed_in = signed_in.ok_or(UNAUTHORIZED)?;
-    let session = Session::open(server, entrance, credential, signed_in);
-    let session = session.ok_or(Closing::With(1013, TOO_MANY_STREAMS))?;
+    let session = Session::open(server, entrance, credential, signed_in).map_err(|not| match not {
+        NotOpened::Refused(problem) => Closing::With(4403, problem.code()),
+        NotOpened::TooMany => Closing::With(1013, TOO_MANY_STREAMS),
+    })?;
     // Who is cut off before the first event knows where to go on as well.
     let head = server.service.store().head().await.map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "a socket cannot be answered");
@@ -219,10 +223,13 @@ struct Connection {
     serials: u64,
     heard_at: Instant,
     ping_at: Instant,
+    /// When it ends, should there be no subscription by then.
+    idle_until: Instant,
 }
 
 enum Turn {
     Due(Due),
+    Idle,
     Ping,
     Received(Result<Option<ClientMessage>, Closing>),
     Said(Name, Option<Said>),
@@ -232,6 +239,7 @@ impl Connection {
     fn new(session: Session, language: Language, socket: WebSocket) -> Self {
         let now = Instant::now();
         Self {
+            idle_until: now + session.server.settings.idle_max,
             session,
             language,
             socket,
@@ -248,10 +256,14 @@ impl Connection {
             let turn = tokio::select! {
                 biased;
                 due = self.session.due() => Turn::Due(due),
+                () = tokio::time::sleep_until(self.idle_until), if self.subscribed.is_empty() => Turn::Idle,
                 () = tokio::time::sleep_until(self.ping_at) => Turn::Ping,
                 received = receive(&mut self.socket) => Turn::Received(received),
                 Some((name, said)) = self.said.next(), if !self.said.is_empty() => Turn::Said(name, said),
             };
+            if !self.subscribed.is_empty() {
+                self.idle_until = Instant::now() + self.session.server.settings.idle_max;
+            }
             if let Err(closing) = self.take(turn).await {
                 return closing;
             }
@@ -267,6 +279,7 @@ impl Connection {
                 Standing::Ended => Err(FORBIDDEN),
                 Standing::Unknown => Err(TRY_AGAIN_LATER),
             },
+            Turn::Idle => Err(IDLE),
             Turn::Ping => {
                 self.ping_at = Instant::now() + PING_EVERY;
                 if SILENCE_MAX < self.heard_at.elapsed() {
@@ -325,7 +338,7 @@ impl Connection {
         if limiter.check(principal, self.session.entrance.address).is_err() {
             return Err(refused(TOO_OFTEN, RATE_LIMITED));
         }
-        self.session.subscribe(self.language, parameters, None)
+        self.session.subscribe(self.session.prepare(self.language, parameters), None)
     }
 
     fn add(&mut self, id: String, subscription: Subscription) {

@@ -75,8 +75,6 @@ impl Files {
         kind: FileType,
         body: impl Stream<Item = Result<Bytes, E>> + Send + Unpin,
     ) -> Result<(Stored, Sent), ServiceError> {
-        let busy = |_| refused("TOO_MANY_UPLOADS", "as many uploads as there may be are under way");
-        let _slot = self.slots.try_acquire().map_err(busy)?;
         let scan = self.policy.scanner.as_ref().map(|scanner| scanner.start().map_err(|e| unknown(&e)));
         let mut intake = Intake {
             scan: scan.transpose()?,

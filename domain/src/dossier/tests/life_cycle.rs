@@ -71,6 +71,7 @@ pub(super) fn refusals() -> Vec<(History, &'static str, Command, Rejection)> {
         (received(), LATER, ask_for_money(ObligationKind::Tax, 0, true), Rejection::AmountMissing),
         (asked(), LATER, pay(1, "ORDER-1", 0), Rejection::AmountMissing),
         (paid(), LATER, pay(1, "ORDER-1", 49_999), Rejection::OrderDiffers),
+        (paid(), LATER, pay_by(PaymentMethod::Cash, 1, "ORDER-1", 50_000), Rejection::OrderDiffers),
         (
             then(paid(), [(TUESDAY, ask_for_money(ObligationKind::Tax, 50_000, false))]),
             LATER,
