@@ -16,7 +16,7 @@ use futures::StreamExt;
 use futures::stream::unfold;
 use tokio::time::{Instant, sleep_until};
 
-use super::super::authentication::Who;
+use super::super::authentication::SignedIn;
 use super::{Due, NotOpened, Said, Session, Standing, Subscription, TOO_MANY_STREAMS};
 use crate::graphql::PositionText;
 use crate::http::graphql::{Prepared, Unprepared, with_code};
