@@ -446,7 +446,7 @@ async fn an_issuer_that_hangs_holds_up_nobody_whose_key_is_known(backend: Backen
     };
     tokio::time::timeout(Duration::from_secs(20), gone).await.expect("a key that is gone is not taken");
     // Keys that the discovery document would have fetched in the open are not fetched.
-    let open = Issuer::with_jwks(now(), "http://khoa.test/jwks").await;
+    let open = Issuer::with_keys_at(now(), "0.0.0.0").await;
     let office = Office::with(backend, &open, Named::Staff).await;
     let refused = office.by(&open.token_for("lan")).await;
     assert_eq!((refused.status, open.fetched()), (StatusCode::SERVICE_UNAVAILABLE, 0));

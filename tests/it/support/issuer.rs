@@ -61,18 +61,18 @@ pub(crate) struct Issuer(Arc<State_>);
 impl Issuer {
     /// Its tokens are of this second.
     pub(crate) async fn start(now: i64) -> Self {
-        Self::begin(now, None).await
+        Self::begin(now, "127.0.0.1").await
     }
 
-    /// One whose keys are said to be elsewhere.
-    pub(crate) async fn with_jwks(now: i64, jwks: &str) -> Self {
-        Self::begin(now, Some(jwks)).await
+    /// One whose keys are said to be at another host, where they are as well.
+    pub(crate) async fn with_keys_at(now: i64, host: &str) -> Self {
+        Self::begin(now, host).await
     }
 
-    async fn begin(now: i64, jwks: Option<&str>) -> Self {
+    async fn begin(now: i64, keys_at: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let jwks = jwks.map_or_else(|| format!("{url}/jwks"), str::to_owned);
+        let jwks = format!("http://{keys_at}:{}/jwks", listener.local_addr().unwrap().port());
         let signers = Mutex::new(vec![Signer::new("first")]);
         let issuer = Self(Arc::new(State_ {
             url,
