@@ -159,7 +159,9 @@ async fn broken_glass_shows_one_dossier_to_one_person_for_its_time_and_each_read
     }
     // A page shows the one dossier in plain, and every other one masked.
     let page = watched.ask(DUTY, "{ dossiers { nodes { id applicantName } } }", json!({})).await;
-    for node in page["data"]["dossiers"]["nodes"].as_array().unwrap() {
+    let nodes = page["data"]["dossiers"]["nodes"].as_array().unwrap();
+    assert_eq!(nodes.len(), 2, "{page}");
+    for node in nodes {
         let is_opened = node["id"].as_str().unwrap().contains(&office.id().to_string());
         assert_eq!(node["applicantName"] == json!(NAME), is_opened, "{node}");
     }
@@ -356,8 +358,10 @@ async fn nothing_is_seen_that_the_log_does_not_say_was_opened(backend: Backend) 
     };
     let forge =
         format!("UPDATE disclosure SET acknowledged_at = NULL, finding = NULL, disclosure_id = {forge}");
-    infrastructure::on_db!(&db, pool => sqlx::query(sqlx::AssertSqlSafe(forge)).execute(pool).await.map(|_| ()))
-        .unwrap();
+    let forged = infrastructure::on_db!(&db, pool => {
+        sqlx::query(sqlx::AssertSqlSafe(forge)).execute(pool).await.map(|done| done.rows_affected())
+    });
+    assert_eq!(forged.unwrap(), 1);
     assert!(!office.ask(DUTY, &subject).await.text.contains(SUBJECT));
 }
 
