@@ -12,6 +12,7 @@ use domain::identity::{AgencyId, PrincipalId};
 use infrastructure::clock::Clock;
 use serde_json::{Value, json};
 
+use crate::read_models::told_anew_they_say_the_same;
 use crate::support::office::{
     ADMIN, AGENCY, CITIZEN, LAN, OTHER_AGENCY, ask, caller, established, key, registered,
 };
@@ -245,6 +246,8 @@ async fn who_could_do_it_on_that_day_is_told(backend: Backend) {
             "group": {"code": "MOT_CUA", "functions": ["INTAKE"]},
         })
     );
+    let tables = ["account_directory", "permission_group_directory"];
+    told_anew_they_say_the_same(&service.read_side, &tables).await;
 }
 
 async fn nobody_grants_to_themselves_or_beyond_what_they_manage(backend: Backend) {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::graphql::{Answer, answer_of};
 use crate::payments::Office;
+use crate::read_models::told_anew_they_say_the_same;
 use crate::support::office::{ADMIN, AGENCY, CITIZEN, INTAKE, LAN, LEADER, PROCEDURE, caller, key};
 use crate::support::{Backend, instant, on_each_backend};
 
@@ -418,6 +419,9 @@ async fn who_files_online_does_not_say_who_they_are_and_a_counter_does(backend: 
     assert_eq!(office.mine(INTAKE, helped).await, Value::Null);
     let known = office.service.executor.load::<dossier::Dossier>(&dossier::stream(helped)).await.unwrap();
     assert_eq!(known.state.filed().unwrap().applicant, None);
+    let tables = ["applicant_dossier", "agency_directory", "procedure_catalogue", "dossier_summary"];
+    told_anew_they_say_the_same(&office.service.read_side, &tables).await;
+    assert_eq!(office.mine(FRIEND, dossier).await["role"], "DELEGATE");
 }
 
 async fn nobody_at_the_counter_lets_themselves_see(backend: Backend) {

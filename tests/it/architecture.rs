@@ -104,8 +104,9 @@ fn migrations_come_in_pairs() {
 /// Every link of the documents leads somewhere.
 #[test]
 fn links_lead_somewhere() {
-    let mut documents = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
-    for folder in ["docs", "docs/adr", "docs/legal"] {
+    let mut documents: Vec<_> =
+        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root().join(name)).into();
+    for folder in ["docs", "docs/adr", "docs/legal", "docs/portal", "docs/runbooks"] {
         let entries = std::fs::read_dir(root().join(folder)).unwrap();
         documents.extend(
             entries

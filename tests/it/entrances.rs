@@ -25,7 +25,7 @@ on_each_backend!(
 const DEFINE: &str = "mutation M($input: DefinePermissionGroupInput!) {
     definePermissionGroup(input: $input) { problems { code } } }";
 const ESTABLISH: &str = "mutation M($input: EstablishAgencyInput!) {
-    establishAgency(input: $input) { problems { code } } }";
+    establishAgency(input: $input) { agencyId problems { code } } }";
 const OFFICE: &str = "10.1.2.3:4000";
 const ELSEWHERE: &str = "192.0.2.9:4000";
 
@@ -191,8 +191,10 @@ async fn a_server_administers_where_it_is_told() {
                 let url = format!("http://{address}/graphql");
                 let request = reqwest::Client::new().post(url).bearer_auth(ADMIN).json(&body);
                 let answer = request.send().await.unwrap().json::<Value>().await.unwrap();
-                let code = answer["data"]["establishAgency"]["problems"][0]["code"].as_str();
-                assert_eq!(code != Some("NO_FUNCTION"), may, "{from} {address}: {answer}");
+                let done = &answer["data"]["establishAgency"];
+                let code = done["problems"][0]["code"].as_str();
+                assert_eq!(code, if may { None } else { Some("NO_FUNCTION") }, "{from} {address}: {answer}");
+                assert_eq!(done["agencyId"].is_string(), may, "{from} {address}: {answer}");
             }
         }
         server.signal("TERM").await;

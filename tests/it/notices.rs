@@ -15,13 +15,13 @@ use domain::identity::DossierId;
 use domain::notice::{self, Event, Notices};
 use domain::recorded::Version;
 use infrastructure::clock::Clock;
-use projections::Model;
 use projections::notice::{DeliveryState, Notice};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use crate::cli::{json_of, motcua, stored};
+use crate::read_models::told_anew_they_say_the_same;
 use crate::support::office::{
     AGENCY, LAN, LEADER, MAI, ask, caller, established, forward_to, key, on, registered,
 };
@@ -508,7 +508,7 @@ async fn built_again_nothing_is_sent_again(backend: Backend) {
     office.dossier("a").await;
     let notifier = office.notifier(&office.webhooks());
     assert_eq!(office.at(&notifier, "2026-03-09T09:00").await, ONE);
-    office.service.read_side.rebuild(&[Model::Notice, Model::DeadlineBoard], |_| true).await.unwrap();
+    told_anew_they_say_the_same(&office.service.read_side, &["notice", "deadline_board"]).await;
     assert_eq!(office.round(&notifier).await, NOTHING);
     // A table that is gone altogether: nothing is done before it is there again.
     for text in ["DELETE FROM notice", "UPDATE checkpoint SET position = 0 WHERE name = 'notice'"] {

@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{json_of, motcua, stored};
 use crate::graphql::{Answer, answer_of};
+use crate::read_models::told_anew_they_say_the_same;
 use crate::support::gateway::{Gateway, KEY, Money, Odd, headers};
 use crate::support::office::{
     ADMIN, CITIZEN, INTAKE, LAN, LEADER, MAI, caller, established, key, on, registered,
@@ -742,6 +743,7 @@ async fn money_goes_back_through_the_gateway_once(backend: Backend) {
     office.refund("cash back", other, "BL-1").await;
     assert!(office.obligation(other).await.is_refunded());
     assert_eq!(office.gateway.books().refunds.len(), 1);
+    told_anew_they_say_the_same(&office.service.read_side, &["payment_order"]).await;
 }
 
 async fn a_refund_that_is_cut_off_anywhere_is_finished_once(backend: Backend) {

@@ -41,6 +41,13 @@ const MY_DOSSIERS: &str =
 /// What is loaded together is what is asked for within a millisecond; a machine that is busy does it in some parts, and not in
 /// as many as there are dossiers.
 const MANY: usize = 25;
+/// More statements in the parts that a busy machine makes of it. What is asked for each dossier by itself is 24 more.
+const PARTS_MAX: usize = 20;
+/// Statements of work list, dossier, board and own dossiers where one dossier is on them, on both databases.
+const STATEMENTS: [usize; 4] = [9, 14, 9, 7];
+/// What belongs to one dossier may come in two parts as well.
+const SLACK: usize = 2;
+
 /// An office with so many dossiers in the hands of an officer, and the code of one of them.
 async fn office(backend: Backend, dossiers: usize) -> (Place, String) {
     let place = Place::new(backend).await;
@@ -132,7 +139,12 @@ async fn pages_take_as_many_statements_for_one_dossier_as_for_many(backend: Back
         }
         counts.push([listing.len(), reading.len(), counting.len(), following.len()]);
     }
-    eprintln!("{backend:?}: statements of work list, dossier, board and own dossiers: {:?}", counts[1]);
+    eprintln!("{backend:?}: statements of work list, dossier, board and own dossiers: {counts:?}");
+    let [of_one, of_many]: [[usize; 4]; 2] = counts.try_into().unwrap();
+    for (nth, usual) in STATEMENTS.into_iter().enumerate() {
+        assert!(of_one[nth] <= usual + SLACK, "{backend:?}: {of_one:?}");
+        assert!(of_many[nth] <= of_one[nth] + PARTS_MAX, "{backend:?}: {of_one:?} {of_many:?}");
+    }
 }
 
 /// Who asks for which page with what, and the answer of the walk-through.

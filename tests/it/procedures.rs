@@ -6,6 +6,7 @@ use domain::recorded::Position;
 use serde_json::{Value, json};
 
 use crate::graphql::{ADMIN, AUDITOR, INTAKE, OFFICER_B, System, key, submission};
+use crate::read_models::told_anew_they_say_the_same;
 use crate::support::{Backend, instant, on_each_backend};
 
 on_each_backend!(
@@ -209,6 +210,7 @@ async fn from_a_draft_to_a_version_and_on_to_the_next(backend: Backend) {
     let listed = system.ask("", query, json!({"at": published["position"]})).await;
     let listed = listed["procedures"].as_array().unwrap();
     assert!(listed.contains(&json!({"code": "XN", "version": 2})), "{listed:?}");
+    told_anew_they_say_the_same(&system.service.read_side, &["procedure_catalogue"]).await;
     system.stop().await;
 }
 

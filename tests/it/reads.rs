@@ -6,7 +6,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use api::http::{Settings, router};
-use api::input::{AccountKind, Function as FunctionInput, GrantOver, IssueMachineKeyInput, OpenAccountInput};
+use api::input::{
+    AccountKind, DelegateInput, Function as FunctionInput, GrantOver, IssueMachineKeyInput, OpenAccountInput,
+};
 use api::service::{Accepted, Service};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
@@ -24,13 +26,15 @@ use tower::ServiceExt;
 use crate::access::{account, granting, group};
 use crate::support::binary::binary;
 use crate::support::office::{
-    ADMIN, AGENCY, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, established, key, registration,
+    ADMIN, AGENCY, CITIZEN, INTAKE, LAN, LEADER, MAI, OTHER_AGENCY, caller, established, forward_to, key,
+    registration,
 };
 use crate::support::statements::executed;
 use crate::support::{Backend, Place, instant, on_each_backend};
 
 on_each_backend!(
     what_is_shown_is_written_down_and_what_is_masked_is_not,
+    a_note_and_what_a_delegate_sees_are_written_down,
     each_event_of_a_subscription_is_written_down_before_it_is_told,
     an_answer_whose_record_cannot_be_written_is_not_given,
     records_are_neither_changed_nor_taken_out_before_their_time,
@@ -203,6 +207,14 @@ pub(crate) fn ways(office: &Office) -> Vec<Way> {
             &["applicant.name", "subject"],
         ),
         graphql(format!("{{ node(id: \"{id}\") {{ ... on Dossier {{ subject }} }} }}"), None, &["subject"]),
+        graphql(
+            format!(
+                "{{ dossier(id: \"{id}\") {{ application {{
+                    applicant {{ name idNumber phone email address }} subject }} }} }}"
+            ),
+            None,
+            &ALL,
+        ),
         graphql("{ dossiers { nodes { applicantName } } }".to_owned(), None, &["applicant.name"]),
         graphql(
             "{ workList(of: AGENCY) { nodes { dossier { applicantName } } } }".to_owned(),
@@ -307,6 +319,54 @@ async fn what_is_shown_is_written_down_and_what_is_masked_is_not(backend: Backen
     assert!(answer.text.contains(SUBJECT), "{}", answer.text);
     assert_eq!(office.read().await.len(), count + 2);
     assert_eq!(office.faults().await, []);
+}
+
+/// What was written with an act, and what somebody who acts for the applicant sees of them.
+async fn a_note_and_what_a_delegate_sees_are_written_down(backend: Backend) {
+    let office = Office::new(backend, Clock::fixed(instant(NOW))).await;
+    let friend = "dev:citizen:ban@000.00.16.H42";
+    let mut input = registration(key("with a delegate"));
+    input.submit.applicant.account_id = Some(caller(CITIZEN).principal.id.0);
+    input.submit.delegate = Some(DelegateInput {
+        account_id: Some(caller(friend).principal.id.0),
+        name: "MẪU Lê Thị Thay".to_owned(),
+        id_number: None,
+        phone: None,
+        email: None,
+        address: None,
+    });
+    let dossier = office.service.register_dossier(&caller(INTAKE), &input, None).await.unwrap().dossier_id;
+    let mut forward = forward_to(LAN, key("forward"), dossier);
+    forward.note = Some("MẪU xem giúp ông Mực".to_owned());
+    office.service.forward_dossier(&caller(LEADER), &forward).await.unwrap();
+    office.service.read_side.catch_up().await.unwrap();
+
+    let texts = format!("{{ dossier(id: \"{dossier}\") {{ history {{ texts {{ name text }} }} }} }}");
+    let mine = format!(
+        "{{ myDossier(id: \"{dossier}\") {{ application {{ applicant {{ name }} delegate {{ name }} }} }} }}"
+    );
+    let mut count = 0;
+    for (token, query, shown, fields) in [
+        (INTAKE, &texts, Some("ông Mực"), &["note"][..]),
+        (LEADER, &texts, None, &[]),
+        (friend, &mine, Some("MẪU Lê Thị Thay"), &["applicant.name", "delegate.name"]),
+        // Their own data: nobody else has seen it.
+        (CITIZEN, &mine, Some("MẪU Lê Thị Thay"), &[]),
+    ] {
+        let answer = office.ask(token, query).await;
+        assert!(!answer.text.contains("\"errors\""), "{token} {}", answer.text);
+        let sees = answer.text.contains(shown.unwrap_or("ông Mực"));
+        assert_eq!(sees, shown.is_some(), "{token} {}", answer.text);
+        let records = office.read().await;
+        count += usize::from(!fields.is_empty());
+        assert_eq!(records.len(), count, "{token} {}", answer.text);
+        if !fields.is_empty() {
+            let read = &records.last().unwrap().read;
+            assert_eq!(read.principal, caller(token).principal.id);
+            let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+            assert_eq!(read.dossiers, BTreeMap::from([(dossier, fields)]), "{token}");
+        }
+    }
 }
 
 async fn each_event_of_a_subscription_is_written_down_before_it_is_told(backend: Backend) {

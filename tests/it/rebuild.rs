@@ -17,7 +17,6 @@ use projections::deadline_board::Within;
 use projections::progress::{DayRange, Period, SplitBy, progress};
 use projections::read_side::Status;
 use projections::runner::RunError;
-use projections::table::Cell;
 use projections::{Model, Rebuilt};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -25,7 +24,7 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::cli::{json_of, motcua, stored};
-use crate::read_models::{Fixture, Log, METADATA, logs, without_zeros};
+use crate::read_models::{Fixture, Log, METADATA, comparable, logs};
 use crate::support::{Backend, Place, binary, is_long, on_each_backend};
 
 on_each_backend!(
@@ -45,14 +44,6 @@ const LONG: Duration = Duration::from_secs(60);
 async fn status(fixture: &Fixture, model: Model) -> Status {
     let status = fixture.read_side.status(Clock::System.now()).await.unwrap();
     status.into_iter().find(|status| status.name == model.name()).unwrap()
-}
-
-/// Counters that fell back to zero are rows of zeros where they were counted live.
-fn comparable(
-    dump: Vec<(&'static str, Vec<Vec<Cell<'static>>>)>,
-) -> Vec<(&'static str, Vec<Vec<Cell<'static>>>)> {
-    let plain = |name, rows| if name == "progress_counter" { without_zeros(rows) } else { rows };
-    dump.into_iter().map(|(name, rows)| (name, plain(name, rows))).collect()
 }
 
 /// Rows, how much was done to them, and how far they go: none of it ever falls.

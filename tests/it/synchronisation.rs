@@ -5,6 +5,7 @@ use api::service::{Accepted, Service};
 use infrastructure::clock::Clock;
 use serde_json::{Value, json};
 
+use crate::read_models::told_anew_they_say_the_same;
 use crate::support::office::{
     INTAKE, LAN, LEADER, ask, caller, established, forward_to, key, on, registered,
 };
@@ -115,6 +116,7 @@ async fn a_lost_answer_never_looks_like_a_result_that_was_not_issued(backend: Ba
     }
     record(&service, RELAY, &dossier, "resent", (last, "SENT", None)).await;
     assert_eq!(service.store().head().await.unwrap(), head);
+    told_anew_they_say_the_same(&service.read_side, &["portal_acknowledgement"]).await;
 }
 
 async fn an_answer_from_outside_does_not_conflict_with_an_officer(backend: Backend) {

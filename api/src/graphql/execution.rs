@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_graphql::extensions::{
     Extension, ExtensionContext, ExtensionFactory, NextExecute, NextResolve, ResolveInfo,
 };
+use async_graphql::indexmap::IndexMap;
 use async_graphql::{QueryPathNode, QueryPathSegment, Response, ServerError, ServerResult, Value};
 use domain::identity::DossierId;
 
@@ -125,6 +126,7 @@ impl Extension for Executions {
     ) -> ServerResult<Option<Value>> {
         let Some(execution) = ctx.data_opt::<Execution>() else { return next.run(ctx, info).await };
         let (path, may_be_null) = (info.path_node, execution.may_be_null(&info));
+        let is_object = !info.field.selection_set.node.items.is_empty();
         match next.run(ctx, info).await {
             Err(error) if may_be_null => {
                 lock(&execution.0.errors).push(error);
@@ -140,6 +142,8 @@ impl Extension for Executions {
                 }
                 Ok(Some(Value::Null))
             }
+            // Nothing is asked of it, such as of a problem of another type than those that were named: it is there all the same.
+            Ok(Some(Value::Null)) if is_object && !may_be_null => Ok(Some(Value::Object(IndexMap::new()))),
             resolved => resolved,
         }
     }
@@ -233,6 +237,10 @@ mod tests {
             assert_eq!(answered, data, "{document}");
             assert!(paths.contains(&path), "{document}: {paths:?}");
         }
+        assert_eq!(
+            answer("{ parts { ... on Query @skip(if: true) { fine } } fine }").await,
+            (json!({"parts": [{}, {}], "fine": 1}), vec![])
+        );
         assert_eq!(
             answer("{ fine partOrNull { fine } }").await,
             (json!({"fine": 1, "partOrNull": {"fine": 1}}), vec![])

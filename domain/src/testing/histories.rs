@@ -20,7 +20,7 @@ use crate::dossier::{
     Notice, NoticeChannel, ObligationKind, Outcome, PauseReason, Receive, Register, ReturnMethod, Submit,
     Submitted, SupplementRequest,
 };
-use crate::identity::{CommandId, DossierId};
+use crate::identity::{CommandId, DossierId, PrincipalId};
 use crate::procedure::{Definition, ProcedureTerm};
 use crate::recorded::{self, Metadata, Position, Recorded, Version, Via};
 use crate::time::{Instant, VIETNAM};
@@ -135,14 +135,18 @@ impl Plan {
     }
 
     fn submitted(&self) -> Submitted {
-        match self.entry {
+        let mut submitted = match self.entry {
             Entry::Online => submitted(self.number, self.opened_at),
             Entry::AtTheCounter => at_the_counter(self.number, self.opened_at),
             Entry::ByPost => {
                 Submitted { channel: Channel::Post, ..at_the_counter(self.number, self.opened_at) }
             }
             Entry::Imported => imported(self.number, self.opened_at),
-        }
+        };
+        // Some follow theirs online.
+        submitted.applicant.account =
+            self.number.is_multiple_of(3).then(|| PrincipalId(Uuid::from_u128(u128::from(self.number))));
+        submitted
     }
 
     fn receive(&self, at: Instant, careless: bool) -> Receive {

@@ -29,6 +29,8 @@ async fn on_each_back_end(test: impl AsyncFn(DbUrl)) {
     let folder = Folder::new();
     test(DbUrl::Sqlite(folder.0.join("keys.db"))).await;
     let Some(server) = environment::variable("TEST_POSTGRES_URL") else {
+        let required = environment::variable("REQUIRED_BACKENDS").unwrap_or_default();
+        assert!(!required.contains("postgres"), "postgres is required and TEST_POSTGRES_URL is not set");
         writeln!(std::io::stdout(), "not run: postgres").unwrap();
         return;
     };
