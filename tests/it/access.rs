@@ -318,7 +318,12 @@ async fn changed_by(
     let lock = LockAccountInput { idempotency_key: named("lock"), account_id, reason: LockReason::Suspected };
     let password =
         SetPasswordInput { account_id, password: "Mat-khau-dau-1".to_owned(), without_second_factor: true };
-    let issue = IssueMachineKeyInput { account_id, until: "2026-03-31".parse().unwrap(), functions: None };
+    let issue = IssueMachineKeyInput {
+        idempotency_key: None,
+        account_id,
+        until: "2026-03-31".parse().unwrap(),
+        functions: None,
+    };
     let revoke_key = RevokeMachineKeyInput { account_id, key_id: machine_key.to_owned() };
     let revoke = RevokeGrantInput { idempotency_key: named("revoke"), account_id, grant_id: grant.0 };
     let unlock = UnlockAccountInput { idempotency_key: named("unlock"), account_id };
@@ -370,8 +375,12 @@ async fn nobody_takes_over_who_reaches_beyond_what_they_manage(backend: Backend)
     let from_then = in_a_week(granting(later, "QUAN_TRI", GrantOver::Province, None));
     wide.push((later, service.grant(&admin, &from_then).await.unwrap().grant.unwrap()));
     for (id, grant) in wide {
-        let issue =
-            IssueMachineKeyInput { account_id: id.0, until: "2026-03-31".parse().unwrap(), functions: None };
+        let issue = IssueMachineKeyInput {
+            idempotency_key: None,
+            account_id: id.0,
+            until: "2026-03-31".parse().unwrap(),
+            functions: None,
+        };
         let (machine_key, whole, _) = service.issue_machine_key(&admin, &issue).await.unwrap();
         let before = service.executor.load::<domain::account::Account>(&domain::account::stream(id)).await;
         let version = before.unwrap().version;
@@ -403,8 +412,12 @@ async fn nobody_takes_over_who_reaches_beyond_what_they_manage(backend: Backend)
     service.revoke_grant(&admin, &revoke).await.unwrap();
     let grant =
         service.grant(&manager, &granting(id, "MOT_CUA", GrantOver::Agency, Some(WARD))).await.unwrap();
-    let issue =
-        IssueMachineKeyInput { account_id: id.0, until: "2026-03-31".parse().unwrap(), functions: None };
+    let issue = IssueMachineKeyInput {
+        idempotency_key: None,
+        account_id: id.0,
+        until: "2026-03-31".parse().unwrap(),
+        functions: None,
+    };
     let (machine_key, ..) = service.issue_machine_key(&manager, &issue).await.unwrap();
     for (what, code) in changed_by(&service, &manager, id, grant.grant.unwrap(), &machine_key).await {
         assert_eq!(code, None, "{what}");
@@ -438,6 +451,7 @@ async fn what_is_signed_in_with_is_changed_on_the_record(backend: Backend) {
     service.change_password(&own, domain::private::Secret::new("Cua-rieng-toi-2")).await.unwrap();
     service.set_password(&admin, set("Mat-khau-khac-3")).await.unwrap();
     let issue = IssueMachineKeyInput {
+        idempotency_key: None,
         account_id: id.0,
         until: "2026-03-31".parse().unwrap(),
         functions: Some(vec![FunctionInput::ReadDossiers]),

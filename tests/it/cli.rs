@@ -877,8 +877,11 @@ async fn the_first_administrator_gets_an_account() {
         );
         assert_eq!(held().await.len(), 1);
     }
-    let retire =
-        RetirePermissionGroupInput { idempotency_key: uuid::Uuid::from_u128(3), code: "QUAN_TRI".to_owned() };
+    let retire = RetirePermissionGroupInput {
+        idempotency_key: uuid::Uuid::from_u128(3),
+        expected_version: None,
+        code: "QUAN_TRI".to_owned(),
+    };
     service.retire_permission_group(&admin, &retire).await.unwrap();
     fails(&told(&place.folder, &administrator(agency), "Mat-khau-khac-2").await, 3, "MANAGE_ACCESS");
     // Where there is nothing at all yet.

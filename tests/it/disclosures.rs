@@ -8,7 +8,7 @@ use std::time::Duration;
 use api::input::{AcknowledgeDisclosureInput, BreakGlassInput, DisclosureFinding, DisclosureReason};
 use api::notices::{Notifier, Round, Settings};
 use api::problem::ServiceError;
-use api::service::{Caller, DisclosurePolicy, Exposed, PersonalField, ReadThrough, Shown};
+use api::service::{Caller, DisclosurePolicy, Exposed, PersonalField, ReadThrough, Searched, Shown};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use chrono::TimeDelta;

@@ -1055,7 +1055,7 @@ async fn nobody_is_signed_out_because_it_cannot_be_told_who_they_are() {
     let system = System::new(Backend::Sqlite, NOW).await;
     let id = listener(&system, AccountKind::Machine).await;
     let until = "2024-05-22".parse().unwrap();
-    let issue = IssueMachineKeyInput { account_id: id.0, until, functions: None };
+    let issue = IssueMachineKeyInput { idempotency_key: None, account_id: id.0, until, functions: None };
     let (_, key, _) = system.service.issue_machine_key(&caller(ADMIN), &issue).await.unwrap();
     let key = key.expose();
     let keys = system.place.by_hand_in(&DbUrl::parse(&system.place.keys()).unwrap(), "keys").await;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::input::{AccountKind, OpenAccountInput};
 use infrastructure::clock::Clock;
+use infrastructure::keys::credentials::Look;
 use serde_json::{Value, json};
 
 use crate::access::account;
@@ -192,7 +193,12 @@ async fn a_machine_has_one_key_of_a_call_that_is_repeated(backend: Backend) {
         ask(&service, ADMIN, query, json!({"input": and(input, more)})).await["issueMachineKey"].clone()
     };
     let holds = async |issued: &Value| {
-        let shown = service.executor.keys.show_machine_key(issued["key"].as_str().unwrap()).await.unwrap();
+        let shown = service
+            .executor
+            .keys
+            .show_machine_key(issued["key"].as_str().unwrap(), Look::Request)
+            .await
+            .unwrap();
         shown.is_some_and(|shown| shown.principal == machine)
     };
     let listed = async || service.machine_keys(machine).await.unwrap().len();

@@ -767,7 +767,7 @@ pub(crate) async fn auditor_of(service: &Service, agency: &str) -> String {
     let over = granting(id, "THANH_TRA", GrantOver::Agency, Some(agency));
     service.grant(&admin, &over).await.unwrap();
     let until = "2026-03-31".parse().unwrap();
-    let issue = IssueMachineKeyInput { account_id: id.0, until, functions: None };
+    let issue = IssueMachineKeyInput { idempotency_key: None, account_id: id.0, until, functions: None };
     service.issue_machine_key(&admin, &issue).await.unwrap().1.expose().to_owned()
 }
 

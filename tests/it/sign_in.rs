@@ -1002,7 +1002,8 @@ async fn no_secret_is_in_what_the_server_says() {
         let machine = OpenAccountInput { kind: AccountKind::Machine, ..account("may-moc", AGENCY) };
         let machine = office.opened(&machine, "XEM").await;
         let until = domain::time::local_date(office.clock.now());
-        let input = IssueMachineKeyInput { account_id: machine.0, until, functions: None };
+        let input =
+            IssueMachineKeyInput { idempotency_key: None, account_id: machine.0, until, functions: None };
         let (_, machine_key, _) = office.service.issue_machine_key(&caller(ADMIN), &input).await.unwrap();
         office.opened(&of_issuer(&issuer, "lan"), "XEM").await;
         let issuers = office.place.folder.join("issuers.toml");
