@@ -1263,6 +1263,9 @@ impl World {
                 let name = field["name"].as_str().unwrap();
                 let more = match field["type"]["ofType"]["name"].as_str().unwrap() {
                     "DossierPayload" => "dossierId code version dossier { id code applicantName subject }",
+                    "DossiersPayload" => {
+                        "items { problems { __typename code message } dossierId code version dossier { id code subject } }"
+                    }
                     "BreakGlassPayload" => "dossier { id code applicantName subject }",
                     _ => "",
                 };
@@ -1275,7 +1278,10 @@ impl World {
                 let answer = self.send(&token, request, body).await;
                 self.holds_nothing_else(&answer.body, name, |dossier| self.accounts[nth].sight(dossier));
                 if document.contains(dossier) {
-                    let problem = answer.json()["data"][name]["problems"][0]["code"].clone();
+                    let payload = answer.json()["data"][name].clone();
+                    let of_one = payload["items"][0]["problems"][0]["code"].clone();
+                    let problem =
+                        if of_one.is_null() { payload["problems"][0]["code"].clone() } else { of_one };
                     assert!(
                         ["NOT_FOUND", "NO_FUNCTION"].map(|code| json!(code)).contains(&problem),
                         "{document}: {}",

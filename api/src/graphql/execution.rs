@@ -126,7 +126,6 @@ impl Extension for Executions {
     ) -> ServerResult<Option<Value>> {
         let Some(execution) = ctx.data_opt::<Execution>() else { return next.run(ctx, info).await };
         let (path, may_be_null) = (info.path_node, execution.may_be_null(&info));
-        let is_object = !info.field.selection_set.node.items.is_empty();
         match next.run(ctx, info).await {
             Err(error) if may_be_null => {
                 lock(&execution.0.errors).push(error);
@@ -142,8 +141,9 @@ impl Extension for Executions {
                 }
                 Ok(Some(Value::Null))
             }
-            // Nothing is asked of it, such as of a problem of another type than those that were named: it is there all the same.
-            Ok(Some(Value::Null)) if is_object && !may_be_null => Ok(Some(Value::Object(IndexMap::new()))),
+            // An object of which nothing is asked, such as a problem of another type than those that were named: it is there all
+            // the same.
+            Ok(Some(Value::Null)) if !may_be_null => Ok(Some(Value::Object(IndexMap::new()))),
             resolved => resolved,
         }
     }
