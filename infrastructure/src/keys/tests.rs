@@ -517,3 +517,24 @@ async fn nobody_waits_for_ever_for_a_turn_to_hash() {
     })
     .await;
 }
+
+/// RFC 9106's argon2id, as much of it as OWASP recommends, with a salt of its own.
+#[tokio::test]
+async fn of_a_password_a_slow_hash_is_kept() {
+    on_each_back_end(async |url| {
+        let keys = open(&url).await;
+        for number in 1..=2 {
+            let password = keys.hash_password(Secret::new("Cua-rieng-toi-2")).await.unwrap();
+            let principal = domain::identity::PrincipalId(Uuid::from_u128(number));
+            keys.set_password(principal, &password, false).await.unwrap();
+        }
+        let hashes: Vec<String> = on_db!(&keys.0.database.readers, pool => {
+            sqlx::query_scalar("SELECT hash FROM password").fetch_all(pool).await
+        })
+        .unwrap();
+        assert_eq!(hashes.len(), 2);
+        assert_ne!(hashes[0], hashes[1]);
+        assert!(hashes.iter().all(|hash| hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")), "{hashes:?}");
+    })
+    .await;
+}
