@@ -65,7 +65,40 @@ impl Event {
         match self {
             Self::FileAttached(attached) => attached.purpose == FilePurpose::Paper,
             Self::DelegateNamed(_) | Self::DelegateRemoved(_) => true,
-            _ => false,
+            Self::Submitted(_)
+            | Self::IntakeSupplementRequested(_)
+            | Self::IntakeSupplementReceived(_)
+            | Self::Refused(_)
+            | Self::Received(_)
+            | Self::Forwarded(_)
+            | Self::StepCompleted(_)
+            | Self::SupplementRequested(_)
+            | Self::SupplementReceived(_)
+            | Self::ProcessingFinished(_)
+            | Self::ResultReturned(_)
+            | Self::Withdrawn(_)
+            | Self::Paused(_)
+            | Self::Resumed(_)
+            | Self::Sent(_)
+            | Self::Accepted(_)
+            | Self::SentBack(_)
+            | Self::Recalled(_)
+            | Self::OpinionRequested(_)
+            | Self::OpinionGiven(_)
+            | Self::Proposed(_)
+            | Self::Approved(_)
+            | Self::ReworkRequested(_)
+            | Self::Signed(_)
+            | Self::Issued(_)
+            | Self::ObligationRequested(_)
+            | Self::PaymentRecorded(_)
+            | Self::ObligationWaived(_)
+            | Self::PaymentRefunded(_)
+            | Self::Extended(_)
+            | Self::Stopped(_)
+            | Self::ApplicantNotified(_)
+            | Self::Corrected(_)
+            | Self::CarriedOver(_) => false,
         }
     }
 }
