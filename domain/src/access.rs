@@ -297,6 +297,30 @@ mod tests {
         proptest::collection::btree_set(proptest::sample::select(Function::ALL), 0..5)
     }
 
+    #[test]
+    fn a_purpose_is_named_by_its_own_name_and_some_by_nobody() {
+        for purpose in Purpose::NAMED {
+            assert_eq!(Purpose::named(purpose.name()), Some(*purpose));
+        }
+        for purpose in [Purpose::BreakGlass(DisclosureId(Uuid::nil())), Purpose::OwnDossier] {
+            assert_eq!(Purpose::named(purpose.name()), None);
+        }
+    }
+
+    #[test]
+    fn what_holds_for_all_is_for_who_has_it_everywhere() {
+        let over = |scope| Principal {
+            id: PrincipalId(Uuid::nil()),
+            acting_as: ActingAs { agency: agency(1), unit: None, position_title: None },
+            powers: Powers::over(&[Function::Administer], &scope),
+        };
+        let denied = Err(Denial::NoFunction { function: Function::Administer });
+        assert_eq!(over(Scope::Province).require_everywhere(Function::Administer), Ok(()));
+        assert_eq!(over(Scope::of(agency(1))).require_everywhere(Function::Administer), denied);
+        let audit = Err(Denial::NoFunction { function: Function::Audit });
+        assert_eq!(over(Scope::Province).require_everywhere(Function::Audit), audit);
+    }
+
     proptest! {
         #[test]
         fn what_is_cut_down_is_what_both_allow(has in functions(), only in functions()) {

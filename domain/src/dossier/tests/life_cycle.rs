@@ -765,6 +765,9 @@ fn who_handed_it_over_or_assigns_takes_it_back() {
     assert_eq!(stands(handed.clone(), &who(1, &process), Relation::Sender), Ok(()));
     assert_eq!(stands(handed.clone(), &who(3, &process), Relation::Sender), Err(Denial::NotAssignee));
     assert_eq!(stands(handed.clone(), &who(3, &[Function::Assign]), Relation::Sender), Ok(()));
+    // Who may both takes it back by either.
+    let both = [Function::Assign, Function::Process];
+    assert_eq!(stands(handed.clone(), &who(3, &both), Relation::Sender), Ok(()));
     let denied = Err(Denial::NoFunction { function: Function::Process });
     assert_eq!(stands(handed, &who(1, &[Function::Intake]), Relation::Sender), denied);
 }
